@@ -1,0 +1,29 @@
+"""The errors a person is meant to read.
+
+The text of each is one clear sentence: what went wrong, where, and what to do about it.
+`harness.cli` prints it as it is and leaves with `exit_code`.
+"""
+
+
+class HarnessError(Exception):
+    """Whatever the harness can explain. Anything else that escapes is a bug of ours."""
+
+    exit_code = 1
+
+
+class ConfigError(HarnessError):
+    """A key, variable or argument that makes no sense, or one that is missing."""
+
+    exit_code = 2
+
+
+class EngineError(HarnessError):
+    """No Docker engine answers, or the one that does can't do what is needed."""
+
+
+class BuildError(HarnessError):
+    """The image, its base or its wheels could not be made."""
+
+
+class FlowError(HarnessError):
+    """A step of the flow failed: a training job, an endpoint, a prediction."""
