@@ -101,6 +101,7 @@ class Aws(Place):
 
 class Local(Place):
     account_id: str = Field("123456789012", pattern=r"^\d{12}$")
+    endpoint_url: str = Field("", pattern=r"^$|^https?://\S+$")
     bucket: Bucket = Field("harness-local", min_length=3)
     poll_seconds: FiniteFloat = Field(0.05, gt=0, le=60)
     provisioning_seconds: int = Field(300, ge=1, le=24 * 3600)
@@ -129,7 +130,15 @@ class Settings(_Section):
         return self.aws if self.target == "aws" else self.local
 
 
-_SECTIONS = frozenset(Settings.model_fields) - {"target", "region", "root"}
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "hyperparameters": Hyperparameters,
+    "thresholds": Thresholds,
+    "image": Image,
+    "training": Training,
+    "endpoint": Endpoint,
+    "aws": Aws,
+    "local": Local,
+}
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -197,8 +206,7 @@ def _key(variable: str) -> tuple[str, ...]:
     if name in {"target", "region"}:
         return (name,)
     section, _, rest = name.partition("_")
-    fields = Settings.model_fields[section].annotation if section in _SECTIONS else None
-    if fields is None or rest not in fields.model_fields:  # type: ignore[attr-defined]
+    if section not in _SECTIONS or rest not in _SECTIONS[section].model_fields:
         raise ConfigError(f"{variable}: unknown variable; {FILE_NAME} lists the keys there are.")
     return section, rest
 
