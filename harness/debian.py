@@ -1,0 +1,114 @@
+"""What the set-up takes from Debian's own packages: programs with apt-get, images with mmdebstrap.
+
+Works on Debian and what is made from it (Ubuntu). Mirrors and proxies are whatever apt is
+configured with; none is named here.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+NO_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
+
+_APT_SECONDS = 900
+_BOOTSTRAP_SECONDS = 900
+
+
+class DebianError(HarnessError):
+    """A package could not be installed, or a root file system not be made."""
+
+
+def may_install() -> bool:
+    """Whether we may install packages here: apt-get, root, and nobody has turned it off."""
+    return (
+        os.environ.get(NO_SETUP_VARIABLE, "") in {"", "0"}
+        and os.geteuid() == 0
+        and shutil.which("apt-get") is not None
+        and "debian" in _family()
+    )
+
+
+def install(*packages: str, progress: Callable[[str], None]) -> None:
+    """Install `packages` without what they merely recommend.
+
+    Raises:
+        DebianError: apt-get failed; the sentence ends with its own last words.
+    """
+    progress(f"installing {' '.join(packages)} with apt-get")
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", "--quiet", "--yes", "--option", "DPkg::Lock::Timeout=300"]
+    _run([*apt, "update"], environ, _APT_SECONDS)
+    _run([*apt, "install", "--no-install-recommends", *packages], environ, _APT_SECONDS)
+
+
+def can_bootstrap() -> bool:
+    """Whether `bootstrap` can work here: mmdebstrap is there, or we may install it."""
+    return shutil.which("mmdebstrap") is not None or may_install()
+
+
+@contextmanager
+def bootstrap(
+    suite: str, packages: Sequence[str], *, progress: Callable[[str], None]
+) -> Iterator[Path]:
+    """A tar of a minimal Debian `suite` with `packages`, for `docker import`; deleted on exit.
+
+    Raises:
+        DebianError: mmdebstrap failed or can't be had.
+    """
+    if shutil.which("mmdebstrap") is None:
+        # The keyring is what Ubuntu lacks to check Debian's signatures.
+        install("mmdebstrap", "debian-archive-keyring", progress=progress)
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
+    for folder in ("man", "doc", "info", "locale"):
+        command.append(f"--dpkgopt=path-exclude=/usr/share/{folder}/*")
+    with tempfile.TemporaryDirectory(prefix="harness-bootstrap-") as folder:
+        tar = Path(folder, "root.tar")
+        _run([*command, suite, str(tar)], dict(os.environ), _BOOTSTRAP_SECONDS)
+        yield tar
+
+
+def _family() -> set[str]:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return set()
+    return {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
+
+
+def _run(command: list[str], environ: dict[str, str], seconds: float) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise DebianError(f"`{' '.join(command)}` took longer than {seconds:.0f} s.") from None
+    if done.returncode:
+        raise DebianError(
+            f"`{' '.join(command)}` failed with exit status {done.returncode}: "
+            f"{last_lines(done.stdout)}"
+        )
+
+
+def last_lines(text: str, count: int = 3) -> str:
+    """The last words of a program, on one line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-count:]) or "(it printed nothing)"

@@ -1,0 +1,33 @@
+"""Resolve constraints.txt anew: the newest versions that the harness and gam_model allow.
+
+One version of each package for Python 3.11 to 3.13, name and number only. Run `make constraints`,
+then the tests.
+"""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = """\
+# What .venv is made of, for Python 3.11 to 3.13. Written by `make constraints`; don't edit.
+"""
+
+
+def main() -> None:
+    command = ["uv", "pip", "compile", "pyproject.toml", "gam_model/pyproject.toml"]
+    command += ["--group", "dev", "--all-extras", "--universal", "--python-version", "3.11"]
+    command += ["--fork-strategy", "fewest", "--upgrade", "--quiet"]
+    command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    resolved = subprocess.run(
+        [str(ROOT / ".venv" / "bin" / command[0]), *command[1:]],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=600,
+    ).stdout
+    (ROOT / "constraints.txt").write_text(HEADER + resolved)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Make `.venv` and keep it up to date: the harness and gam_model, editable, with the dev tools.
+
+Needs nothing but Python 3.11 or newer; on Debian as root it also installs the venv module that
+Debian packages on its own. Where nothing has changed since the last time it returns at once and
+needs no network. Versions come from constraints.txt. uv does the installing, with pip's
+configuration (index, CA, wheels at hand).
+"""
+
+import ast
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".harness-setup"
+INPUTS = ("pyproject.toml", "gam_model/pyproject.toml", "constraints.txt", "scripts/setup.py")
+
+
+def main() -> None:
+    if sys.version_info < (3, 11):
+        sys.exit(f"setup: Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    folder = os.open(ROOT, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # one set-up at a time; let go when we end
+    wanted = fingerprint()
+    if STAMP.is_file() and STAMP.read_text() == wanted:
+        return
+    STAMP.unlink(missing_ok=True)
+    if not same_python():
+        make_venv()
+    install()
+    STAMP.write_text(wanted)
+
+
+def fingerprint() -> str:
+    digest = hashlib.sha256(f"{sys.version} {sys.base_prefix} {ROOT}".encode())
+    for name in INPUTS:
+        digest.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def same_python() -> bool:
+    """Whether `.venv` is whole and made from the Python that runs this."""
+    try:
+        asked = output([PYTHON, "-c", "import pip, sys; print(sys.version, sys.base_prefix)"])
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return asked.strip() == f"{sys.version} {sys.base_prefix}"
+
+
+def make_venv() -> None:
+    say("making .venv")
+    if not has_ensurepip():
+        package = "python{}.{}-venv".format(*sys.version_info)
+        if os.geteuid() or not shutil.which("apt-get"):
+            sys.exit(f"setup: this Python has no ensurepip; install it (Debian: {package}).")
+        say(f"installing {package} with apt-get")
+        apt = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300"]
+        run([*apt, "update"])
+        run([*apt, "install", "--no-install-recommends", package], DEBIAN_FRONTEND="noninteractive")
+    run([sys.executable, "-m", "venv", "--clear", VENV])
+
+
+def has_ensurepip() -> bool:
+    try:
+        output([sys.executable, "-c", "import ensurepip, venv"])
+    except subprocess.SubprocessError:
+        return False
+    return True
+
+
+def install() -> None:
+    say("installing the packages")
+    constraints = ROOT / "constraints.txt"
+    run([PYTHON, "-m", "pip", "install", "--quiet", "--constraint", constraints, "uv"])
+    uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
+    # Compiled once and here: where PYTHONDONTWRITEBYTECODE is set, every start would do it anew.
+    options = ["--constraint", constraints, "--compile-bytecode"]
+    packages = ["--editable", ROOT, "--editable", ROOT / "gam_model", "--group", "dev"]
+    run([*uv, *options, *packages], **pip_settings())
+
+
+def pip_settings() -> dict[str, str]:
+    """pip's configuration, which uv doesn't read, under uv's names."""
+    names = {
+        "index-url": "UV_DEFAULT_INDEX",
+        "extra-index-url": "UV_INDEX",
+        "find-links": "UV_FIND_LINKS",
+        "cert": "SSL_CERT_FILE",
+    }
+    settings = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as pip chooses among its indexes
+    for line in output([PYTHON, "-m", "pip", "config", "list"]).splitlines():
+        key, _, value = line.partition("=")
+        if name := names.get(key.rpartition(".")[2]):
+            separator = "," if name == "UV_FIND_LINKS" else " "
+            settings[name] = separator.join(str(ast.literal_eval(value)).split())
+    return {name: value for name, value in settings.items() if name not in os.environ}
+
+
+def say(text: str) -> None:
+    print(f"setup: {text}", file=sys.stderr, flush=True)
+
+
+def output(command: list) -> str:
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60, cwd=ROOT
+    ).stdout
+
+
+def run(command: list, **environ: str) -> None:
+    """Run it, its output for all to see; on failure that output is the explanation."""
+    try:
+        subprocess.run(
+            command, check=True, timeout=1800, cwd=ROOT, env=os.environ | environ, stdout=sys.stderr
+        )
+    except subprocess.TimeoutExpired:
+        sys.exit(f"setup: gave up after 30 minutes: {' '.join(map(str, command))}")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"setup: exit status {error.returncode} from {' '.join(map(str, command))}")
+
+
+if __name__ == "__main__":
+    main()
