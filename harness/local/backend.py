@@ -1,0 +1,119 @@
+"""What the providers of the local AWS share: clients for moto's services, logs, containers."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from harness.local.containers import Containers
+from harness.local.logs import LogStreams
+from harness.local.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+
+_log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT = 30
+"""Seconds that closing waits for the threads of jobs whose containers have been removed."""
+
+
+class Backend:
+    """One for each local AWS. `url` answers the local AWS's own address, once it listens."""
+
+    def __init__(self, url: Callable[[], str], region: str, account_id: str) -> None:
+        self._url = url
+        self.region = region
+        self.account_id = account_id
+        self.store = Store()
+        self.containers = Containers()
+        self.logs = LogStreams(self.logs_client)
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def s3(self) -> S3Client:
+        client: S3Client = self._client("s3", self.region)
+        return client
+
+    def logs_client(self, region: str) -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._client("logs", region)
+        return client
+
+    def _client(self, service: str, region: str) -> Any:
+        # A botocore session without the process's profile, so that nothing in the user's
+        # configuration reaches the calls that the local AWS makes to itself.
+        core = botocore.session.Session(profile=None)
+        core.set_config_variable("config_file", "/dev/null")
+        core.set_config_variable("credentials_file", "/dev/null")
+        session = boto3.Session(botocore_session=core)
+        make: Any = session.client  # its stubs have an overload for each service's name
+        return make(
+            service,
+            region_name=region,
+            endpoint_url=self._url(),
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - moto checks none
+            config=Config(
+                max_pool_connections=64,
+                retries={"total_max_attempts": 2},
+                s3={"addressing_style": "path"},
+                proxies={},
+            ),
+        )
+
+    def spawn(self, target: Callable[[], None], name: str) -> None:
+        """Run `target` in a thread that `close` waits for."""
+
+        def run() -> None:
+            try:
+                target()
+            except Exception:  # noqa: BLE001 - the thread's last resort
+                _log.exception("%s ended with an unexpected error", name)
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def together(self, calls: list[Callable[[], None]], name: str) -> None:
+        """Run `calls` at once and wait for all; the first error is raised when all have ended."""
+        futures: list[Future[None]] = []
+        for call in calls:
+            future: Future[None] = Future()
+            futures.append(future)
+
+            def run(call: Callable[[], None] = call, future: Future[None] = future) -> None:
+                try:
+                    call()
+                    future.set_result(None)
+                except BaseException as error:  # noqa: BLE001 - raised by the caller
+                    future.set_exception(error)
+
+            self.spawn(run, name)
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if errors:
+            raise errors[0]
+
+    def close(self) -> None:
+        """Remove all containers, let the jobs' threads end, and write out the last log lines."""
+        self.store.close()
+        self.containers.close()
+        with self._lock:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(CLOSE_TIMEOUT)
+        self.logs.close()

@@ -1,0 +1,443 @@
+"""Docker containers, networks and images: the only file of the local AWS that talks to Docker.
+
+Everything made here carries the label of its session: one process, which holds a lock file for
+as long as it lives. What a session leaves behind because it was killed is told by its lock being
+free, and is removed by the next start (`clean`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import docker
+import platformdirs
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from filelock import FileLock, Timeout
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import Reaper
+from testcontainers.core.docker_client import DockerClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from docker.models.containers import Container as DockerContainer
+    from docker.models.networks import Network
+
+LABEL_SESSION = "harness.session"
+LABEL_LOCK = "harness.lock"
+LABEL_HOST = "harness.host"
+
+ENGINE_TIMEOUT = 60
+"""Seconds within which the engine must answer a call that isn't a stream."""
+
+MAX_LOG_LINE = 262_144
+"""Bytes of one log line; a longer one is cut in pieces, as CloudWatch Logs' events are limited."""
+
+_log = logging.getLogger(__name__)
+
+
+class EngineError(Exception):
+    """The Docker engine doesn't answer."""
+
+
+class ImageError(Exception):
+    """An image is not on this machine and can't be pulled."""
+
+
+class StartError(Exception):
+    """The engine refused to start a container: its command doesn't exist, say."""
+
+
+class NotRunningError(Exception):
+    """A container that should be reached has ended."""
+
+
+class ArchiveError(Exception):
+    """The engine could not extract an archive."""
+
+
+class Session:
+    """The owner of containers: this process, for as long as it holds the session's lock file."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4().hex[:12]
+        folder = Path(platformdirs.user_state_dir("harness")) / "sessions"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{self.id}.lock"
+        self._lock = FileLock(self.path)
+        self._lock.acquire(blocking=False)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {
+            LABEL_SESSION: self.id,
+            LABEL_LOCK: str(self.path),
+            LABEL_HOST: socket.gethostname(),
+        }
+
+    def close(self) -> None:
+        self._lock.release()
+        self.path.unlink(missing_ok=True)
+
+
+def _is_dead(labels: Mapping[str, str]) -> bool:
+    """Whether the session of something with these labels was on this host, and has ended."""
+    if labels.get(LABEL_HOST) != socket.gethostname():
+        return False
+    path = Path(labels.get(LABEL_LOCK, ""))
+    try:
+        if not path.is_file():
+            return True
+        with FileLock(path, timeout=0):
+            path.unlink(missing_ok=True)
+            return True
+    except (Timeout, PermissionError):
+        return False
+
+
+def clean(client: docker.DockerClient | None = None) -> list[str]:
+    """Remove the containers and networks that ended sessions left; return their names.
+
+    Raises `EngineError` if the engine doesn't answer.
+    """
+    removed: list[str] = []
+    with _engine_errors():
+        client = client or docker.from_env(timeout=ENGINE_TIMEOUT)
+        ours = {"label": LABEL_SESSION}
+        verdicts: dict[str, bool] = {}
+
+        def dead(labels: Mapping[str, str]) -> bool:
+            session = labels.get(LABEL_SESSION, "")
+            if session not in verdicts:
+                verdicts[session] = _is_dead(labels)
+            return verdicts[session]
+
+        for found in client.api.containers(all=True, filters=ours):
+            if dead(found["Labels"]):
+                _ignore_gone(client.api.remove_container, found["Id"], force=True, v=True)
+                removed.append(found["Names"][0].lstrip("/"))
+        for network in client.api.networks(filters=ours):
+            if dead(network["Labels"]):
+                _ignore_gone(client.api.remove_network, network["Id"])
+                removed.append(network["Name"])
+        for volume in client.api.volumes(filters=ours)["Volumes"] or []:
+            if dead(volume["Labels"]):
+                _ignore_gone(client.api.remove_volume, volume["Name"])
+                removed.append(volume["Name"])
+    return removed
+
+
+class Containers:
+    """Makes the containers of one local AWS, and removes them all when it is closed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._docker: DockerClient | None = None
+        self._session: Session | None = None
+        self._live: set[Container] = set()
+        self._networks: list[Network] = []
+        self._closed = False
+
+    def _connect(self) -> tuple[DockerClient, Session]:
+        """testcontainers' client and this process's session, made at first use."""
+        with self._lock:
+            if self._docker is None or self._session is None:
+                with _engine_errors():
+                    connected = DockerClient(timeout=ENGINE_TIMEOUT)
+                    for name in clean(connected.client):
+                        _log.warning("removed %s, left by a run that was killed", name)
+                    _start_reaper(connected)
+                self._session = Session()
+                self._docker = connected
+            return self._docker, self._session
+
+    def require_image(self, name: str, on_pull: Callable[[], None] | None = None) -> None:
+        """Make sure that the image is on this machine: pull it if it isn't.
+
+        Raises `ImageError` with the registry's words if that fails.
+        """
+        client, _ = self._connect()
+        with _engine_errors():
+            try:
+                client.client.images.get(name)
+            except ImageNotFound:
+                if on_pull:
+                    on_pull()
+                try:
+                    client.client.images.pull(name)
+                except APIError as error:
+                    raise ImageError(str(error.explanation or error)) from error
+
+    def create(
+        self,
+        image: str,
+        *,
+        name: str,
+        hostname: str,
+        command: Sequence[str] | None,
+        entrypoint: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        port: int | None = None,
+        isolated: bool = False,
+    ) -> Container:
+        """Create a container, not started yet, so that files can be put into it first.
+
+        `port` is the one that the container listens on, to be reached at `Container.address`.
+        `isolated`: no network at all, in or out, but for this machine's access to `port`.
+        """
+        client, session = self._connect()
+        host_names = {hostname: "127.0.0.1"} if isolated and port is None else None
+        options: dict[str, Any] = {
+            "name": f"{name}-{uuid.uuid4().hex[:6]}",
+            "hostname": hostname,
+            "environment": dict(environment or {}),
+            "extra_hosts": host_names,
+        }
+        if entrypoint:
+            options["entrypoint"] = list(entrypoint)
+        if isolated and port is None:
+            options["network_mode"] = "none"
+        elif isolated:
+            options["network"] = self._internal_network(name, client, session)
+        elif port is not None:
+            # Only this machine may reach it, unless the engine is on another one.
+            local = client.host() in ("localhost", "127.0.0.1")
+            options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if local else None}
+        with self._lock:
+            # Under the lock, so that `close` never misses a container that is being made.
+            if self._closed:
+                raise EngineError("the local AWS is being shut down")
+            with _engine_errors():
+                created = client.create(
+                    image,
+                    command=list(command) if command else None,
+                    labels=session.labels,
+                    **options,
+                )
+            container = Container(self, client, created, port, isolated)
+            self._live.add(container)
+        return container
+
+    def _internal_network(self, name: str, client: DockerClient, session: Session) -> str:
+        network_name = f"{name}-{uuid.uuid4().hex[:6]}"
+        with _engine_errors():
+            network = client.client_networks_create(
+                network_name, {"internal": True, "labels": session.labels}
+            )
+        self._networks.append(network)
+        return network_name
+
+    def forget(self, container: Container) -> None:
+        with self._lock:
+            self._live.discard(container)
+
+    def close(self) -> None:
+        """Remove every container and network that is left."""
+        with self._lock:
+            self._closed = True
+            live, self._live = self._live, set()
+            networks, self._networks = self._networks, []
+        threads = [threading.Thread(target=container.remove) for container in live]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(ENGINE_TIMEOUT)
+        for network in networks:
+            _ignore_gone(network.remove)
+        if self._session:
+            self._session.close()
+        if self._docker:
+            self._docker.client.close()
+
+
+class Container:
+    """One container: created, filled with files, started, followed, stopped, removed.
+
+    `exited` is set once it has ended; then `exit_code` holds its code (None if the engine was
+    lost), and `out_of_memory` whether the kernel killed it.
+    """
+
+    def __init__(
+        self,
+        owner: Containers,
+        client: DockerClient,
+        container: DockerContainer,
+        port: int | None,
+        isolated: bool,
+    ) -> None:
+        self._owner = owner
+        self._client = client
+        self._container = container
+        self._port = port
+        self._isolated = isolated
+        self._follower: threading.Thread | None = None
+        self.exited = threading.Event()
+        self.exit_code: int | None = None
+        self.out_of_memory = False
+
+    @property
+    def id(self) -> str:
+        return cast("str", self._container.id)
+
+    @property
+    def name(self) -> str:
+        return cast("str", self._container.name)
+
+    def put(self, path: str, tar: Iterable[bytes]) -> None:
+        """Extract a tar (plain or compressed) in the folder `path`, streamed.
+
+        Raises `ArchiveError` if it can't be extracted.
+        """
+        try:
+            with _engine_errors():
+                self._container.put_archive(path, tar)
+        except APIError as error:
+            raise ArchiveError(str(error.explanation or error)) from error
+
+    def get(self, path: str) -> Iterator[bytes] | None:
+        """Stream a file or folder as a tar whose names begin with its last part.
+
+        None if it doesn't exist.
+        """
+        try:
+            with _engine_errors():
+                stream, _ = self._container.get_archive(path)
+        except NotFound:
+            return None
+        return stream
+
+    def start(
+        self, on_line: Callable[[str], None], on_exit: Callable[[], None] | None = None
+    ) -> None:
+        """Start it; `on_line` gets each line of its output, in order, from a thread of its own.
+
+        Raises `StartError` with the engine's words, if there is no such command for instance.
+        """
+        try:
+            with _engine_errors():
+                self._client.start(self._container)
+        except APIError as error:
+            raise StartError(str(error.explanation or error)) from error
+        self._follower = threading.Thread(
+            target=self._follow, args=(on_line, on_exit), name=f"follow-{self.name}", daemon=True
+        )
+        self._follower.start()
+
+    def _follow(self, on_line: Callable[[str], None], on_exit: Callable[[], None] | None) -> None:
+        try:
+            for line in _lines(self._container.logs(stream=True, follow=True)):
+                on_line(line)
+            self.exit_code = int(self._container.wait(timeout=ENGINE_TIMEOUT)["StatusCode"])
+            if self.exit_code == 137:
+                state = self._client.client.api.inspect_container(self.id)["State"]
+                self.out_of_memory = bool(state.get("OOMKilled"))
+        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+            # Removed while it ran (ours to do, at shutdown), or the engine is gone.
+            _log.debug("lost container %s: %s", self.name, error)
+        finally:
+            self.exited.set()
+            if on_exit:
+                on_exit()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port at which this machine reaches the container's port.
+
+        Raises `NotRunningError` if the container has ended.
+        """
+        with _engine_errors():
+            settings = self._client.client.api.inspect_container(self.id)["NetworkSettings"]
+        host: str
+        port: int | None
+        if self._isolated:
+            (network,) = settings["Networks"].values()
+            host, port = network["IPAddress"], self._port
+        else:
+            bindings = (settings["Ports"] or {}).get(f"{self._port}/tcp") or [{"HostPort": 0}]
+            host, port = self._client.host(), int(bindings[0]["HostPort"])
+        if not host or not port:
+            raise NotRunningError(f"container {self.name} has ended")
+        return "127.0.0.1" if host == "localhost" else host, port
+
+    def stop(self, grace: int) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""
+        if self.exited.is_set():
+            return
+        # The engine answers only once it has stopped, so this call outlasts the usual limit.
+        with _engine_errors():
+            _ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
+        self.exited.wait(ENGINE_TIMEOUT)
+
+    def kill(self) -> None:
+        """SIGKILL, without a grace."""
+        with _engine_errors():
+            _ignore_gone(self._client.client.api.kill, self.id)
+
+    def remove(self) -> None:
+        """Kill it if it runs, and remove it with its volumes."""
+        try:
+            with _engine_errors():
+                _ignore_gone(self._client.client.api.remove_container, self.id, force=True, v=True)
+        except EngineError as error:
+            _log.warning("could not remove container %s: %s", self.name, error)
+        self._owner.forget(self)
+
+
+class _engine_errors:  # noqa: N801 - reads as a function: `with _engine_errors():`
+    """Turns a lost connection to the engine into `EngineError`; API errors pass."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, APIError) or error is None:
+            return
+        if isinstance(error, (requests.RequestException, DockerException)):
+            where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+            raise EngineError(
+                f"the Docker engine at {where} doesn't answer; start it, or see `harness doctor`"
+            ) from error
+
+
+def _ignore_gone(call: Callable[..., object], *args: object, **options: object) -> None:
+    """Call; an object that is gone, or on its way, is what was wanted."""
+    try:
+        call(*args, **options)
+    except NotFound:
+        pass
+    except APIError as error:
+        if error.status_code != 409:
+            raise
+
+
+def _start_reaper(client: DockerClient) -> None:
+    """Start testcontainers' Ryuk where its image is at hand: it reaps even if we are killed."""
+    if testcontainers_config.ryuk_disabled:
+        return
+    try:
+        client.client.images.get(testcontainers_config.ryuk_image)
+    except ImageNotFound:
+        return
+    Reaper.get_instance()
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Cut a container's output into lines, without their line ends."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        *whole, rest = rest.split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace").rstrip("\r")
+        while len(rest) > MAX_LOG_LINE:
+            yield rest[:MAX_LOG_LINE].decode("utf-8", "replace")
+            rest = rest[MAX_LOG_LINE:]
+    if rest:
+        yield rest.decode("utf-8", "replace").rstrip("\r")

@@ -1,0 +1,133 @@
+"""Models: an image, its environment, and where its artifacts are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.local import s3, tags
+from harness.local.listing import page
+from harness.local.protocol import AwsError
+
+if TYPE_CHECKING:
+    from harness.local.backend import Backend
+    from harness.local.protocol import RequestContext
+
+
+@dataclass(frozen=True)
+class Model:
+    arn: str
+    request: dict[str, Any]
+    created: datetime
+
+    @property
+    def name(self) -> str:
+        return str(self.request["ModelName"])
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The one container: `PrimaryContainer`, or the only one of `Containers`."""
+        primary = self.request.get("PrimaryContainer") or self.request["Containers"][0]
+        return dict(primary)
+
+    @property
+    def data_url(self) -> str | None:
+        """The S3 URL of the model archive, if the model has one."""
+        source = self.container.get("ModelDataSource", {}).get("S3DataSource", {})
+        url = self.container.get("ModelDataUrl") or source.get("S3Uri")
+        return str(url) if url else None
+
+    @property
+    def isolated(self) -> bool:
+        return bool(self.request.get("EnableNetworkIsolation"))
+
+
+class Models:
+    """CreateModel, DescribeModel, ListModels, DeleteModel."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._store = backend.store
+
+    def create_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        arn = context.arn(f"model/{request['ModelName']}")
+        model = Model(arn, request, datetime.now(UTC))
+        self._check(model)
+        with self._store.lock:
+            if arn in self._store.models:
+                raise AwsError(
+                    "ValidationException", f'Cannot create already existing model "{arn}".'
+                )
+            self._store.models[arn] = model
+            tags.attach(self._store, arn, request)
+        return {"ModelArn": arn}
+
+    def _check(self, model: Model) -> None:
+        request = model.request
+        containers = request.get("Containers") or []
+        if bool(request.get("PrimaryContainer")) == bool(containers):
+            raise AwsError(
+                "ValidationException",
+                "Exactly one of PrimaryContainer and Containers must be given.",
+            )
+        if len(containers) > 1:
+            raise AwsError(
+                "ValidationException",
+                "Containers: the local AWS runs models of one container; inference pipelines run "
+                "on AWS only.",
+            )
+        container = model.container
+        if not container.get("Image"):
+            raise AwsError(
+                "ValidationException",
+                "Image: the local AWS needs the container's image; model packages and inference "
+                "specifications run on AWS only.",
+            )
+        if container.get("Mode") == "MultiModel":
+            raise AwsError(
+                "ValidationException",
+                "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only.",
+            )
+        source = container.get("ModelDataSource", {}).get("S3DataSource", {})
+        if source and (source["S3DataType"], source["CompressionType"]) != ("S3Object", "Gzip"):
+            raise AwsError(
+                "ValidationException",
+                "ModelDataSource: the local AWS takes one gzip-compressed tar (S3DataType "
+                "S3Object, CompressionType Gzip).",
+            )
+        if model.data_url and not s3.exists(self._backend.s3, model.data_url):
+            raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+
+    def describe_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        model = self.find(context, request["ModelName"])
+        known = {name: value for name, value in model.request.items() if name != "Tags"}
+        return {
+            "EnableNetworkIsolation": False,
+            **known,
+            "ModelArn": model.arn,
+            "CreationTime": model.created,
+        }
+
+    def find(self, context: RequestContext, name: str) -> Model:
+        arn = context.arn(f"model/{name}")
+        model = self._store.models.get(arn)
+        if model is None:
+            raise AwsError("ValidationException", f'Could not find model "{arn}".')
+        return model
+
+    def list_models(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        with self._store.lock:
+            models = list(self._store.models.values())
+        summaries = (
+            {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.created}
+            for model in models
+            if model.arn.startswith(context.arn(""))
+        )
+        return page(summaries, request, member="Models", noun="Model", descending=True)
+
+    def delete_model(self, context: RequestContext, request: dict[str, Any]) -> None:
+        with self._store.lock:
+            model = self.find(context, request["ModelName"])
+            del self._store.models[model.arn]
+            self._store.tags.pop(model.arn, None)

@@ -1,0 +1,180 @@
+"""What stands under /opt/ml in a container: written as tar streams, read from them.
+
+The layout is AWS's container contract ("How Amazon SageMaker Provides Training Information" and
+"How Amazon SageMaker Processes Training Output" in the developer guide). Nothing is held whole in
+memory: objects stream from S3 into the tar, and from the tar into S3.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+FAILURE_LIMIT = 1024
+"""Characters of /opt/ml/output/failure that become the failure reason."""
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file, or with `chunks` None a folder, in a tar stream."""
+
+    name: str
+    size: int = 0
+    chunks: Iterable[bytes] | None = None
+
+
+def folder(name: str) -> Entry:
+    return Entry(name)
+
+
+def file(name: str, content: bytes) -> Entry:
+    return Entry(name, len(content), [content])
+
+
+def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """A tar archive of `entries`, in the pax format, chunk by chunk."""
+    for entry in entries:
+        info = tarfile.TarInfo(entry.name)
+        info.mtime = time.time()
+        if entry.chunks is None:
+            info.type = tarfile.DIRTYPE
+            info.mode = 0o755
+            yield info.tobuf(tarfile.PAX_FORMAT)
+            continue
+        info.size = entry.size
+        info.mode = 0o644
+        yield info.tobuf(tarfile.PAX_FORMAT)
+        sent = 0
+        for chunk in entry.chunks:
+            sent += len(chunk)
+            yield chunk
+        if sent != entry.size:
+            raise OSError(f"{entry.name}: {sent} bytes came where {entry.size} were announced")
+        yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)
+    yield b"\0" * (2 * tarfile.BLOCKSIZE)
+
+
+@dataclass(frozen=True)
+class TrainingLayout:
+    """What SageMaker writes under /opt/ml before a training container starts."""
+
+    hyperparameters: Mapping[str, str]
+    channels: Mapping[str, Mapping[str, Any]]
+    """Channel name → its `ContentType`, `TrainingInputMode`, … for inputdataconfig.json."""
+    hosts: Sequence[str]
+    current_host: str
+    instance_type: str
+    data: Iterable[Entry] = field(default_factory=tuple)
+    """The channels' files, named `<channel>/<path>`."""
+
+    def entries(self) -> Iterator[Entry]:
+        group = "homogeneousCluster"
+        resources = {
+            "current_host": self.current_host,
+            "current_instance_type": self.instance_type,
+            "current_group_name": group,
+            "hosts": list(self.hosts),
+            "instance_groups": [
+                {
+                    "instance_group_name": group,
+                    "instance_type": self.instance_type,
+                    "hosts": list(self.hosts),
+                }
+            ],
+            "network_interface_name": "eth0",
+        }
+        for name in ("", "/input", "/input/config", "/input/data", "/model", "/output",
+                     "/output/data", "/checkpoints"):  # fmt: skip
+            yield folder(f"opt/ml{name}")
+        for name, content in (
+            ("hyperparameters", dict(self.hyperparameters)),
+            ("inputdataconfig", {name: dict(config) for name, config in self.channels.items()}),
+            ("resourceconfig", resources),
+        ):
+            yield file(f"opt/ml/input/config/{name}.json", json.dumps(content).encode())
+        for channel in self.channels:
+            yield folder(f"opt/ml/input/data/{channel}")
+        for entry in self.data:
+            yield Entry(f"opt/ml/input/data/{entry.name}", entry.size, entry.chunks)
+
+
+MODEL_FOLDERS = ("opt/ml", "opt/ml/model")
+"""What must be there before a model archive is extracted."""
+
+
+def checked_gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks of a model archive, if they begin as gzip does; raises `OSError` if not.
+
+    The engine would also take a plain tar, which SageMaker refuses.
+    """
+    first = next(chunks, b"")
+    if not first.startswith(b"\x1f\x8b"):
+        raise OSError("it is not gzip-compressed")
+    yield first
+    yield from chunks
+
+
+class TarReader(io.RawIOBase):
+    """A readable file over the chunks of a stream, for `tarfile`'s stream mode."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        taken = self._rest[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self._rest = self._rest[len(taken) :]
+        return len(taken)
+
+
+def repack(chunks: Iterator[bytes], archive: tarfile.TarFile, below: str) -> int:
+    """Copy a container's tar stream into `archive`, with names relative to the folder `below`.
+
+    Returns how many files were copied. Device nodes and the like are left out; symbolic links
+    are kept as links.
+    """
+    files = 0
+    with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
+        for member in source:
+            _, _, name = member.name.partition(f"{below}/")
+            if not name or not (member.isfile() or member.isdir() or member.issym()
+                                or member.islnk()):  # fmt: skip
+                continue
+            member.name = name
+            if member.islnk():
+                member.linkname = member.linkname.partition(f"{below}/")[2]
+            archive.addfile(member, source.extractfile(member) if member.isreg() else None)
+            files += not member.isdir()
+    return files
+
+
+def read_failure(chunks: Iterator[bytes] | None) -> str:
+    """The text of /opt/ml/output/failure: its first 1,024 characters; empty if there is none."""
+    if chunks is None:
+        return ""
+    with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
+        for member in source:
+            extracted = source.extractfile(member)
+            if extracted is not None:
+                # At most four bytes a character, so no more than this can be needed.
+                text = extracted.read(4 * FAILURE_LIMIT).decode("utf-8", "replace")
+                return text[:FAILURE_LIMIT].strip()
+    return ""

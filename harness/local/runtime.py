@@ -1,0 +1,162 @@
+"""SageMaker Runtime: InvokeEndpoint, passed on to a container's /invocations."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from harness.local.protocol import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.local.backend import Backend
+    from harness.local.endpoints import Endpoint, Instance, Variant
+    from harness.local.protocol import RequestContext
+
+INVOCATION_TIMEOUT = 60.0
+"""Seconds within which a container must answer (InvokeEndpoint in AWS's API reference)."""
+
+MAX_MESSAGE = 1024
+"""Characters of the container's own words that an error passes on."""
+
+CHUNK = 65_536
+
+# Members of the request that go to the container as headers, by the header's name.
+_HEADERS = {
+    "ContentType": "Content-Type",
+    "Accept": "Accept",
+    "CustomAttributes": "X-Amzn-SageMaker-Custom-Attributes",
+    "InferenceId": "X-Amzn-SageMaker-Inference-Id",
+    "TargetModel": "X-Amzn-SageMaker-Target-Model",
+    "SessionId": "X-Amzn-SageMaker-Session-Id",
+}
+
+
+class Runtime:
+    """InvokeEndpoint and InvokeEndpointWithResponseStream."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._store = backend.store
+
+    def invoke_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        call = _Call(context, self._find(context, request), request)
+        response = call.send()
+        return {
+            "Body": call.read(response),
+            "ContentType": response.headers.get("Content-Type"),
+            "InvokedProductionVariant": call.variant.name,
+            "CustomAttributes": response.headers.get(_HEADERS["CustomAttributes"]),
+        }
+
+    def invoke_endpoint_with_response_stream(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        call = _Call(context, self._find(context, request), request)
+        response = call.send()
+        return {
+            "Body": call.parts(response),
+            "ContentType": response.headers.get("Content-Type"),
+            "InvokedProductionVariant": call.variant.name,
+            "CustomAttributes": response.headers.get(_HEADERS["CustomAttributes"]),
+        }
+
+    def _find(self, context: RequestContext, request: dict[str, Any]) -> Endpoint:
+        name = request["EndpointName"]
+        endpoint = self._store.endpoints.get(context.arn(f"endpoint/{name}"))
+        if endpoint is None or endpoint.status not in ("InService", "Updating"):
+            raise AwsError(
+                "ValidationError", f"Endpoint {name} of account {context.account_id} not found."
+            )
+        return endpoint
+
+
+class _Call:
+    """One request to one container of an endpoint."""
+
+    def __init__(
+        self, context: RequestContext, endpoint: Endpoint, request: dict[str, Any]
+    ) -> None:
+        self._context = context
+        self._endpoint = endpoint
+        self._request = request
+        self._deadline = time.monotonic() + INVOCATION_TIMEOUT
+        self.variant: Variant = endpoint.choose(request.get("TargetVariant"))
+
+    def send(self) -> urllib3.BaseHTTPResponse:
+        """Send the request; returns at the answer's headers, if it is a 2xx."""
+        instance: Instance = random.choice(self.variant.instances)  # noqa: S311
+        headers = {
+            header: self._request[member]
+            for member, header in _HEADERS.items()
+            if self._request.get(member)
+        }
+        try:
+            response = instance.http.urlopen(
+                "POST",
+                "/invocations",
+                body=self._request.get("Body", b""),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=5, read=INVOCATION_TIMEOUT),
+                preload_content=False,
+                decode_content=False,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise self._broken(error) from error
+        if not 200 <= response.status < 300:
+            raise self._error(response.status, self.read(response))
+        return response
+
+    def read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        return b"".join(self._chunks(response))
+
+    def parts(self, response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
+        """The answer as the events of a response stream."""
+        for chunk in self._chunks(response):
+            yield {"PayloadPart": {"Bytes": chunk}}
+
+    def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+        try:
+            while chunk := response.read1(CHUNK):
+                yield chunk
+                if time.monotonic() > self._deadline:
+                    response.close()
+                    raise self._timed_out()
+            response.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: urllib3.exceptions.HTTPError) -> AwsError:
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            return self._timed_out()
+        return self._error(
+            0, b"The container closed the connection, or did not accept it, before it answered."
+        )
+
+    def _timed_out(self) -> AwsError:
+        return self._error(
+            0,
+            b"Your invocation timed out while waiting for a response from container primary. "
+            b"Review the latency metrics for each container in Amazon CloudWatch, resolve the "
+            b"issue, and try again.",
+        )
+
+    def _error(self, status: int, body: bytes) -> AwsError:
+        whose = "client" if 400 <= status < 500 else "server"
+        words = body.decode("utf-8", "replace")[:MAX_MESSAGE]
+        group = self._endpoint.log_group
+        region = self._context.region
+        return AwsError(
+            "ModelError",
+            f'Received {whose} error ({status}) from primary with message "{words}". '
+            f"See https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
+            f"#logEventViewer:group={group} in account {self._context.account_id} for more "
+            "information.",
+            OriginalStatusCode=status,
+            OriginalMessage=words,
+            LogStreamArn=self._context.arn(f"log-group:{group}", service="logs"),
+        )

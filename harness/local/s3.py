@@ -1,0 +1,96 @@
+"""Objects in S3: which belong to a prefix, and their bytes, streamed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from harness.local.optml import CHUNK, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from types_boto3_s3 import S3Client
+
+_URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
+
+
+class DataError(Exception):
+    """Objects that can't become a channel's files; the text says which and why."""
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of `s3://bucket/key`. Raises `DataError` if it isn't of that form."""
+    match = _URI.fullmatch(uri)
+    if match is None or uri.startswith("https"):
+        raise DataError(f"{uri} is not of the form s3://bucket/key")
+    return match["bucket"], match["key"]
+
+
+def exists(client: S3Client, uri: str) -> bool:
+    """Whether there is an object at exactly this URI."""
+    try:
+        bucket, key = split(uri)
+        client.head_object(Bucket=bucket, Key=key)
+    except (ClientError, DataError):
+        return False
+    return True
+
+
+def chunks(client: S3Client, bucket: str, key: str) -> Iterator[bytes]:
+    """The object's bytes. Raises botocore's `ClientError`, `NoSuchKey` for instance."""
+    body = client.get_object(Bucket=bucket, Key=key)["Body"]
+    try:
+        yield from body.iter_chunks(CHUNK)
+    finally:
+        body.close()
+
+
+@dataclass(frozen=True)
+class Object:
+    bucket: str
+    key: str
+    size: int
+    path: str
+    """Where it stands below the channel's folder."""
+
+
+def objects(client: S3Client, uri: str) -> list[Object]:
+    """The objects of an `S3Prefix` source, in key order, without folder markers.
+
+    A key's place below the channel is what follows the prefix taken as a folder; an object that
+    is named exactly has its own name; where the prefix ends within a name, the place counts from
+    the last folder of the prefix. Raises `DataError` if two objects clash, botocore's
+    `ClientError` if the bucket doesn't exist.
+    """
+    bucket, prefix = split(uri)
+    folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+    parent = prefix[: prefix.rfind("/") + 1]
+    found: list[Object] = []
+    for listing in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in listing.get("Contents", []):
+            key = item["Key"]
+            if key.endswith("/"):
+                continue
+            path = key[len(folder) :] if key.startswith(folder) else key[len(parent) :]
+            if path.startswith("/") or ".." in path.split("/"):
+                raise DataError(f"s3://{bucket}/{key} can't be a file below a channel's folder")
+            found.append(Object(bucket, key, item["Size"], path))
+    paths = {item.path for item in found}
+    for each in found:
+        parts = each.path.split("/")
+        if any("/".join(parts[:end]) in paths for end in range(1, len(parts))):
+            raise DataError(
+                f"Cannot download s3://{bucket}/{each.key}, a previously downloaded file/folder "
+                "clashes with it"
+            )
+    return found
+
+
+def entries(client: S3Client, channel: str, items: Iterable[Object]) -> Iterator[Entry]:
+    """The objects as files of a channel, each read when its turn comes."""
+    for item in items:
+        yield Entry(f"{channel}/{item.path}", item.size, chunks(client, item.bucket, item.key))

@@ -1,0 +1,128 @@
+"""The program of the probe image: `train` and `serve`, each doing what PROBE says.
+
+Standard library only; it runs inside the container.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import pathlib
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+ML = pathlib.Path("/opt/ml")
+PROBE = os.environ.get("PROBE", "")
+
+
+def train() -> int:
+    """Echo what stands under /opt/ml into the model folder, then end as PROBE says."""
+    print(f"train: PROBE={PROBE!r}")
+    print("probe:r2=0.5;")
+    print("probe:r2=0.75;")
+    seen = {
+        str(path.relative_to(ML)): path.read_text()
+        for path in sorted((ML / "input").rglob("*"))
+        if path.is_file()
+    }
+    (ML / "model/seen.json").write_text(json.dumps(seen))
+    (ML / "model/environment.json").write_text(json.dumps(dict(os.environ)))
+    (ML / "model/deep/er").mkdir(parents=True)
+    (ML / "model/deep/er/file.txt").write_text("deep")
+    if PROBE == "output":
+        (ML / "output/data/extra.txt").write_text("extra")
+    if PROBE == "fail-with-file":
+        (ML / "output/failure").write_text("the reason, " + "x" * 2000)
+        return 3
+    if PROBE == "fail-without-file":
+        print("the last words", file=sys.stderr)
+        return 4
+    if PROBE == "until-sigterm":
+        stopped = threading.Event()
+
+        def on_sigterm(number: int, frame: FrameType | None) -> None:
+            (ML / "model/checkpoint.txt").write_text("saved on SIGTERM")
+            stopped.set()
+
+        signal.signal(signal.SIGTERM, on_sigterm)
+        print("waiting for SIGTERM")
+        stopped.wait(300)
+    if PROBE == "long-lines":
+        print("y" * 600_000)
+        print("after the long line")
+    return 0
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """/ping and /invocations; the content type of a request tells what to do with it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.answer(503 if PROBE == "unhealthy" else 200, b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        match self.headers.get("Content-Type", ""):
+            case "probe/error":
+                self.answer(int(body), b"the container's own words")
+            case "probe/slow":
+                time.sleep(float(body))
+                self.answer(200, b"slow")
+            case "probe/hang-up":
+                self.close_connection = True
+            case "probe/size":
+                self.answer(200, str(len(body)).encode())
+            case "probe/model":
+                files = sorted(
+                    str(path.relative_to(ML / "model"))
+                    for path in (ML / "model").rglob("*")
+                    if path.is_file()
+                )
+                self.answer(200, json.dumps(files).encode())
+            case "probe/headers":
+                self.answer(200, json.dumps(dict(self.headers)).encode())
+            case "probe/host":
+                self.answer(200, os.uname().nodename.encode())
+            case _:
+                self.answer(200, body)
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", self.headers.get("Accept") or "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        custom = self.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+        if custom:
+            self.send_header("X-Amzn-SageMaker-Custom-Attributes", custom)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        print(format % args)
+
+
+def serve() -> int:
+    print(f"serve: PROBE={PROBE!r}")
+    if PROBE == "crash":
+        print("no model here", file=sys.stderr)
+        return 5
+    if PROBE == "never-answers":
+        signal.pause()
+
+    def on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit({"train": train, "serve": serve}[sys.argv[1]]())

@@ -1,0 +1,84 @@
+"""What the integration tests share: clients of one local AWS, unique names, bounded waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import WaiterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import boto3
+    import docker
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+WAIT = 60
+POLL = 0.1
+
+
+class Names:
+    """Names that no other test has."""
+
+    def __init__(self, stem: str) -> None:
+        self._stem = "".join(c if c.isalnum() else "-" for c in stem).strip("-")[:30].strip("-")
+
+    def new(self, kind: str) -> str:
+        return f"{self._stem}-{kind}-{uuid.uuid4().hex[:8]}"
+
+
+class AWS:
+    """boto3's clients for a local AWS, a bucket, and waits that end."""
+
+    def __init__(self, session: boto3.Session, engine: docker.DockerClient, bucket: str) -> None:
+        self.session = session
+        self.sagemaker: SageMakerClient = session.client("sagemaker")
+        self.runtime: SageMakerRuntimeClient = session.client("sagemaker-runtime")
+        self.s3: S3Client = session.client("s3")
+        self.logs: CloudWatchLogsClient = session.client("logs")
+        self.bucket = bucket
+        self._engine = engine
+        self.s3.create_bucket(Bucket=bucket)
+
+    def invoke(self, endpoint: str, body: bytes, **members: Any) -> Any:
+        return self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **members)
+
+    def wait(self, waiter: str, **members: Any) -> None:
+        """boto3's waiter of that name, polling often; a failed end is an end too."""
+        waiting: Any = self.sagemaker.get_waiter(waiter)  # type: ignore[call-overload]
+        config = {"Delay": POLL, "MaxAttempts": int(WAIT / POLL)}
+        try:
+            waiting.wait(**members, WaiterConfig=config)
+        except WaiterError as error:
+            if "Max attempts exceeded" in str(error):
+                raise
+
+    def wait_until(self, true: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + WAIT
+        pause = threading.Event()
+        while not true():
+            assert time.monotonic() < deadline, f"not within {WAIT} s: {what}"
+            pause.wait(POLL)
+
+    def wait_for_log(self, group: str, prefix: str, message: str) -> None:
+        """Wait until a stream of the group has the line."""
+
+        def there() -> bool:
+            try:
+                events = self.logs.filter_log_events(logGroupName=group, logStreamNamePrefix=prefix)
+            except self.logs.exceptions.ResourceNotFoundException:
+                return False
+            return any(event["message"] == message for event in events["events"])
+
+        self.wait_until(there, f"log line {message!r} in {group} {prefix}")
+
+    def containers(self, name: str) -> list[str]:
+        """Containers, also stopped ones, whose names begin with `name`."""
+        found = self._engine.api.containers(all=True, filters={"name": f"^/{name}"})
+        return [container["Names"][0] for container in found]

@@ -1,0 +1,370 @@
+"""Models and endpoints of the local AWS, served in Docker on the probe image."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.support import AWS, Names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+LIMIT = 6_291_456
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def model(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
+    """Creates a model on the probe image, and returns its name."""
+
+    def create(probe: str = "", isolated: bool = False, **members: Any) -> str:
+        name = names.new("model")
+        aws.sagemaker.create_model(
+            ModelName=name,
+            PrimaryContainer={"Image": probe_image, "Environment": {"PROBE": probe}, **members},
+            ExecutionRoleArn=ROLE,
+            EnableNetworkIsolation=isolated,
+        )
+        return name
+
+    return create
+
+
+@pytest.fixture
+def deploy(aws: AWS, names: Names) -> Callable[..., str]:
+    """Creates an endpoint of one variant for a model, waits for nothing, returns its name."""
+
+    def create(model: str, **variant: Any) -> str:
+        name = names.new("endpoint")
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[
+                {
+                    "VariantName": "AllTraffic",
+                    "ModelName": model,
+                    "InitialInstanceCount": 1,
+                    "InstanceType": "ml.m5.large",
+                    **variant,
+                }
+            ],
+        )
+        aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        return name
+
+    return create
+
+
+@pytest.fixture(scope="module")
+def endpoint(aws: AWS, probe_image: str) -> str:
+    """An endpoint in service that all tests of this module may call."""
+    name = Names("shared").new("endpoint")
+    aws.sagemaker.create_model(
+        ModelName=name, PrimaryContainer={"Image": probe_image}, ExecutionRoleArn=ROLE
+    )
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    aws.wait("endpoint_in_service", EndpointName=name)
+    return name
+
+
+def failure(aws: AWS, name: str) -> str:
+    """Wait until the endpoint is Failed, and return its reason."""
+    aws.wait("endpoint_in_service", EndpointName=name)
+    described = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert described["EndpointStatus"] == "Failed"
+    return described["FailureReason"]
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def test_an_endpoint_serves_the_model_archive(
+    aws: AWS, names: Names, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    key = f"{names.new('model')}/model.tar.gz"
+    packed = archive({"model.joblib": b"m", "code/inference.py": b"c"})
+    aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=packed)
+    name = deploy(model(ModelDataUrl=f"s3://{aws.bucket}/{key}"))
+    assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating"
+    aws.wait("endpoint_in_service", EndpointName=name)
+
+    described = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert described["EndpointStatus"] == "InService"
+    (variant,) = described["ProductionVariants"]
+    assert variant["VariantName"] == "AllTraffic"
+    assert variant["CurrentInstanceCount"] == 1
+    answer = aws.invoke(name, b"", ContentType="probe/model")
+    assert json.loads(answer["Body"].read()) == ["code/inference.py", "model.joblib"]
+    assert answer["InvokedProductionVariant"] == "AllTraffic"
+
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    aws.wait("endpoint_deleted", EndpointName=name)
+    aws.wait_until(lambda: not aws.containers(name), "the endpoint's container is removed")
+    with pytest.raises(ClientError, match=f"Endpoint {name} of account 123456789012 not found"):
+        aws.invoke(name, b"")
+
+
+def test_headers_reach_the_container_and_come_back(aws: AWS, endpoint: str) -> None:
+    answer = aws.invoke(
+        endpoint,
+        b"",
+        ContentType="probe/headers",
+        Accept="application/json",
+        CustomAttributes="trace=1",
+    )
+    headers = json.loads(answer["Body"].read())
+    assert headers["Accept"] == "application/json"
+    assert headers["X-Amzn-SageMaker-Custom-Attributes"] == "trace=1"
+    assert "Authorization" not in headers
+    assert answer["ContentType"] == "application/json"
+    assert answer["CustomAttributes"] == "trace=1"
+
+
+def test_the_largest_body_passes_and_one_byte_more_does_not(aws: AWS, endpoint: str) -> None:
+    answer = aws.invoke(endpoint, b"x" * LIMIT, ContentType="probe/size")
+    assert answer["Body"].read() == str(LIMIT).encode()
+    with pytest.raises(ClientError, match=str(LIMIT)) as refused:
+        aws.invoke(endpoint, b"x" * (LIMIT + 1), ContentType="probe/size")
+    assert 400 <= refused.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+
+
+@pytest.mark.parametrize(("status", "whose"), [(415, "client"), (500, "server"), (302, "server")])
+def test_an_error_of_the_container_is_a_model_error(
+    aws: AWS, endpoint: str, status: int, whose: str
+) -> None:
+    with pytest.raises(aws.runtime.exceptions.ModelError) as refused:
+        aws.invoke(endpoint, str(status).encode(), ContentType="probe/error")
+    response: Any = refused.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["OriginalStatusCode"] == status
+    assert response["OriginalMessage"] == "the container's own words"
+    assert response["LogStreamArn"].endswith(f"log-group:/aws/sagemaker/Endpoints/{endpoint}")
+    assert response["Error"]["Message"].startswith(
+        f"Received {whose} error ({status}) from primary with message \"the container's own "
+        'words". See https://us-east-1.console.aws.amazon.com/cloudwatch/'
+    )
+
+
+def test_a_container_that_hangs_up_is_a_model_error(aws: AWS, endpoint: str) -> None:
+    with pytest.raises(aws.runtime.exceptions.ModelError) as refused:
+        aws.invoke(endpoint, b"", ContentType="probe/hang-up")
+    response: Any = refused.value.response
+    assert response["OriginalStatusCode"] == 0
+
+
+def test_a_container_that_takes_too_long_is_a_model_error(
+    aws: AWS, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.local.runtime.INVOCATION_TIMEOUT", 0.5)
+    with pytest.raises(aws.runtime.exceptions.ModelError) as refused:
+        aws.invoke(endpoint, b"20", ContentType="probe/slow")
+    assert "Your invocation timed out while waiting" in refused.value.response["Error"]["Message"]
+
+
+def test_a_response_stream_arrives_in_parts(aws: AWS, endpoint: str) -> None:
+    answer = aws.runtime.invoke_endpoint_with_response_stream(
+        EndpointName=endpoint, Body=b"z" * 200_000
+    )
+    parts = [event["PayloadPart"]["Bytes"] for event in answer["Body"]]
+    assert len(parts) > 1
+    assert b"".join(parts) == b"z" * 200_000
+
+
+def test_container_output_goes_to_cloudwatch(aws: AWS, endpoint: str) -> None:
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    aws.wait_for_log(group, "AllTraffic/i-", "serve: PROBE=''")
+
+
+def test_many_requests_at_once(aws: AWS, endpoint: str) -> None:
+    answers: list[bytes] = []
+
+    def call(number: int) -> None:
+        answers.append(aws.invoke(endpoint, str(number).encode())["Body"].read())
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, answers)) == list(range(32))
+
+
+def test_variants_are_chosen_by_name_and_instances_in_turn(
+    aws: AWS, names: Names, model: Callable[..., str]
+) -> None:
+    name = names.new("endpoint")
+    shape = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    aws.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {"VariantName": "one", "ModelName": model(), "InitialVariantWeight": 1, **shape},
+            {"VariantName": "none", "ModelName": model(), "InitialVariantWeight": 0, **shape},
+        ],
+    )
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    aws.wait("endpoint_in_service", EndpointName=name)
+
+    assert {aws.invoke(name, b"")["InvokedProductionVariant"] for _ in range(10)} == {"one"}
+    assert aws.invoke(name, b"", TargetVariant="none")["InvokedProductionVariant"] == "none"
+    with pytest.raises(ClientError, match="Variant other not found"):
+        aws.invoke(name, b"", TargetVariant="other")
+
+
+def test_an_isolated_model_serves_without_a_network(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    name = deploy(model(isolated=True, ContainerHostname="isolated"))
+    aws.wait("endpoint_in_service", EndpointName=name)
+    assert aws.invoke(name, b"", ContentType="probe/host")["Body"].read() == b"isolated"
+
+
+def test_a_container_that_ends_fails_the_endpoint_at_once(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    name = deploy(model("crash"))
+    assert failure(aws, name) == (
+        "The primary container for production variant AllTraffic did not pass the ping health "
+        "check. Please check CloudWatch logs for this endpoint. (The container exited with code "
+        "5; its last log line: no model here)"
+    )
+    aws.wait_until(lambda: not aws.containers(name), "the endpoint's container is removed")
+
+
+@pytest.mark.parametrize("probe", ["never-answers", "unhealthy"])
+def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
+    aws: AWS,
+    model: Callable[..., str],
+    deploy: Callable[..., str],
+    probe: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.local.endpoints.STARTUP_TIMEOUT", 3)
+    reason = failure(aws, deploy(model(probe)))
+    assert "did not pass the ping health check" in reason
+    assert "GET /ping did not answer 200 within 3 s" in reason
+
+
+def test_an_archive_that_is_none_fails_the_endpoint(
+    aws: AWS, names: Names, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    good = archive({"model.joblib": b"m" * 100_000})
+    for body in (b"not an archive", b"\x1f\x8b" + b"broken" * 100, good[: len(good) // 2]):
+        key = f"{names.new('model')}/model.tar.gz"
+        aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=body)
+        uri = f"s3://{aws.bucket}/{key}"
+        assert failure(aws, deploy(model(ModelDataUrl=uri))).startswith(
+            f'Failed to extract model data archive from URL "{uri}". Please ensure that the '
+            "object located at the URL is a valid tar.gz archive."
+        )
+
+
+def test_an_archive_cannot_write_outside_the_model_folder(
+    aws: AWS, names: Names, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    key = f"{names.new('model')}/model.tar.gz"
+    packed = archive({"../../../usr/local/bin/serve": b"#!/bin/sh\n"})
+    aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=packed)
+    reason = failure(aws, deploy(model(ModelDataUrl=f"s3://{aws.bucket}/{key}")))
+    assert reason.startswith("Failed to extract model data archive")
+
+
+def test_a_missing_archive_is_refused(aws: AWS, model: Callable[..., str]) -> None:
+    uri = f"s3://{aws.bucket}/nothing/model.tar.gz"
+    with pytest.raises(
+        ClientError, match=f"ValidationException.*Could not find model data at {uri}"
+    ):
+        model(ModelDataUrl=uri)
+
+
+def test_an_image_that_does_not_exist_fails_the_endpoint(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    image = "harness-no-such-image.invalid/x:1"
+    assert failure(aws, deploy(model(Image=image))).startswith(
+        f"The image '{image}' does not exist: "
+    )
+
+
+def test_an_image_without_the_command_fails_the_endpoint(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str], base_image: str
+) -> None:
+    assert failure(aws, deploy(model(Image=base_image))).startswith(
+        "CannotStartContainerError. Please ensure the model container for variant AllTraffic "
+        "starts correctly when invoked with 'docker run <image> serve'."
+    )
+
+
+def test_taken_and_unknown_names_are_refused(
+    aws: AWS, endpoint: str, model: Callable[..., str]
+) -> None:
+    sagemaker = aws.sagemaker
+    arn = "arn:aws:sagemaker:us-east-1:123456789012"
+    variant = {"VariantName": "v", "ModelName": "unknown", "InitialInstanceCount": 1,
+               "InstanceType": "ml.m5.large"}  # fmt: skip
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: sagemaker.create_model(ModelName=endpoint, ExecutionRoleArn=ROLE,
+                                        PrimaryContainer={"Image": "x"}),
+         f'Cannot create already existing model "{arn}:model/{endpoint}".'),
+        (lambda: sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint),
+         f'Cannot create already existing endpoint "{arn}:endpoint/{endpoint}".'),
+        (lambda: sagemaker.create_endpoint_config(
+            EndpointConfigName=endpoint, ProductionVariants=[{**variant, "ModelName": endpoint}]),
+         ("Cannot create already existing endpoint configuration "
+         f'"{arn}:endpoint-config/{endpoint}".')),
+        (lambda: sagemaker.create_endpoint_config(
+            EndpointConfigName="new", ProductionVariants=[variant]),
+         f'Could not find model "{arn}:model/unknown".'),
+        (lambda: sagemaker.create_endpoint(EndpointName="new", EndpointConfigName="unknown"),
+         f'Could not find endpoint configuration "{arn}:endpoint-config/unknown".'),
+        (lambda: sagemaker.describe_endpoint(EndpointName="unknown"),
+         f'Could not find endpoint "{arn}:endpoint/unknown".'),
+        (lambda: sagemaker.delete_endpoint(EndpointName="unknown"),
+         f'Could not find endpoint "{arn}:endpoint/unknown".'),
+        (lambda: sagemaker.delete_model(ModelName="unknown"),
+         f'Could not find model "{arn}:model/unknown".'),
+    ]  # fmt: skip
+    for call, message in calls:
+        with pytest.raises(ClientError) as refused:
+            call()
+        error = refused.value.response["Error"]
+        assert (error["Code"], error["Message"]) == ("ValidationException", message)
+
+
+def test_an_endpoint_can_be_deleted_while_it_is_created(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    name = deploy(model("never-answers"))
+    aws.wait_until(lambda: bool(aws.containers(name)), "the endpoint's container is there")
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    aws.wait("endpoint_deleted", EndpointName=name)
+    aws.wait_until(lambda: not aws.containers(name), "the endpoint's container is removed")
+
+
+def test_tags_come_and_go(aws: AWS, endpoint: str) -> None:
+    arn = aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointArn"]
+    aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}])
+    assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
+    aws.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["a"])
+    assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
