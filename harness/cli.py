@@ -1,0 +1,227 @@
+"""The command line: `harness run | build | doctor | clean`.
+
+Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
+to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
+or configuration; 130 and 143 after Ctrl-C and SIGTERM, once everything is torn down.
+
+What a command needs is imported in it: `harness --help` must not wait for boto3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import config
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
+
+    from harness.connection import Connection
+    from harness.report import Report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    signals = Signals()
+    try:
+        return int(arguments.command(arguments, signals))
+    except Interrupted as interrupted:
+        return _fail(arguments, f"{interrupted} and torn down.", 128 + interrupted.signum)
+    except HarnessError as error:
+        return _fail(arguments, str(error), error.exit_code)
+    finally:
+        signals.restore()
+
+
+def run(arguments: argparse.Namespace, signals: Signals) -> int:
+    from harness import flow
+
+    def show(report: Report) -> None:
+        if arguments.json:
+            print(report.as_json(), flush=True)
+        else:
+            print(report.as_table(colour=_colour()), flush=True)
+
+    def hold(report: Report, connection: Connection) -> None:
+        show(report)
+        _say(_how_to_call(report, connection))
+        if connection.ephemeral:
+            _say("Serving until Ctrl-C.")
+            signals.wait()
+
+    report = flow.run(_settings(arguments), progress=_say, hold=hold if arguments.keep else None)
+    if not arguments.keep:
+        show(report)
+    return 0 if report.passed else 1
+
+
+def build(arguments: argparse.Namespace, _: Signals) -> int:
+    from harness import engine, image
+
+    settings = _settings(arguments)
+    built = image.build(settings, engine.ensure(_say), progress=_say)
+    if arguments.json:
+        _print_json(image=built.name, id=built.id, built=built.built, seconds=built.seconds)
+    else:
+        print(f"{built.name}  {f'built in {built.seconds:.1f} s' if built.built else 'unchanged'}")
+    return 0
+
+
+def doctor(arguments: argparse.Namespace, _: Signals) -> int:
+    from harness.doctor import examine
+
+    checks = examine(_settings(arguments))
+    healthy = all(check.ok for check in checks)
+    if arguments.json:
+        _print_json(ok=healthy, checks=[check.as_dict() for check in checks])
+    else:
+        for check in checks:
+            print(f"{'ok' if check.ok else 'MISSING':<9}{check.name:<14}{check.detail}")
+            if not check.ok:
+                print(f"{'':<9}{'':<14}→ {check.remedy}")
+    return 0 if healthy else 1
+
+
+def clean(arguments: argparse.Namespace, _: Signals) -> int:
+    from harness import engine
+    from harness.local import containers
+
+    removed = containers.clean(engine.connect())
+    if arguments.json:
+        _print_json(removed=removed)
+    else:
+        print("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="harness",
+        description="Train and serve your own container on a local Amazon SageMaker, "
+        "then on the real one.",
+        epilog="Settings are in harness.toml; HARNESS_* variables override them.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(command: Callable[[argparse.Namespace, Signals], int], text: str) -> Any:
+        sub = commands.add_parser(command.__name__, help=text, description=text)
+        sub.set_defaults(command=command)
+        sub.add_argument(
+            "--json", action="store_true", help="print one JSON object as the last line of stdout"
+        )
+        sub.add_argument("--config", type=Path, metavar="FILE", help="instead of harness.toml")
+        sub.add_argument("--target", choices=("local", "aws"), help="instead of the file's target")
+        return sub
+
+    add(
+        run,
+        "Build the image, train, deploy, predict, compare R² with the thresholds, tear down. "
+        "Sets up what is missing.",
+    ).add_argument(
+        "--keep",
+        action="store_true",
+        help="keep the endpoint: local, serve it until Ctrl-C; aws, leave it there (it costs)",
+    )
+    add(build, "Build the image, unless it is there already.")
+    add(doctor, "Say what is missing and how to get it.")
+    add(clean, "Remove the containers, networks and volumes that killed runs left behind.")
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> config.Settings:
+    environ = dict(os.environ)
+    if arguments.target:
+        environ["HARNESS_TARGET"] = arguments.target
+    return config.load(arguments.config, environ)
+
+
+def _how_to_call(report: Report, connection: Connection) -> str:
+    at = f" --endpoint-url {connection.url}" if connection.url else ""
+    at += f" --region {connection.region}"
+    lines = [
+        f"Endpoint {report.endpoint} is in service. Call it:",
+        f"  aws sagemaker-runtime invoke-endpoint{at} --endpoint-name {report.endpoint} \\",
+        "    --content-type text/csv --cli-binary-format raw-in-base64-out --body 1.5 /dev/stdout",
+    ]
+    if not connection.ephemeral:
+        lines.append("It costs what its instances cost, hour by hour, until you delete it:")
+        lines += [
+            f"  aws sagemaker delete-{kind}{at} --{kind}-name {report.endpoint}"
+            for kind in ("endpoint", "endpoint-config", "model")
+        ]
+    return "\n".join(lines)
+
+
+def _fail(arguments: argparse.Namespace, sentence: str, status: int) -> int:
+    _say(f"harness: {sentence}")
+    if arguments.json:
+        _print_json(error=sentence, passed=False)
+    return status
+
+
+def _print_json(**members: Any) -> None:
+    print(json.dumps(members), flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+    def __str__(self) -> str:
+        return f"interrupted by {signal.Signals(self.signum).name}"
+
+
+class Signals:
+    """Ctrl-C and SIGTERM, as an exception that tears down what runs.
+
+    Once is enough: a second signal only says that tear-down is under way, and a third gives up on
+    it (the next start removes what is then left).
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._before = {
+            number: signal.signal(number, self._receive)
+            for number in (signal.SIGINT, signal.SIGTERM)
+            if threading.current_thread() is threading.main_thread()
+        }
+
+    def restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wait(self) -> None:
+        """Wait for a signal, and take it for a wish to go on."""
+        try:
+            while True:
+                signal.pause()
+        except Interrupted:
+            _say("Tearing down ...")
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 2:
+            _say("Tearing down already; once more to leave it undone.")
+        else:
+            raise Interrupted(number)

@@ -1,0 +1,508 @@
+"""The flow: build → push → stage data → train → deploy → predict → score → tear down.
+
+`run` is the whole of it, one function a step. The same code runs on the local AWS and on the real
+one: which of them is a matter of the connection, never of a step.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness import engine, image
+from harness.connection import Connection, connect
+from harness.errors import FlowError
+from harness.report import R2, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from sagemaker.core.resources import Endpoint, TrainingJob
+    from types_boto3_sagemaker.literals import TrainingInstanceTypeType
+    from types_boto3_sagemaker.type_defs import ChannelTypeDef, MetricDefinitionTypeDef, TagTypeDef
+
+    from harness.config import Settings
+
+    Array = NDArray[np.float64]
+
+Progress = Callable[[str], None]
+Hold = Callable[[Report, Connection], None]
+
+NPY = "application/x-npy"
+# Of InvokeEndpoint's Body, from SageMaker Runtime's service model.
+MAX_BODY_BYTES = 6_291_456
+# What the container prints; SageMaker finds it in the log and keeps it with the job.
+METRICS: list[MetricDefinitionTypeDef] = [
+    {"Name": "train:r2", "Regex": r"train:r2=(\S+)"},
+    {"Name": "test:r2", "Regex": r"test:r2=(\S+)"},
+]
+# A log is looked at less often than a status: it costs more, and nobody reads that fast.
+LOG_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows to learn from and rows held out: features of shape (n, k), targets of shape (n,)."""
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the steps share. `name` is unique; whatever a run creates has that name or begins so."""
+
+    name: str
+    settings: Settings
+    connection: Connection
+    progress: Progress
+    tear_down: TearDown
+
+    @property
+    def tags(self) -> list[TagTypeDef]:
+        return [{"Key": "harness:run", "Value": self.name}]
+
+    def key(self, *parts: str) -> str:
+        """A key in the place's bucket."""
+        return "/".join(part for part in (self.settings.place.prefix, self.name, *parts) if part)
+
+    def uri(self, *parts: str) -> str:
+        return f"s3://{self.settings.place.bucket}/{self.key(*parts)}"
+
+
+def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> Report:
+    """Run the flow and tear down what it made, whatever happens.
+
+    `hold` is called with the report while the endpoint serves. Where all of it would end with this
+    process, it ends when `hold` returns; where not, the endpoint is then left serving.
+
+    Raises:
+        HarnessError: a step failed, or something could not be torn down.
+    """
+    steps = Steps(progress)
+    with ExitStack() as stack:
+        with steps("start"):
+            connection = stack.enter_context(connect(settings))
+            docker = engine.ensure(progress)
+        with steps("build"):
+            built = image.build(settings, docker, progress=progress)
+        tear_down = stack.enter_context(TearDown(progress))
+        this = Run(unique_name(), settings, connection, progress, tear_down)
+
+        with steps("push"):
+            uri = image.push(settings, connection.boto, docker, built, progress=progress)
+        with steps("stage"):
+            data = gauss3()
+            channels = stage(this, data)
+        with steps("train"):
+            job = train(this, uri, channels)
+        with steps("deploy"):
+            endpoint = deploy(this, uri, job)
+        with steps("predict"):
+            predicted = predict(endpoint, data.x_train), predict(endpoint, data.x_test)
+
+        report = Report(
+            target=settings.target,
+            region=settings.region,
+            run=this.name,
+            image=built.name,
+            training_job=job.training_job_name,
+            model_data=job.model_artifacts.s3_model_artifacts,
+            endpoint=endpoint.endpoint_name,
+            r2=R2(r_squared(data.y_train, predicted[0]), r_squared(data.y_test, predicted[1])),
+            thresholds=R2(settings.thresholds.train_r2, settings.thresholds.test_r2),
+            seconds=steps.so_far() | {"build": built.seconds},
+        )
+        if hold:
+            hold(report, connection)
+            if not connection.ephemeral:
+                tear_down.forget()
+        over = time.monotonic()
+    steps.ended("tear_down", over)
+    return replace(report, seconds=steps.so_far() | {"build": built.seconds})
+
+
+def unique_name() -> str:
+    """A name for a run: when it was, and six digits that tell apart runs of one second."""
+    return f"harness-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def gauss3() -> Data:
+    from harness import dataset
+
+    return Data(*dataset.split())
+
+
+def stage(this: Run, data: Data) -> list[ChannelTypeDef]:
+    """Put the rows into S3 as csv, without header, the target last; returns the job's channels."""
+    s3 = this.connection.boto.client("s3")
+    bucket = this.settings.place.bucket
+    channels: list[ChannelTypeDef] = []
+    for name, x, y in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
+        s3.put_object(
+            Bucket=bucket,
+            Key=this.key("data", name, f"{name}.csv"),
+            Body=csv(x, y),
+            ContentType="text/csv",
+        )
+        channels.append(
+            {
+                "ChannelName": name,
+                "ContentType": "text/csv",
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": this.uri("data", name) + "/",
+                        "S3DataDistributionType": "FullyReplicated",
+                    }
+                },
+            }
+        )
+    return channels
+
+
+def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> TrainingJob:
+    """Train to the end; returns the completed job.
+
+    The job is created through boto3 and not through `TrainingJob.create`: importing the SDK's
+    resources takes two seconds, which the container can use.
+    """
+    settings = this.settings
+    client = this.connection.boto.client("sagemaker")
+    this.tear_down.add(f"training job {this.name}", lambda: stop_training_job(client, this.name))
+    client.create_training_job(
+        TrainingJobName=this.name,
+        AlgorithmSpecification={
+            "TrainingImage": image_uri,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": METRICS,
+        },
+        HyperParameters={
+            **{name: str(value) for name, value in settings.hyperparameters},
+            "train-file": "train.csv",
+            "test-file": "test.csv",
+        },
+        InputDataConfig=channels,
+        OutputDataConfig={"S3OutputPath": this.uri("output")},
+        ResourceConfig={
+            "InstanceType": cast("TrainingInstanceTypeType", settings.training.instance_type),
+            "InstanceCount": settings.training.instance_count,
+            "VolumeSizeInGB": settings.training.volume_size_gb,
+        },
+        StoppingCondition={"MaxRuntimeInSeconds": settings.training.max_runtime_seconds},
+        RoleArn=settings.place.role_arn,
+        Tags=this.tags,
+    )
+
+    from sagemaker.core.resources import TrainingJob
+
+    job = TrainingJob.get(
+        training_job_name=this.name,
+        session=this.connection.boto,
+        region=this.connection.region,
+    )
+    wait(
+        job,
+        f"training job {this.name}",
+        status="training_job_status",
+        going={"InProgress", "Stopping"},
+        done="Completed",
+        seconds=settings.training.max_runtime_seconds + settings.place.provisioning_seconds,
+        poll=settings.place.poll_seconds,
+        log=Log(this, "/aws/sagemaker/TrainingJobs", f"{this.name}/"),
+    )
+    return job
+
+
+def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
+    """Serve the job's model; returns the endpoint once it is in service."""
+    from sagemaker.core.resources import Endpoint, EndpointConfig, Model
+    from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
+
+    settings = this.settings
+    client = this.connection.boto.client("sagemaker")
+    common: dict[str, Any] = {
+        "tags": [{"key": tag["Key"], "value": tag["Value"]} for tag in this.tags],
+        "session": this.connection.boto,
+        "region": this.connection.region,
+    }
+
+    this.tear_down.add(f"model {this.name}", lambda: client.delete_model(ModelName=this.name))
+    Model.create(
+        model_name=this.name,
+        primary_container=ContainerDefinition(
+            image=image_uri, model_data_url=job.model_artifacts.s3_model_artifacts
+        ),
+        execution_role_arn=settings.place.role_arn,
+        **common,
+    )
+
+    this.tear_down.add(
+        f"endpoint config {this.name}",
+        lambda: client.delete_endpoint_config(EndpointConfigName=this.name),
+    )
+    EndpointConfig.create(
+        endpoint_config_name=this.name,
+        production_variants=[
+            ProductionVariant(
+                variant_name="AllTraffic",
+                model_name=this.name,
+                instance_type=settings.endpoint.instance_type,
+                initial_instance_count=settings.endpoint.instance_count,
+                container_startup_health_check_timeout_in_seconds=(
+                    settings.endpoint.startup_timeout_seconds
+                ),
+            )
+        ],
+        **common,
+    )
+
+    limit = settings.endpoint.startup_timeout_seconds + settings.place.provisioning_seconds
+    poll = settings.place.poll_seconds
+    this.tear_down.add(
+        f"endpoint {this.name}",
+        lambda: delete_endpoint(client, this.name, seconds=limit, poll=poll),
+    )
+    endpoint = Endpoint.create(endpoint_name=this.name, endpoint_config_name=this.name, **common)
+    wait(
+        endpoint,
+        f"endpoint {this.name}",
+        status="endpoint_status",
+        going={"Creating"},
+        done="InService",
+        seconds=limit,
+        poll=poll,
+        log=Log(this, f"/aws/sagemaker/Endpoints/{this.name}", ""),
+    )
+    return endpoint
+
+
+def predict(endpoint: Endpoint, x: Array) -> Array:
+    """The endpoint's predictions for rows of shape (n, k): shape (n,), in as few calls as fit."""
+    import numpy as np
+
+    rows = max(1, (MAX_BODY_BYTES - 1024) // (x.shape[1] * x.itemsize))
+    predicted = []
+    for start in range(0, len(x), rows):
+        body = io.BytesIO()
+        np.save(body, x[start : start + rows], allow_pickle=False)
+        answer = endpoint.invoke(body=body.getvalue(), content_type=NPY, accept=NPY)
+        part = np.load(io.BytesIO(answer.body.read()), allow_pickle=False)
+        expected = (len(x[start : start + rows]),)
+        if part.shape != expected or not np.isfinite(part).all():
+            raise FlowError(
+                f"endpoint {endpoint.endpoint_name} answered an array of shape {part.shape} where "
+                f"finite numbers of shape {expected} were due: look at the container's predict_fn."
+            )
+        predicted.append(part)
+    return np.concatenate(predicted)
+
+
+def r_squared(y: Array, predicted: Array) -> float:
+    """The coefficient of determination, as scikit-learn's `r2_score` has it."""
+    return float(1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+def csv(x: Array, y: Array) -> bytes:
+    """Rows of numbers, the target last, each number with all its digits."""
+    rows = (
+        ",".join(map(repr, (*features, target)))
+        for features, target in zip(x.tolist(), y.tolist(), strict=True)
+    )
+    return ("\n".join(rows) + "\n").encode()
+
+
+class Resource(Protocol):
+    """What the SDK's resources have in common, as far as `wait` cares."""
+
+    def refresh(self) -> Any: ...
+
+
+def wait(
+    resource: Resource,
+    what: str,
+    *,
+    status: str,
+    going: set[str],
+    done: str,
+    seconds: float,
+    poll: float,
+    log: Log,
+) -> None:
+    """Refresh until the attribute named `status` says `done`.
+
+    The SDK's own waiters look every five seconds at best and draw on the terminal.
+
+    Raises:
+        FlowError: it says something that is neither `done` nor in `going`, or time is up.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        resource.refresh()
+        now = getattr(resource, status)
+        if now == done:
+            log.show()
+            return
+        if now not in going:
+            log.show()
+            why = getattr(resource, "failure_reason", None) or getattr(
+                resource, "secondary_status", None
+            )
+            raise FlowError(f"{what} is {now}: {str(why).rstrip('.')}. {log.where}")
+        if time.monotonic() > end:
+            raise FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
+        log.show_now_and_then()
+        time.sleep(poll)
+
+
+class Log:
+    """What containers write, read from CloudWatch Logs as it comes and shown as progress."""
+
+    def __init__(self, this: Run, group: str, prefix: str) -> None:
+        self._logs = this.connection.boto.client("logs")
+        self._progress = this.progress
+        self._group = group
+        self._prefix = prefix
+        self._tokens: dict[str, str] = {}
+        self._next_look = 0.0
+
+    @property
+    def where(self) -> str:
+        streams = f", streams {self._prefix}*" if self._prefix else ""
+        return f"Its log is above, and in CloudWatch Logs: group {self._group}{streams}."
+
+    def show_now_and_then(self) -> None:
+        if time.monotonic() >= self._next_look:
+            self.show()
+
+    def show(self) -> None:
+        """Show the lines that have come since the last time."""
+        for stream in self._streams():
+            for line in self._new_lines(stream):
+                self._progress(f"  | {line}")
+        self._next_look = time.monotonic() + LOG_SECONDS
+
+    def _streams(self) -> list[str]:
+        selection: dict[str, Any] = {"logGroupName": self._group}
+        if self._prefix:
+            selection["logStreamNamePrefix"] = self._prefix
+        try:
+            streams = self._logs.describe_log_streams(**selection)["logStreams"]
+        except self._logs.exceptions.ResourceNotFoundException:
+            return []  # nothing was written yet
+        return [stream["logStreamName"] for stream in streams]
+
+    def _new_lines(self, stream: str) -> Iterator[str]:
+        while True:
+            token = self._tokens.get(stream)
+            selection: dict[str, Any] = {"nextToken": token} if token else {}
+            page = self._logs.get_log_events(
+                logGroupName=self._group, logStreamName=stream, startFromHead=True, **selection
+            )
+            yield from (event["message"].rstrip("\n") for event in page["events"])
+            # The end is where the token doesn't change (GetLogEvents' contract).
+            self._tokens[stream] = page["nextForwardToken"]
+            if page["nextForwardToken"] == token:
+                return
+
+
+class Steps:
+    """How long each step took, and whose fault an AWS error is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._start = time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        self._progress(f"{step} ...")
+        start = time.monotonic()
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            raise FlowError(f"{step}: {str(error).rstrip('.')}.") from error
+        finally:
+            self.ended(step, start)
+
+    def ended(self, step: str, start: float) -> None:
+        self._seconds[step] = round(time.monotonic() - start, 3)
+
+    def so_far(self) -> dict[str, float]:
+        return self._seconds | {"total": round(time.monotonic() - self._start, 3)}
+
+
+class TearDown:
+    """Undoes what a run created, last first: on success, failure, Ctrl-C and SIGTERM alike.
+
+    An undoing is entered before its creation, so that one that is interrupted half-way is undone
+    too; to find nothing is fine.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._undoings: list[tuple[str, Callable[[], object]]] = []
+
+    def add(self, what: str, undo: Callable[[], object]) -> None:
+        self._undoings.append((what, undo))
+
+    def forget(self) -> None:
+        """Leave it all where it is."""
+        self._undoings.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        left = []
+        for what, undo in reversed(self._undoings):
+            try:
+                undo()
+            except ClientError as error:
+                if not is_missing(error):
+                    left.append(f"{what} ({error})")
+            except BotoCoreError as error:
+                left.append(f"{what} ({error})")
+        if left:
+            sentence = "could not be torn down, delete it by hand: " + "; ".join(left) + "."
+            if kind is None:
+                raise FlowError(sentence)
+            self._progress(sentence)
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether the error says that there is no such thing, for which SageMaker has two codes."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
+    return code == "ResourceNotFound" or (
+        code == "ValidationException" and ("not find" in message or "not found" in message)
+    )
+
+
+def stop_training_job(client: Any, name: str) -> None:
+    if client.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress":
+        client.stop_training_job(TrainingJobName=name)
+
+
+def delete_endpoint(client: Any, name: str, *, seconds: float, poll: float) -> None:
+    """Delete the endpoint; AWS refuses that while it is being created, so that is waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            client.delete_endpoint(EndpointName=name)
+        except ClientError as error:
+            if "in-progress" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(poll)
+        else:
+            return
