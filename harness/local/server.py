@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
+import http
+import io
+import json
+import logging
+import threading
+from concurrent.futures import Future
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from cheroot.wsgi import Gateway_10, Server
+
+from harness.local.moto_app import MotoApp, Refusal
+from harness.local.protocol import LeaveToMoto, Request, Response, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_log = logging.getLogger(__name__)
+
+HEALTH_PATH = "/_harness/health"
+
+MAX_CONCURRENT = 128
+"""Requests that are worked on at once; connections beyond wait, idle ones cost no thread."""
+
+IDLE_TIMEOUT = 60
+"""Seconds without a byte after which a connection is closed."""
+
+CLOSE_TIMEOUT = 5
+"""Seconds that closing waits for requests that are being answered."""
+
+DRAIN_LIMIT = 256 * 1024 * 1024
+"""Bytes of a refused body that are read and thrown away. A client that still sends sees the
+answer only after that; past the limit it sees the connection closed."""
+
+_moto_users = 0
+_moto_users_lock = threading.Lock()
 
 
 class LocalAWS:
-    """A local AWS on `http://host:port`, running in a thread of this process.
+    """A local AWS on `http://host:port`, running in threads of this process.
 
-    `providers` are the objects that implement operations, by botocore's service name; by
-    default those of `harness.local`. A provider that has a `close()` is closed with the server,
-    last one first, while the server still answers.
+    `port` 0 takes a free one. `extra_hosts` are further addresses to listen on, on the same port
+    (Docker's bridge gateway, so that containers reach it). `providers` are the objects that
+    implement operations, by botocore's service name; by default those of `harness.local`. One
+    that has `close()` is closed first when the server closes, while that still answers.
+
+    moto keeps its state for the whole process: two of these at once share their buckets, roles
+    and log groups, unless their `account_id`s differ (bucket names are global all the same). The
+    state is dropped when the last one in the process is closed.
     """
 
     def __init__(
@@ -29,21 +69,78 @@ class LocalAWS:
         self.account_id = account_id
         self.host = host
         self.port = port
-        self.extra_hosts = extra_hosts
-        self.providers = providers
+        self._hosts = [host, *extra_hosts]
+        self._given_providers = providers
+        self._servers: list[_Server] = []
+        self._closers: list[Callable[[], None]] = []
+        self._services: list[Service] = []
+        self._moto = MotoApp(account_id)
+        self._started = False
 
     @property
     def url(self) -> str:
-        """The endpoint URL to give to clients."""
-        return f"http://{self.host}:{self.port}"
+        """The endpoint URL to give to clients; its port is known once the server has started."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     def start(self) -> Self:
-        """Listen; returns when connections are accepted."""
-        raise NotImplementedError
+        """Listen, and return when connections are accepted.
+
+        Raises:
+            OSError: the port is taken, or an address isn't this machine's.
+        """
+        global _moto_users
+        if self._started:
+            raise RuntimeError("This local AWS has been started already.")
+        self._started = True
+        with _moto_users_lock:
+            _moto_users += 1
+        try:
+            providers = self._given_providers
+            if providers is None:
+                providers = self._providers()
+            else:
+                objects = [each for some in providers.values() for each in some]
+                self._closers = [c for each in objects if (c := getattr(each, "close", None))]
+            self._services = [
+                Service(name, some, region=self.region, account_id=self.account_id)
+                for name, some in providers.items()
+            ]
+            for host in self._hosts:
+                self._servers.append(_listen(host, self.port, self._answer))
+                self.port = self._servers[0].bind_addr[1]
+        except BaseException:
+            self.close()
+            raise
+        threading.Thread(target=self._warm_up, name="harness-warm-up", daemon=True).start()
+        return self
 
     def close(self) -> None:
         """Close the providers, stop answering and free the port. May be called twice."""
-        raise NotImplementedError
+        global _moto_users
+        if not self._started:
+            return
+        self._started = False
+        for close in reversed(self._closers):
+            try:
+                close()
+            except Exception:  # noqa: BLE001  # is logged with its traceback
+                _log.exception("%r failed; what it would have cleaned up may be left", close)
+        self._closers.clear()
+        stopping = [
+            threading.Thread(target=server.stop, name="harness-stop", daemon=True)
+            for server in self._servers
+        ]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            # Longer than the server waits for its requests, after which it waits without end.
+            thread.join(CLOSE_TIMEOUT + 1)
+        self._servers.clear()
+        with _moto_users_lock:
+            _moto_users -= 1
+            if _moto_users == 0:
+                self._moto.forget()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -55,3 +152,148 @@ class LocalAWS:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _providers(self) -> dict[str, list[object]]:
+        """What implements SageMaker, all of it on one backend, which is closed with the server."""
+        from harness.local.backend import Backend
+        from harness.local.endpoints import EndpointConfigs, Endpoints
+        from harness.local.models import Models
+        from harness.local.runtime import Runtime
+        from harness.local.tags import Tags
+        from harness.local.training import TrainingJobs
+
+        backend = Backend(lambda: self.url, self.region, self.account_id)
+        self._closers = [backend.close]
+        return {
+            "sagemaker": [
+                TrainingJobs(backend),
+                Models(backend),
+                EndpointConfigs(backend),
+                Endpoints(backend),
+                Tags(backend),
+            ],
+            "sagemaker-runtime": [Runtime(backend)],
+        }
+
+    def _warm_up(self) -> None:
+        """Load what the first requests need, while the process that waits does something else."""
+        for service in self._services:
+            _ = service.operations
+        self._moto.load("s3")
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The WSGI application."""
+        request = _request(environ)
+        if request.path == HEALTH_PATH:
+            return _send(self._health(), start_response)
+        for service in self._services:
+            if service.match(request) is None:
+                continue
+            try:
+                response = service.respond(request)
+            except LeaveToMoto as leave:
+                if leave.body is not None:
+                    environ["wsgi.input"] = io.BytesIO(leave.body)
+                    environ["CONTENT_LENGTH"] = str(len(leave.body))
+                break
+            if response.status == http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                _drain(request.stream)
+            return _send(response, start_response)
+        try:
+            return self._moto.answer(request, environ, start_response)
+        except Refusal as refusal:
+            _drain(request.stream)
+            return _send(refusal.response, start_response)
+
+    def _health(self) -> Response:
+        document = {"status": "ok", "region": self.region, "account_id": self.account_id}
+        return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+class _Gateway(Gateway_10):
+    """Hands on the headers under their own names, which WSGI mangles."""
+
+    def get_environ(self) -> Any:
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
+        environ["harness.headers"] = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in self.req.inheaders.items()
+        }
+        return environ
+
+
+class _Server(Server):
+    expiration_interval = 0.05  # how long it takes to notice that it shall stop
+
+    def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
+        super().__init__(
+            (host, port),
+            application,
+            numthreads=MAX_CONCURRENT,
+            max=MAX_CONCURRENT,
+            request_queue_size=4 * MAX_CONCURRENT,
+            timeout=IDLE_TIMEOUT,
+            shutdown_timeout=CLOSE_TIMEOUT,
+        )
+        self.gateway = _Gateway
+        self.keep_alive_conn_limit = None  # type: ignore[assignment]  # no limit
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        _log.log(level, "%s", msg, exc_info=traceback)
+
+
+def _listen(host: str, port: int, application: WSGIApplication) -> _Server:
+    """A server that accepts connections at `host`, in daemon threads."""
+    server = _Server(host, port, application)
+    listening: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            server.prepare()
+        except BaseException as error:  # noqa: BLE001  # raised in the thread that waits for it
+            listening.set_exception(error)
+            return
+        listening.set_result(None)
+        server.serve()
+
+    # The threads of a server inherit being daemons, so that a forgotten close() hangs no process.
+    threading.Thread(target=run, name=f"harness-local-aws-{host}", daemon=True).start()
+    try:
+        listening.result()
+    except OSError as error:
+        raise OSError(
+            f"The local AWS can't listen on {host}, port {port}: {error}. Choose another port or "
+            "address, or stop what listens there."
+        ) from error
+    return server
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    path, _, query = environ["REQUEST_URI"].partition("?")
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=path,
+        query=query,
+        headers=environ["harness.headers"],
+        stream=environ["wsgi.input"],
+    )
+
+
+def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:
+    try:
+        phrase = http.HTTPStatus(response.status).phrase
+    except ValueError:
+        phrase = "Error"
+    headers = list(response.headers.items())
+    if not isinstance(response.body, bytes):
+        start_response(f"{response.status} {phrase}", headers)
+        return response.body
+    headers.append(("Content-Length", str(len(response.body))))
+    start_response(f"{response.status} {phrase}", headers)
+    return [response.body]
+
+
+def _drain(stream: IO[bytes]) -> None:
+    left = DRAIN_LIMIT
+    while left > 0 and (piece := stream.read(64 * 1024)):
+        left -= len(piece)

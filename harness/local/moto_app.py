@@ -1,0 +1,151 @@
+"""moto's server as a part of ours: S3, IAM, STS, logs, and whatever else SageMaker isn't.
+
+moto and Flask are imported by the first request, or by `load`, and not with this module.
+"""
+
+from __future__ import annotations
+
+import functools
+import http
+import json
+import logging
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+from xml.sax.saxutils import escape
+
+from botocore.model import OperationNotFoundError
+
+from harness.local.protocol import Request, Response, credential_scope, internal_failure_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from flask import Flask
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+_log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):  # noqa: N818  # an answer, not a fault
+    """What the caller gets in place of moto's answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class MotoApp:
+    """A WSGI application: moto, for one account, answering in AWS's form what it has not."""
+
+    def __init__(self, account_id: str) -> None:
+        self._account_id = account_id
+
+    def load(self, service: str) -> None:
+        """Import what `service` needs, ahead of its first request."""
+        with self._dispatcher.lock:
+            if service not in self._dispatcher.app_instances:
+                self._dispatcher.app_instances[service] = _create_app(service)
+
+    def forget(self) -> None:
+        """Drop all that moto knows, in this whole process."""
+        from moto.core.base_backend import BackendDict
+        from moto.core.model_instances import reset_model_data
+
+        BackendDict.reset()
+        reset_model_data()
+
+    @functools.cached_property
+    def _dispatcher(self) -> DomainDispatcherApplication:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+        return DomainDispatcherApplication(_create_app)
+
+    def answer(
+        self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer as a WSGI application does.
+
+        Raises:
+            Refusal: moto has no such service or operation, or failed; nothing has been sent yet.
+        """
+        self._adapt(request, environ)
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
+            # Flask's own page: no route of this service matches.
+            kind = dict(headers).get("Content-Type", "")
+            if status.startswith(("404", "405")) and kind.startswith("text/html"):
+                raise NotImplementedError
+            return start_response(status, headers, exc_info)
+
+        try:
+            return self._dispatcher(environ, start)  # type: ignore[no-any-return]
+        except OperationNotFoundError as error:
+            raise Refusal(_unknown(request, http.HTTPStatus.BAD_REQUEST)) from error
+        except NotImplementedError as error:
+            named = re.match(r"The (\w+) action", str(error))
+            operation = named[1].title().replace("_", "") if named else ""
+            refusal = _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
+            raise Refusal(refusal) from error
+        except Exception as error:
+            request_id = str(uuid.uuid4())
+            text = internal_failure_text(_asked_for(request), request_id)
+            _log.exception("moto failed: %s", text)
+            raise Refusal(
+                _error(request, http.HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", text)
+            ) from error
+
+    def _adapt(self, request: Request, environ: WSGIEnvironment) -> None:
+        """Make of cheroot's environment the one that moto expects of werkzeug's server."""
+        environ["RAW_URI"] = environ["REQUEST_URI"]
+        environ["PATH_INFO"] = unquote_to_bytes(request.path).decode("latin-1")
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account_id
+        # S3 tells metadata keys with "_" from those with "-", which WSGI does not.
+        environ["moto.preserved_header_names"] = {
+            "HTTP_" + name.upper().replace("-", "_"): name
+            for name in request.headers
+            if name.startswith("x-amz-meta-") and "_" in name
+        }
+
+
+def _create_app(service: Any) -> Flask:
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    if service is None:
+        raise NotImplementedError
+    return create_backend_app(service)
+
+
+def _asked_for(request: Request, operation: str = "") -> str:
+    """What the request asks for, in the words of AWS: `iam:SimulatePrincipalPolicy`."""
+    scope = credential_scope(request)
+    service = scope[1] if scope else "s3"
+    target = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    return f"{service}:{operation or target or f'{request.method} {request.path}'}"
+
+
+def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> Response:
+    asked_for = _asked_for(request, operation)
+    if status is http.HTTPStatus.BAD_REQUEST:
+        text = f"There is no operation {asked_for}."
+    else:
+        text = f"Neither the harness nor moto implements {asked_for}."
+    return _error(request, status, "UnknownOperationException", text)
+
+
+def _error(request: Request, status: http.HTTPStatus, code: str, message: str) -> Response:
+    """An error in the form of the protocol that the request seems to be in."""
+    scope = credential_scope(request)
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    headers = {"Content-Type": "text/xml", "x-amzn-ErrorType": code}
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return Response(status, headers, f"<ErrorResponse>{error}</ErrorResponse>".encode())
+    if scope is None or scope[1] == "s3":
+        return Response(status, headers, error.encode())
+    headers["Content-Type"] = "application/json"
+    return Response(status, headers, json.dumps({"__type": code, "message": message}).encode())
