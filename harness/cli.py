@@ -4,7 +4,7 @@ Every command takes `--json`: the last line on stdout is then one JSON object. P
 to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
 or configuration; 130 and 143 after Ctrl-C and SIGTERM, once everything is torn down.
 
-What a command needs is imported in it: `harness --help` must not wait for boto3.
+What a command needs is imported in it: `harness --help` must wait for nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import config
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from harness.config import Settings
     from harness.connection import Connection
     from harness.report import Report
 
@@ -138,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(arguments: argparse.Namespace) -> config.Settings:
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from harness import config
+
     environ = dict(os.environ)
     if arguments.target:
         environ["HARNESS_TARGET"] = arguments.target

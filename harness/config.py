@@ -221,8 +221,10 @@ def _problem(
     error: dict[str, Any], file: Path | None, origin: Mapping[tuple[str, ...], str]
 ) -> str:
     loc = tuple(str(part) for part in error["loc"])
-    # A rule over several keys is reported for their section, whichever variable broke it.
-    variable = origin.get(loc) or next((v for k, v in origin.items() if k[: len(loc)] == loc), None)
+    variable = origin.get(loc)
+    if error["type"] == "value_error":
+        # A rule over several keys is reported for their table, whichever variable broke it.
+        variable = next((v for key, v in origin.items() if key[: len(loc)] == loc), None)
     where = variable or (f"{file}: {'.'.join(loc)}" if file else ".".join(loc))
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key"

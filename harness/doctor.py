@@ -20,12 +20,16 @@ PACKAGES = ("sagemaker-core", "boto3", "moto", "docker", "testcontainers")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is needed; `remedy` says how to get it where `ok` is False."""
+    """One thing that is needed; `remedy`, empty where it is there, says how to get it."""
 
     name: str
     ok: bool
     detail: str
     remedy: str = ""
+
+    @classmethod
+    def of(cls, name: str, ok: bool, detail: str, remedy: str) -> Check:
+        return cls(name, ok, detail, "" if ok else remedy)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,7 +44,7 @@ def examine(settings: Settings) -> list[Check]:
 
 
 def _python() -> Check:
-    return Check(
+    return Check.of(
         "python", sys.version_info >= (3, 11), platform.python_version(), "use 3.11 or newer"
     )
 
@@ -53,12 +57,12 @@ def _packages() -> Check:
         except PackageNotFoundError:
             missing.append(name)
     detail = ", ".join(found + [f"{name} is missing" for name in missing])
-    return Check("packages", not missing, detail, f"pip install {' '.join(missing)}")
+    return Check.of("packages", not missing, detail, f"pip install {' '.join(missing)}")
 
 
 def _disk(settings: Settings) -> Check:
     free = shutil.disk_usage(settings.root).free / 1e9
-    return Check(
+    return Check.of(
         "disk", free >= NEEDED_GB, f"{free:.0f} GB free", f"make room: {NEEDED_GB} GB are needed"
     )
 
@@ -77,4 +81,4 @@ def _aws(settings: Settings) -> Check:
 
     problems = aws.preflight(settings)
     detail = f"role, bucket and credentials {'are not all' if problems else 'are'} set"
-    return Check("aws", not problems, detail, "; ".join(problems))
+    return Check.of("aws", not problems, detail, "; ".join(problems))

@@ -42,8 +42,8 @@ NPY = "application/x-npy"
 MAX_BODY_BYTES = 6_291_456
 # What the container prints; SageMaker finds it in the log and keeps it with the job.
 METRICS: list[MetricDefinitionTypeDef] = [
-    {"Name": "train:r2", "Regex": r"train:r2=(\S+)"},
-    {"Name": "test:r2", "Regex": r"test:r2=(\S+)"},
+    {"Name": "train:r2", "Regex": r"train:r2=([-+.0-9e]+)"},
+    {"Name": "test:r2", "Regex": r"test:r2=([-+.0-9e]+)"},
 ]
 # A log is looked at less often than a status: it costs more, and nobody reads that fast.
 LOG_SECONDS = 0.5

@@ -1,0 +1,169 @@
+"""The command line from outside: what it prints where, and with which status it leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def harness(tmp_path):
+    """Run `python -m harness` in an empty folder, with an environment that knows no AWS."""
+
+    def harness(*arguments, **variables):
+        home = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=tmp_path,
+            env=kept | home | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return harness
+
+
+def test_help_names_the_commands(harness):
+    shown = harness("--help")
+
+    assert shown.returncode == 0
+    assert all(command in shown.stdout for command in ("run", "build", "doctor", "clean"))
+
+
+@pytest.mark.parametrize("arguments", [(), ("train",), ("run", "--fast"), ("run", "--target", "x")])
+def test_wrong_usage_is_status_2(harness, arguments):
+    refused = harness(*arguments)
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("usage: harness")
+    assert refused.stdout == ""
+
+
+def test_a_wrong_setting_is_status_2_and_one_sentence(harness):
+    refused = harness("run", HARNESS_THRESHOLDS_TRAIN_R2="high")
+
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "harness: HARNESS_THRESHOLDS_TRAIN_R2 = 'high': input should be a valid number, unable to "
+        "parse string as a number.\n"
+    )
+    assert refused.stdout == ""
+
+
+def test_with_json_an_error_is_an_object_on_stdout_too(harness, tmp_path):
+    refused = harness("build", "--json", "--config", "other.toml")
+
+    assert refused.returncode == 2
+    answer = json.loads(refused.stdout)
+    assert answer["passed"] is False
+    assert answer["error"].startswith(f"{tmp_path / 'other.toml'}: can't be read")
+
+
+def test_aws_without_anything_set_stops_at_once_and_says_all_that_is_missing(harness):
+    refused = harness("run", "--target", "aws")
+
+    assert refused.returncode == 2
+    for missing in ("HARNESS_AWS_ROLE_ARN", "HARNESS_AWS_BUCKET", "AWS_ACCESS_KEY_ID"):
+        assert missing in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_aws_says_only_what_is_missing(harness):
+    refused = harness(
+        "run",
+        HARNESS_TARGET="aws",
+        HARNESS_AWS_ROLE_ARN="arn:aws:iam::111122223333:role/SageMaker",
+        HARNESS_AWS_BUCKET="my-bucket",
+        HARNESS_AWS_PROFILE="nobody",
+    )
+
+    assert refused.returncode == 2
+    assert "nobody" in refused.stderr
+    assert "HARNESS_AWS_BUCKET" not in refused.stderr
+
+
+def test_without_an_engine_each_command_says_so_and_fails(harness, tmp_path):
+    nowhere = f"unix://{tmp_path}/docker.sock"
+    for command in ("clean", "build"):
+        failed = harness(command, DOCKER_HOST=nowhere, HARNESS_NO_ENGINE_SETUP="1")
+
+        assert failed.returncode == 1, command
+        assert failed.stderr.splitlines()[-1].startswith("harness: ")
+        assert "Traceback" not in failed.stderr
+
+
+def test_doctor_lists_what_is_there_and_how_to_get_the_rest(harness, tmp_path):
+    found = harness("doctor", "--json", "--target", "aws", DOCKER_HOST=f"unix://{tmp_path}/x.sock")
+
+    assert found.returncode == 1
+    answer = json.loads(found.stdout.splitlines()[-1])
+    checks = {check["name"]: check for check in answer["checks"]}
+    assert answer["ok"] is False
+    assert checks["python"]["ok"]
+    assert not checks["engine"]["ok"]
+    assert not checks["aws"]["ok"]
+    assert "HARNESS_AWS_BUCKET" in checks["aws"]["remedy"]
+
+    table = harness("doctor", DOCKER_HOST=f"unix://{tmp_path}/x.sock")
+    assert "MISSING  engine" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    ids=lambda value: str(value),
+)
+def test_a_signal_unwinds_what_runs_and_sets_the_status(number, status):
+    program = """
+import sys, time
+from harness import cli
+def doctor(arguments, signals):
+    try:
+        print("ready", flush=True)
+        time.sleep(30)
+    finally:
+        print("torn down", flush=True)
+cli.doctor = doctor
+sys.exit(cli.main(["doctor", "--json"]))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert out.splitlines()[0] == "torn down"
+    assert number.name in json.loads(out.splitlines()[-1])["error"]
+    assert "Traceback" not in err
+
+
+def test_a_second_signal_leaves_the_tear_down_alone():
+    program = """
+import os, signal, sys, time
+from harness import cli
+def doctor(arguments, signals):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0)
+        print("torn down", flush=True)
+cli.doctor = doctor
+sys.exit(cli.main(["doctor"]))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 130
+    assert ended.stdout == "torn down\n"
+    assert "Tearing down already" in ended.stderr
