@@ -53,6 +53,12 @@ def install(*packages: str, progress: Callable[[str], None]) -> None:
     _run([*apt, "install", "--no-install-recommends", *packages], environ, _APT_SECONDS)
 
 
+def architecture() -> str:
+    """This machine's architecture in Debian's and Docker's words: amd64, arm64, …"""
+    machine = platform.machine()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
 def can_bootstrap() -> bool:
     """Whether `bootstrap` can work here: mmdebstrap is there, or we may install it."""
     return shutil.which("mmdebstrap") is not None or may_install()
@@ -71,8 +77,8 @@ def bootstrap(
         # The keyring is what Ubuntu lacks to check Debian's signatures.
         install("mmdebstrap", "debian-archive-keyring", progress=progress)
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
-    for folder in ("man", "doc", "info", "locale"):
-        command.append(f"--dpkgopt=path-exclude=/usr/share/{folder}/*")
+    unwanted = ("man", "doc", "info", "locale")
+    command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in unwanted]
     with tempfile.TemporaryDirectory(prefix="harness-bootstrap-") as folder:
         tar = Path(folder, "root.tar")
         _run([*command, suite, str(tar)], dict(os.environ), _BOOTSTRAP_SECONDS)

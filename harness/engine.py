@@ -40,7 +40,7 @@ _INSTALL_HINT = (
 )
 
 
-def connect(timeout: float = 5.0) -> docker.DockerClient:
+def connect(timeout: int = 5) -> docker.DockerClient:
     """The engine that answers within `timeout` seconds. Later calls may take 60 s each.
 
     Raises:

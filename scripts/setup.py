@@ -23,7 +23,7 @@ INPUTS = ("pyproject.toml", "gam_model/pyproject.toml", "constraints.txt", "scri
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 (this is where it is said)
         sys.exit(f"setup: Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     folder = os.open(ROOT, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)  # one set-up at a time; let go when we end

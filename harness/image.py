@@ -1,0 +1,433 @@
+"""The image that trains and serves: built of `container/` and gam_model, pushed to ECR.
+
+The tag is the hash of everything that goes in, so that "is it built already?" is one question to
+the engine. The build itself needs no network: `harness.wheelhouse` has fetched what it installs.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import tarfile
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import filelock
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+from docker.errors import APIError, DockerException
+
+from harness import base_image, wheelhouse
+from harness.debian import last_lines
+from harness.errors import BuildError, EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import boto3
+    from docker import DockerClient
+
+    from harness.config import Settings
+
+    Progress = Callable[[str], None]
+
+# Every layer of ours carries the first, so that nothing else is ever taken for ours.
+NAME_LABEL = "harness.image"
+HASH_LABEL = "harness.content-hash"
+
+_FORMAT = "1"  # to be raised when the same inputs are put together in another way
+_KEEP = 3  # images of former content, for going back and forth between two
+_KEEP_PACKAGES = 10
+_SILENCE_SECONDS = 600  # how long a step of a build, or a push, may say nothing
+_LOCK_SECONDS = 3600
+_CHUNK = 1 << 20
+_FROM = re.compile(r"^[ \t]*FROM[ \t].*(?<!\\)$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class BuiltImage:
+    """`name` is repository and tag, `id` the engine's; `seconds` is 0.0 where not `built`."""
+
+    name: str
+    id: str
+    seconds: float
+    built: bool
+
+
+def build(
+    settings: Settings, client: DockerClient, *, progress: Callable[[str], None] = print
+) -> BuiltImage:
+    """The image of `container/` and `gam_model/` as they are now, built where it isn't there yet.
+
+    Raises:
+        BuildError: the base image, a wheel or a step of the Dockerfile failed.
+        EngineError: the engine stopped answering.
+    """
+    start = time.monotonic()
+    sources = Sources.read(settings.root)
+    with _explained():
+        if found := _find(settings, client, sources):
+            return found
+        with _lock(progress):
+            base = _ensure_base(settings, client, progress)
+            if found := _find(settings, client, sources):  # another process was faster
+                return found
+            _remove_orphans(client)
+            files = dict(sources.container)
+            files |= _wheelhouse(sources, base, client, progress)
+            files |= _package(settings, sources, progress)
+            name = _name(settings, sources.content_hash(base))
+            image, stages = _run_build(settings, client, files, name, progress)
+            _tag_stages(settings, client, stages)
+            prune(settings, client, keep=_KEEP)
+    return BuiltImage(name, image, time.monotonic() - start, built=True)
+
+
+def push(
+    settings: Settings,
+    session: boto3.Session,
+    client: DockerClient,
+    built: BuiltImage,
+    *,
+    progress: Callable[[str], None] = print,
+) -> str:
+    """Push to the ECR repository of `[aws] repository`, which is created where it is missing.
+
+    Returns the image's URI by digest, as SageMaker takes it. What ECR has already isn't sent.
+
+    Raises:
+        BuildError: ECR or the engine refused.
+    """
+    tag = built.name.rpartition(":")[2]
+    try:
+        ecr = session.client("ecr", region_name=settings.region)
+        uri = _repository(ecr, settings.aws.repository)
+        if digest := _pushed(ecr, settings.aws.repository, tag):
+            return f"{uri}@{digest}"
+        token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    except (BotoCoreError, ClientError) as error:
+        raise BuildError(f"{built.name} can't be pushed to ECR: {error}") from error
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    progress(f"pushing {built.name} to {uri}")
+    with _explained():
+        client.api.tag(built.id, uri, tag)
+        try:
+            digest = _run_push(client, uri, tag, {"username": user, "password": password})
+        finally:
+            with suppress(APIError):
+                client.images.remove(f"{uri}:{tag}", noprune=True)
+    return f"{uri}@{digest}"
+
+
+def prune(settings: Settings, client: DockerClient, *, keep: int = 0) -> list[str]:
+    """Remove our images that nothing uses, but for the newest `keep` and the base images.
+
+    That is: tagged ones, and the layers that failed or superseded builds have left. An image that
+    a container uses stays. Returns the tags that are gone.
+    """
+    name = settings.image.name
+    ours = client.images.list(name=name, filters={"label": HASH_LABEL})
+    ours.sort(key=lambda image: str(image.attrs["Created"]), reverse=True)
+    gone = []
+    for image in ours[keep:]:
+        for tag in image.tags:
+            if tag.startswith(f"{name}:"):
+                with suppress(APIError):  # a container uses it
+                    client.images.remove(tag)
+                    gone.append(tag)
+    if keep == 0:
+        for image in client.images.list(name=_stages_name(settings)):
+            for tag in image.tags:
+                client.images.remove(tag)
+    client.images.prune(filters={"dangling": True, "label": f"{NAME_LABEL}={name}"})
+    return gone
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What an image is built of: paths in the build context, and the files that stand there."""
+
+    container: dict[str, Path]
+    package: dict[str, Path]
+
+    @classmethod
+    def read(cls, root: Path) -> Sources:
+        """The files of `root/container` and, where there is one, of `root/gam_model`.
+
+        Raises:
+            BuildError: there is no Dockerfile.
+        """
+        if not (root / "container" / "Dockerfile").is_file():
+            raise BuildError(
+                f"there is no {root / 'container' / 'Dockerfile'} to build; run this in the "
+                f"project's folder, the one with harness.toml."
+            )
+        package = root / "gam_model"
+        named = [package / name for name in ("pyproject.toml", "README.md")]
+        return cls(
+            container=_files(root / "container"),
+            package={path.name: path for path in named if path.is_file()}
+            | {f"src/{name}": path for name, path in _files(package / "src").items()},
+        )
+
+    def content_hash(self, base: str) -> str:
+        """The hash of all of it and of the base image's ID, in 64 hex digits."""
+        digest = hashlib.sha256(f"{_FORMAT} {base}\n".encode())
+        for files in (self.container, self.package):
+            digest.update(files_hash(files).encode())
+        return digest.hexdigest()
+
+
+def files_hash(files: dict[str, Path]) -> str:
+    """The hash of names, contents and permission to execute; of nothing else, such as times."""
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{name}\0{_mode(path):o}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def tar_stream(files: dict[str, Path | bytes]) -> Iterator[bytes]:
+    """The files as a tar, in pieces; the same bytes for the same files, whoever owns them.
+
+    A wheelhouse is larger than what one likes to hold in memory, hence no `tarfile.open`.
+    """
+    for name, source in sorted(files.items()):
+        entry = tarfile.TarInfo(name)
+        entry.mode = 0o644 if isinstance(source, bytes) else _mode(source)
+        entry.size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        yield entry.tobuf()
+        if isinstance(source, bytes):
+            yield source
+        else:
+            with source.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+        yield bytes(-entry.size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Every file below a folder but hidden ones and Python's own by-products."""
+    found = {}
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") or part == "__pycache__" for part in parts):
+            continue
+        if path.is_file():
+            found["/".join(parts)] = path
+    return found
+
+
+def _mode(path: Path) -> int:
+    return 0o755 if path.stat().st_mode & 0o100 else 0o644
+
+
+def _name(settings: Settings, content_hash: str) -> str:
+    return f"{settings.image.name}:{content_hash[:12]}"
+
+
+def _stages_name(settings: Settings) -> str:
+    return f"{settings.image.name}-stage"
+
+
+def _base_name(settings: Settings) -> str:
+    return base_image.BASE.tag if settings.image.base == "auto" else settings.image.base
+
+
+def _find(settings: Settings, client: DockerClient, sources: Sources) -> BuiltImage | None:
+    base = base_image.image_id(client, _base_name(settings))
+    if base is None:
+        return None
+    name = _name(settings, sources.content_hash(base))
+    image = base_image.image_id(client, name)
+    return BuiltImage(name, image, 0.0, built=False) if image else None
+
+
+def _ensure_base(settings: Settings, client: DockerClient, progress: Progress) -> str:
+    if settings.image.base == "auto":
+        return base_image.ensure(client, base_image.BASE, progress=progress)
+    name = settings.image.base
+    if base_image.image_id(client, name) is None:
+        base_image.pull(client, name, progress=progress)
+    return str(client.images.get(name).id)
+
+
+def _wheelhouse(
+    sources: Sources, base: str, client: DockerClient, progress: Progress
+) -> dict[str, Path]:
+    requirements = sources.container.get("requirements.txt")
+    if requirements is None:
+        return {}
+    folder = wheelhouse.ensure(
+        requirements,
+        sources.container.get("constraints.txt"),
+        wheelhouse.platform_of(client, base),
+        client,
+        progress=progress,
+    )
+    return {f"wheelhouse/{wheel.name}": wheel for wheel in folder.glob("*.whl")}
+
+
+def _package(settings: Settings, sources: Sources, progress: Progress) -> dict[str, Path]:
+    """gam_model's wheel, the same bytes for the same sources; without a network."""
+    if not sources.package:
+        return {}
+    folder = wheelhouse.cache_folder() / "packages" / files_hash(sources.package)[:24]
+    if not folder.is_dir():
+        progress("building gam_model's wheel")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as new:
+            options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
+            source = settings.root / "gam_model"
+            wheelhouse.pip("wheel", *options, "--wheel-dir", f"{new}/wheels", source, cwd=Path(new))
+            Path(new, "wheels").rename(folder)
+        wheelhouse.keep_newest(folder.parent, _KEEP_PACKAGES)
+    return {f"wheels/{wheel.name}": wheel for wheel in folder.glob("*.whl")}
+
+
+def _run_build(
+    settings: Settings,
+    client: DockerClient,
+    files: dict[str, Path],
+    name: str,
+    progress: Progress,
+) -> tuple[str, list[str]]:
+    """The ID of the image, and those of the stages before the last."""
+    label = f'LABEL {NAME_LABEL}="{settings.image.name}"'
+    dockerfile = _FROM.sub(lambda line: f"{line[0]}\n{label}", files["Dockerfile"].read_text())
+    progress(f"building {name}")
+    log = client.api.build(
+        # docker-py hands it to requests as it is, which sends any iterable in chunks.
+        fileobj=tar_stream({**files, "Dockerfile": dockerfile.encode()}),  # type: ignore[arg-type]
+        custom_context=True,
+        decode=True,
+        tag=name,
+        rm=True,
+        forcerm=True,
+        buildargs={"BASE_IMAGE": _base_name(settings)},
+        labels={HASH_LABEL: name.rpartition(":")[2]},
+        network_mode="none",
+        timeout=_SILENCE_SECONDS,
+    )
+    reader = _BuildLog(progress)
+    for entry in log:
+        reader.read(entry)
+    if reader.image is None:
+        raise BuildError(f"the engine ended the build of {name} without an image.")
+    return reader.image, reader.stages
+
+
+class _BuildLog:
+    """Follows the classic builder's output, where ` ---> ID` closes each step."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.image: str | None = None
+        self.stages: list[str] = []
+        self._progress = progress
+        self._step = ""
+        self._said: list[str] = []
+        self._layer: str | None = None
+
+    def read(self, entry: dict[str, Any]) -> None:
+        if "error" in entry:
+            said = f" It said: {last_lines(''.join(self._said))}" if self._said else ""
+            at = f" at {self._step}" if self._step else ""
+            raise BuildError(f"the image's build failed{at}: {entry['error'].strip()}.{said}")
+        if "aux" in entry:
+            self.image = entry["aux"].get("ID", self.image)
+        text = entry.get("stream", "")
+        if layer := re.match(r" ---> ([0-9a-f]{12,64})\s*$", text):
+            self._layer = layer[1]
+        elif text.startswith("Step "):
+            if re.match(r"Step \S+ : FROM\s", text, re.IGNORECASE) and self._layer:
+                self.stages.append(self._layer)
+            self._step, self._said = text.strip(), []
+            self._progress(self._step)
+        elif text.strip() and not text.startswith(" ---> "):
+            self._said.append(text)
+
+
+def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> None:
+    """A tag keeps a stage in the build cache, whoever prunes; the one it replaces is freed."""
+    for number, image in enumerate(stages, start=1):
+        client.api.tag(image, _stages_name(settings), str(number))
+
+
+def _remove_orphans(client: DockerClient) -> None:
+    """What a killed process of ours had started beside its build."""
+    label = f"{wheelhouse.LABEL}={wheelhouse.LABEL_VALUE}"
+    for status in ("created", "exited", "dead"):
+        for container in client.containers.list(
+            all=True, filters={"label": label, "status": status}, ignore_removed=True
+        ):
+            with suppress(APIError):
+                container.remove(force=True)
+
+
+@contextmanager
+def _lock(progress: Progress) -> Iterator[None]:
+    folder = wheelhouse.cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / "build.lock")
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            progress("waiting for another build to end")
+            lock.acquire(timeout=_LOCK_SECONDS)
+    except filelock.Timeout:
+        raise BuildError(
+            f"another build has held {lock.lock_file} for {_LOCK_SECONDS} s; end it, or wait."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """The engine's refusals and silences in our words."""
+    try:
+        yield
+    except APIError as error:
+        raise BuildError(f"the Docker engine refused: {error.explanation or error}.") from error
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise EngineError(
+            f"the Docker engine stopped answering ({error}); `harness doctor` tells how it is."
+        ) from error
+
+
+def _repository(ecr: Any, name: str) -> str:
+    try:
+        return str(
+            ecr.describe_repositories(repositoryNames=[name])["repositories"][0]["repositoryUri"]
+        )
+    except ecr.exceptions.RepositoryNotFoundException:
+        return str(ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"])
+
+
+def _pushed(ecr: Any, repository: str, tag: str) -> str | None:
+    try:
+        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+    except ecr.exceptions.ImageNotFoundException:
+        return None
+    return str(found["imageDetails"][0]["imageDigest"])
+
+
+def _run_push(client: DockerClient, uri: str, tag: str, credentials: dict[str, str]) -> str:
+    digest = None
+    for entry in client.api.push(uri, tag, auth_config=credentials, stream=True, decode=True):
+        if "error" in entry:
+            raise BuildError(f"{uri}:{tag} can't be pushed: {entry['error']}.")
+        digest = entry.get("aux", {}).get("Digest", digest)
+    if digest is None:
+        raise BuildError(f"the engine ended the push of {uri}:{tag} without a digest.")
+    return str(digest)

@@ -1,0 +1,316 @@
+"""The wheels of an image, fetched before the build, so that the build needs no network.
+
+`pip wheel` does it all (resolve, download, build what exists only as source), as long as it runs
+on a Python like the image's: this one where it matches, else one in a container. Either way the
+settings are those of this machine's pip: index, CA, proxy.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import requests
+from docker.errors import DockerException
+
+from harness import base_image
+from harness.debian import last_lines
+from harness.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from docker import DockerClient
+
+LABEL = "harness.tool"
+LABEL_VALUE = "image"
+
+_FORMAT = "1"
+_KEEP = 3
+_PIP_SECONDS = 1800
+_PROBE_SECONDS = 60
+_PROBE = """\
+import json, os, sys
+python = "%d.%d" % sys.version_info[:2]
+libc = os.confstr("CS_GNU_LIBC_VERSION").split()[1]
+print(json.dumps({"python": python, "machine": os.uname().machine, "libc": libc}))
+"""
+# 1980 is as far back as the zip format goes; a wheel is a zip.
+SOURCE_DATE_EPOCH = "315532800"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What decides which wheels fit: `python` as in 3.11, `machine` as uname says, glibc."""
+
+    python: str
+    machine: str
+    libc: str
+
+    def runs_wheels_for(self, other: Platform) -> bool:
+        """Whether what is fetched and compiled on this platform works on the other one."""
+        return (self.python, self.machine) == (other.python, other.machine) and (
+            _numbers(self.libc) <= _numbers(other.libc)
+        )
+
+
+def cache_folder() -> Path:
+    """Where wheels are kept between builds: ~/.cache/sagemaker-harness, or under XDG_CACHE_HOME."""
+    return platformdirs.user_cache_path("sagemaker-harness")
+
+
+def platform_of(client: DockerClient, image: str) -> Platform:
+    """Ask the Python in an image (given by its ID) what it is; asked once for each image.
+
+    Raises:
+        BuildError: the image has no Python 3 on its path.
+    """
+    cache = cache_folder() / "platforms" / f"{image.removeprefix('sha256:')}.json"
+    if cache.is_file():
+        return Platform(**json.loads(cache.read_text()))
+    said, status = _run_in(client, image, ["python3", "-c", _PROBE], seconds=_PROBE_SECONDS)
+    if status:
+        raise BuildError(f"the base image {image} has no working python3: {last_lines(said)}.")
+    found = Platform(**json.loads(said))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text(json.dumps(asdict(found)))
+    return found
+
+
+def ensure(
+    requirements: Path,
+    constraints: Path | None,
+    target: Platform,
+    client: DockerClient,
+    *,
+    progress: Callable[[str], None] = print,
+) -> Path:
+    """A folder with the wheels of `requirements` and pip's own, for `target`.
+
+    It is kept in the cache under the hash of what decides its content. `harness.image` calls
+    this under its lock.
+
+    Raises:
+        BuildError: pip could not resolve, fetch or build something, in its own last words.
+    """
+    texts = [requirements.read_text(), constraints.read_text() if constraints else ""]
+    parts = [_FORMAT, *asdict(target).values(), *texts]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    folder = cache_folder() / "wheelhouse" / key
+    if folder.is_dir():
+        folder.touch()  # the last to be thrown away
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as work:
+        new = Path(work, "wheels")
+        new.mkdir()
+        Path(work, "requirements.txt").write_text(texts[0])
+        Path(work, "constraints.txt").write_text(texts[1])
+        here = host_platform()
+        if here is not None and here.runs_wheels_for(target) and _has_compiler():
+            progress("fetching the image's wheels with pip")
+            _wheel_here(Path(work))
+        else:
+            progress(f"fetching the image's wheels with pip, in a Python {target.python} container")
+            _wheel_in_container(Path(work), target, client, progress)
+        size = sum(wheel.stat().st_size for wheel in new.glob("*.whl"))
+        progress(f"{len(list(new.iterdir()))} wheels, {size / 1e6:.0f} MB")
+        new.rename(folder)
+    keep_newest(folder.parent, _KEEP)
+    return folder
+
+
+def host_platform() -> Platform | None:
+    """The platform of the Python that runs us; None where it isn't Linux with glibc."""
+    libc, version = platform.libc_ver()
+    if sys.platform != "linux" or libc != "glibc":
+        return None
+    return Platform("{}.{}".format(*sys.version_info), platform.machine(), version)
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Throw away all but the `count` entries of a cache folder that were used last."""
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in entries[count:]:
+        shutil.rmtree(entry, ignore_errors=True)
+
+
+def pip(*arguments: str | Path, cwd: Path) -> None:
+    """Run this environment's pip.
+
+    Raises:
+        BuildError: it failed; the sentence ends with its own last words.
+    """
+    command = [sys.executable, "-m", "pip", *map(str, arguments)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_PIP_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"pip took longer than {_PIP_SECONDS} s.") from None
+    if done.returncode:
+        raise BuildError(_pip_failed(done.stdout))
+
+
+def _wheel_command() -> list[str]:
+    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--wheel-dir", "wheels"]
+    files = ["--requirement", "requirements.txt", "--constraint", "constraints.txt"]
+    return ["wheel", *options, *files, "pip"]
+
+
+def _wheel_here(work: Path) -> None:
+    pip(*_wheel_command(), cwd=work)
+
+
+def _wheel_in_container(
+    work: Path, target: Platform, client: DockerClient, progress: Callable[[str], None]
+) -> None:
+    builder = base_image.ensure(client, base_image.BUILDER, progress=progress)
+    if not platform_of(client, builder).runs_wheels_for(target):
+        raise BuildError(
+            f"the base image runs Python {target.python} on {target.machine}, for which no wheels "
+            f"can be fetched here: run the harness on that Python (with gcc and Python's headers), "
+            f"or take a base image with Python 3.11."
+        )
+    files = {name: (work / name).read_bytes() for name in ("requirements.txt", "constraints.txt")}
+    environment = _pip_environment()
+    if authorities := environment.get("PIP_CERT"):
+        files["ca.pem"] = Path(authorities).read_bytes()
+        environment["PIP_CERT"] = "/work/ca.pem"
+    said, status = _run_in(
+        client,
+        builder,
+        ["python3", "-m", "pip", *_wheel_command()],
+        seconds=_PIP_SECONDS,
+        files=files,
+        result=work,
+        network_mode="host",
+        environment=environment,
+    )
+    if status:
+        raise BuildError(_pip_failed(said))
+
+
+def _pip_environment() -> dict[str, str]:
+    """This machine's pip configuration and proxies as variables, for a pip elsewhere."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    environment = {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH}
+    for line in listed.splitlines():
+        key, _, value = line.partition("=")
+        name = key.rpartition(".")[2]
+        if name in {"index-url", "extra-index-url", "trusted-host", "proxy", "cert", "timeout"}:
+            environment[f"PIP_{name.upper().replace('-', '_')}"] = ast.literal_eval(value)
+    if "PIP_CERT" not in environment and (bundle := os.environ.get("SSL_CERT_FILE")):
+        environment["PIP_CERT"] = bundle
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        for spelling in (name, name.upper()):
+            if spelling in os.environ:
+                environment[spelling] = os.environ[spelling]
+    return environment
+
+
+def _pip_failed(said: str) -> str:
+    errors = [line for line in said.splitlines() if line.lstrip().startswith("ERROR: ")]
+    return f"pip could not fetch the image's wheels: {last_lines(chr(10).join(errors) or said)}."
+
+
+def _run_in(
+    client: DockerClient,
+    image: str,
+    command: list[str],
+    *,
+    seconds: float,
+    files: dict[str, bytes] | None = None,
+    result: Path | None = None,
+    network_mode: str = "none",
+    environment: dict[str, str] | None = None,
+) -> tuple[str, int]:
+    """Run a command in /work of a container; its output and exit status. `result` gets /work."""
+    container: Any = None
+    try:
+        container = client.containers.create(
+            image,
+            entrypoint=command,
+            command=[],
+            working_dir="/work",
+            network_mode=network_mode,
+            environment=environment or {},
+            labels={LABEL: LABEL_VALUE},
+        )
+        if files:
+            container.put_archive("/work", _tar(files))
+        container.start()
+        status = int(container.wait(timeout=seconds)["StatusCode"])
+        said = container.logs().decode(errors="replace")
+        if result is not None and status == 0:
+            chunks, _ = container.get_archive("/work/wheels")
+            _extract(chunks, result)
+    except requests.exceptions.RequestException as error:
+        raise BuildError(
+            f"`{' '.join(command)[:80]}` in {image} did not end within {seconds:.0f} s: {error}."
+        ) from error
+    except DockerException as error:
+        reason = getattr(error, "explanation", None) or error
+        raise BuildError(f"`{command[0]}` could not be run in {image}: {reason}.") from error
+    finally:
+        if container is not None:
+            container.remove(force=True)
+    return said, status
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _extract(chunks: Iterable[bytes], folder: Path) -> None:
+    with tempfile.TemporaryFile() as spool:
+        for chunk in chunks:
+            spool.write(chunk)
+        spool.seek(0)
+        with tarfile.open(fileobj=spool) as tar:
+            tar.extractall(folder, filter="data")
+
+
+def _has_compiler() -> bool:
+    """What is published as source only may have to be compiled."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    headers = Path(sysconfig.get_paths()["include"], "Python.h")
+    return shutil.which(compiler) is not None and headers.is_file()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
