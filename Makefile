@@ -4,34 +4,35 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine run test-local e2e-aws lint bench clean constraints
+.PHONY: help setup run test-local e2e-aws lint bench clean constraints
 
-help:  ## show this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup:
+setup: ## make .venv, or bring it up to date
 	@$(PYTHON) scripts/setup.py
 
-run: setup  ## set up what is missing, then the whole flow offline: train, deploy, predict, assert R²
+run: setup ## set up what is missing, then the whole flow offline: train, deploy, predict, assert R²
 	@$(BIN)/harness run
 
-test-local: setup  ## all tests that need no AWS account
-	@$(BIN)/python -m pytest
+test-local: setup ## set up the same, then all tests that need no AWS account
+	@$(BIN)/harness build
+	@$(BIN)/python -m pytest $(ARGS)
 
-e2e-aws: setup  ## the flow on the real AWS (needs a role, a bucket and credentials)
+e2e-aws: setup ## the flow on the real AWS (needs a role, a bucket and credentials)
 	@HARNESS_TARGET=aws $(BIN)/harness run
 
-lint: setup  ## ruff and strict type checks
+lint: setup ## ruff and strict type checks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-bench: setup  ## the figures of benchmarks/
+bench: setup ## the figures of benchmarks/
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove what runs left behind, and .venv
 	@if [ -x $(BIN)/harness ]; then $(BIN)/harness clean; fi
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist
+	@rm -rf .venv .tox .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-constraints: setup  ## resolve constraints.txt anew
+constraints: setup ## resolve constraints.txt anew
 	@$(BIN)/python scripts/constraints.py

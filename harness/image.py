@@ -333,25 +333,31 @@ class _BuildLog:
         self._progress = progress
         self._step = ""
         self._said: list[str] = []
+        self._shown = False
         self._layer: str | None = None
 
     def read(self, entry: dict[str, Any]) -> None:
         if "error" in entry:
-            said = f" It said: {last_lines(''.join(self._said))}" if self._said else ""
+            said = f" It said: {last_lines(chr(10).join(self._said))}" if self._said else ""
             at = f" at {self._step}" if self._step else ""
             raise BuildError(f"the image's build failed{at}: {entry['error'].strip()}.{said}")
         if "aux" in entry:
             self.image = entry["aux"].get("ID", self.image)
-        text = entry.get("stream", "")
-        if layer := re.match(r" ---> ([0-9a-f]{12,64})\s*$", text):
-            self._layer = layer[1]
-        elif text.startswith("Step "):
+        text = entry.get("stream", "").rstrip()
+        if text.startswith("Step "):
             if re.match(r"Step \S+ : FROM\s", text, re.IGNORECASE) and self._layer:
                 self.stages.append(self._layer)
-            self._step, self._said = text.strip(), []
-            self._progress(self._step)
-        elif text.strip() and not text.startswith(" ---> "):
-            self._said.append(text)
+            self._step, self._said, self._shown = " ".join(text.split()), [], False
+        elif text == " ---> Using cache":
+            self._shown = True  # what takes no time needs no line
+        elif text:
+            if not self._shown:
+                self._progress(self._step)
+                self._shown = True
+            if layer := re.fullmatch(r" ---> ([0-9a-f]{12,64})", text):
+                self._layer = layer[1]
+            elif not text.startswith(" ---> "):
+                self._said.append(text)
 
 
 def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> None:
