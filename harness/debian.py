@@ -15,12 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.config import NO_ENGINE_SETUP_VARIABLE
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-NO_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
 
 _APT_SECONDS = 900
 _BOOTSTRAP_SECONDS = 900
@@ -33,7 +32,7 @@ class DebianError(HarnessError):
 def may_install() -> bool:
     """Whether we may install packages here: apt-get, root, and nobody has turned it off."""
     return (
-        os.environ.get(NO_SETUP_VARIABLE, "") in {"", "0"}
+        os.environ.get(NO_ENGINE_SETUP_VARIABLE, "") in {"", "0"}
         and os.geteuid() == 0
         and shutil.which("apt-get") is not None
         and "debian" in _family()

@@ -12,7 +12,6 @@ import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import docker
 import filelock
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 LOG = Path("/var/log/harness-dockerd.log")
+PID_FILE = Path("/var/run/docker.pid")
+CONTAINERD_PID_FILE = Path("/var/run/docker/containerd/containerd.pid")
 
 _LOCK = Path("/run/harness-engine.lock")
 # Who holds the lock may be installing packages (15 minutes at most) and then starting.
@@ -113,23 +114,27 @@ def _host() -> str:
 
 def _why(host: str, error: Exception) -> str:
     where = f"no Docker engine answers at {host}"
+    cause = _innermost(error)
     if host.startswith("unix://"):
-        path = Path(urlsplit(host).path)
-        if not path.exists():
+        if isinstance(cause, FileNotFoundError):
             return f"{where} (there is no such socket): {_INSTALL_HINT}."
-        if not os.access(path, os.R_OK | os.W_OK):
+        if isinstance(cause, PermissionError):
             return (
                 f"{where}: you may not use that socket; add yourself to its group "
                 f"(`usermod -aG docker $USER`, then log in again), or run as root."
             )
-        return f"{where}: {_last_words(error)}; start `dockerd`, or end the one that hangs."
-    return f"{where}: {_last_words(error)}; start it, or correct DOCKER_HOST or the Docker context."
+        return f"{where}: {_words(cause)}; start `dockerd`, or end the one that hangs."
+    return f"{where}: {_words(cause)}; start it, or correct DOCKER_HOST or the Docker context."
 
 
-def _last_words(error: BaseException) -> str:
-    """What the innermost cause says: docker-py wraps requests, which wraps urllib3, …"""
+def _innermost(error: BaseException) -> BaseException:
+    """docker-py wraps what requests wraps, which wraps urllib3's, which wraps the socket's."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
+    return error
+
+
+def _words(error: BaseException) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
@@ -160,8 +165,8 @@ def _start_with_systemd() -> docker.DockerClient:
 
 def _start_ourselves() -> docker.DockerClient:
     """`dockerd`, in a session of its own, with what a killed predecessor left taken away."""
-    _remove_stale(Path("/var/run/docker.pid"), "dockerd")
-    _remove_stale(Path("/var/run/docker/containerd/containerd.pid"), "containerd")
+    _remove_stale(PID_FILE, "dockerd")
+    _remove_stale(CONTAINERD_PID_FILE, "containerd")
     with LOG.open("ab") as log:
         start = log.tell()
         process = subprocess.Popen(
@@ -182,9 +187,10 @@ def _start_ourselves() -> docker.DockerClient:
             process.wait(0.1)
         except subprocess.TimeoutExpired:
             continue
-        # It may have lost to another one, such as the package's own init script.
-        if not _runs(_pid(Path("/var/run/docker.pid")), "dockerd"):
+        # It may have lost to another one, such as the package's own init script has started.
+        if not _runs(_pid(PID_FILE), "dockerd"):
             break
+        time.sleep(0.1)
     else:
         process.terminate()
     with LOG.open("rb") as log:

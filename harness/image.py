@@ -77,7 +77,6 @@ def build(
             base = _ensure_base(settings, client, progress)
             if found := _find(settings, client, sources):  # another process was faster
                 return found
-            _remove_orphans(client)
             files = dict(sources.container)
             files |= _wheelhouse(sources, base, client, progress)
             files |= _package(settings, sources, progress)
@@ -144,6 +143,7 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = 0) -> list[st
         for image in client.images.list(name=_stages_name(settings)):
             for tag in image.tags:
                 client.images.remove(tag)
+    _remove_orphans(client)
     client.images.prune(filters={"dangling": True, "label": f"{NAME_LABEL}={name}"})
     return gone
 

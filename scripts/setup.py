@@ -77,7 +77,10 @@ def has_ensurepip() -> bool:
 def install() -> None:
     say("installing the packages")
     constraints = ROOT / "constraints.txt"
-    run([PYTHON, "-m", "pip", "install", "--quiet", "--constraint", constraints, "uv"])
+    run(
+        [PYTHON, "-m", "pip", "install", "--quiet", "--constraint", constraints, "uv"],
+        PIP_DISABLE_PIP_VERSION_CHECK="1",
+    )
     uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     # Compiled once and here: where PYTHONDONTWRITEBYTECODE is set, every start would do it anew.
     options = ["--constraint", constraints, "--compile-bytecode"]
