@@ -10,6 +10,7 @@ import http
 import json
 import logging
 import re
+import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -52,6 +53,8 @@ class MotoApp:
 
     def forget(self) -> None:
         """Drop all that moto knows, in this whole process."""
+        if "moto.core.base_backend" not in sys.modules:
+            return  # never used, and slow to import
         from moto.core.base_backend import BackendDict
         from moto.core.model_instances import reset_model_data
 
@@ -77,9 +80,10 @@ class MotoApp:
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
         ) -> Callable[[bytes], object]:
-            # Flask's own page: no route of this service matches.
+            # Flask's own page: no route of this service matches. (In S3 any path is one.)
             kind = dict(headers).get("Content-Type", "")
-            if status.startswith(("404", "405")) and kind.startswith("text/html"):
+            is_page = status.startswith(("404", "405")) and kind.startswith("text/html")
+            if is_page and _service(request) != "s3":
                 raise NotImplementedError
             return start_response(status, headers, exc_info)
 
@@ -121,12 +125,16 @@ def _create_app(service: Any) -> Flask:
     return create_backend_app(service)
 
 
+def _service(request: Request) -> str:
+    """The service by its signing name; moto takes what isn't signed for S3."""
+    scope = credential_scope(request)
+    return scope[1] if scope else "s3"
+
+
 def _asked_for(request: Request, operation: str = "") -> str:
     """What the request asks for, in the words of AWS: `iam:SimulatePrincipalPolicy`."""
-    scope = credential_scope(request)
-    service = scope[1] if scope else "s3"
     target = request.headers.get("x-amz-target", "").rpartition(".")[2]
-    return f"{service}:{operation or target or f'{request.method} {request.path}'}"
+    return f"{_service(request)}:{operation or target or f'{request.method} {request.path}'}"
 
 
 def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> Response:
@@ -140,12 +148,11 @@ def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> 
 
 def _error(request: Request, status: http.HTTPStatus, code: str, message: str) -> Response:
     """An error in the form of the protocol that the request seems to be in."""
-    scope = credential_scope(request)
     error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     headers = {"Content-Type": "text/xml", "x-amzn-ErrorType": code}
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return Response(status, headers, f"<ErrorResponse>{error}</ErrorResponse>".encode())
-    if scope is None or scope[1] == "s3":
+    if _service(request) == "s3":
         return Response(status, headers, error.encode())
     headers["Content-Type"] = "application/json"
     return Response(status, headers, json.dumps({"__type": code, "message": message}).encode())

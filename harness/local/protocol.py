@@ -62,9 +62,9 @@ refuses it unread. (With a limit of 5 MB, InvokeEndpoint answered "HTTP content 
 MAX_JSON_BODY = 10 * 1024 * 1024
 """Bytes of a JSON request; the model states no limit for the services that have no payload."""
 
-# Errors that any AWS service can answer and that its model need not have, by HTTP status; all
-# others are 400 (https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html).
-_COMMON_ERRORS = {"InternalFailure": 500, "ServiceUnavailable": 503}
+# HTTP statuses that aren't 400 of errors for which the model has none. Some are common to all
+# services (https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html).
+_OTHER_STATUSES = {"InternalFailure": 500, "InternalStreamFailure": 500, "ServiceUnavailable": 503}
 
 
 class AwsError(Exception):
@@ -313,11 +313,9 @@ class Service:
         return {message: error.message, **_to_json(shape, error.members, top=True)}
 
     def _status(self, code: str) -> int:
-        if code not in self.model.shape_names:
-            return _COMMON_ERRORS.get(code, 400)
-        traits = self.model.shape_for(code).metadata
-        default = 500 if traits.get("fault") else 400
-        return int(traits.get("error", {}).get("httpStatusCode", default))
+        known = code in self.model.shape_names
+        traits = self.model.shape_for(code).metadata if known else {}
+        return int(traits.get("error", {}).get("httpStatusCode", _OTHER_STATUSES.get(code, 400)))
 
     def _headers(self, context: RequestContext) -> dict[str, str]:
         version = self.model.metadata.get("jsonVersion", "1.1")
