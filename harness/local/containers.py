@@ -37,10 +37,16 @@ LABEL_HOST = "harness.host"
 ENGINE_TIMEOUT = 60
 """Seconds within which the engine must answer a call that isn't a stream."""
 
+OUTPUT_TIMEOUT = 10
+"""Seconds after its end in which the last output of a container must have come."""
+
 MAX_LOG_LINE = 262_144
 """Bytes of one log line; a longer one is cut in pieces, as CloudWatch Logs' events are limited."""
 
 _log = logging.getLogger(__name__)
+
+_LOST = (DockerException, requests.RequestException, OSError, ValueError)
+"""What reading from the engine raises when a container, or the engine, goes away."""
 
 
 class EngineError(Exception):
@@ -277,7 +283,6 @@ class Container:
         self._container = container
         self._port = port
         self._isolated = isolated
-        self._follower: threading.Thread | None = None
         self.exited = threading.Event()
         self.exit_code: int | None = None
         self.out_of_memory = False
@@ -322,23 +327,35 @@ class Container:
         """
         try:
             with _engine_errors():
+                # Attached before the start, so that no output is missed. Not the engine's
+                # `logs`: following those has been seen not to end with the container.
+                output = self._container.attach(stdout=True, stderr=True, stream=True)
                 self._client.start(self._container)
         except APIError as error:
             raise StartError(str(error.explanation or error)) from error
-        self._follower = threading.Thread(
-            target=self._follow, args=(on_line, on_exit), name=f"follow-{self.name}", daemon=True
+        reader = threading.Thread(
+            target=self._read, args=(output, on_line), name=f"read-{self.name}", daemon=True
         )
-        self._follower.start()
+        reader.start()
+        threading.Thread(
+            target=self._wait, args=(reader, on_exit), name=f"wait-{self.name}", daemon=True
+        ).start()
 
-    def _follow(self, on_line: Callable[[str], None], on_exit: Callable[[], None] | None) -> None:
+    def _read(self, output: Iterable[bytes], on_line: Callable[[str], None]) -> None:
         try:
-            for line in _lines(self._container.logs(stream=True, follow=True)):
+            for line in _lines(output):
                 on_line(line)
-            self.exit_code = int(self._container.wait(timeout=ENGINE_TIMEOUT)["StatusCode"])
+        except _LOST as error:
+            _log.debug("lost the output of container %s: %s", self.name, error)
+
+    def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
+        try:
+            self.exit_code = int(self._container.wait()["StatusCode"])
+            reader.join(OUTPUT_TIMEOUT)
             if self.exit_code == 137:
                 state = self._client.client.api.inspect_container(self.id)["State"]
                 self.out_of_memory = bool(state.get("OOMKilled"))
-        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+        except _LOST as error:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
             _log.debug("lost container %s: %s", self.name, error)
         finally:

@@ -281,8 +281,8 @@ def test_network_isolation_leaves_only_the_own_name(
     aws: AWS, create: Callable[..., str], probe_image: str
 ) -> None:
     script = (
-        "import socket, sys\n"
-        "names = sorted(name for _, name in socket.if_nameindex())\n"
+        "import socket, sys; "
+        "names = sorted(name for _, name in socket.if_nameindex()); "
         "sys.exit(f'{names} {socket.gethostbyname(\"algo-1\")}')"
     )
     job = finish(

@@ -11,7 +11,6 @@ import os
 import pathlib
 import signal
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -42,18 +41,13 @@ def train() -> int:
         (ML / "output/failure").write_text("the reason, " + "x" * 2000)
         return 3
     if PROBE == "fail-without-file":
-        print("the last words", file=sys.stderr)
+        print("the last words")
         return 4
     if PROBE == "until-sigterm":
-        stopped = threading.Event()
-
-        def on_sigterm(number: int, frame: FrameType | None) -> None:
-            (ML / "model/checkpoint.txt").write_text("saved on SIGTERM")
-            stopped.set()
-
-        signal.signal(signal.SIGTERM, on_sigterm)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         print("waiting for SIGTERM")
-        stopped.wait(300)
+        signal.sigwait({signal.SIGTERM})
+        (ML / "model/checkpoint.txt").write_text("saved on SIGTERM")
     if PROBE == "long-lines":
         print("y" * 600_000)
         print("after the long line")
@@ -111,7 +105,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def serve() -> int:
     print(f"serve: PROBE={PROBE!r}")
     if PROBE == "crash":
-        print("no model here", file=sys.stderr)
+        print("no model here")
         return 5
     if PROBE == "never-answers":
         signal.pause()
