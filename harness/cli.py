@@ -44,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace, signals: Signals) -> int:
+    settings = _settings(arguments)
     from harness import flow
 
     def show(report: Report) -> None:
@@ -59,16 +60,16 @@ def run(arguments: argparse.Namespace, signals: Signals) -> int:
             _say("Serving until Ctrl-C.")
             signals.wait()
 
-    report = flow.run(_settings(arguments), progress=_say, hold=hold if arguments.keep else None)
+    report = flow.run(settings, progress=_say, hold=hold if arguments.keep else None)
     if not arguments.keep:
         show(report)
     return 0 if report.passed else 1
 
 
 def build(arguments: argparse.Namespace, _: Signals) -> int:
+    settings = _settings(arguments)
     from harness import engine, image
 
-    settings = _settings(arguments)
     built = image.build(settings, engine.ensure(_say), progress=_say)
     if arguments.json:
         _print_json(image=built.name, id=built.id, built=built.built, seconds=built.seconds)
@@ -78,9 +79,10 @@ def build(arguments: argparse.Namespace, _: Signals) -> int:
 
 
 def doctor(arguments: argparse.Namespace, _: Signals) -> int:
+    settings = _settings(arguments)
     from harness.doctor import examine
 
-    checks = examine(_settings(arguments))
+    checks = examine(settings)
     healthy = all(check.ok for check in checks)
     if arguments.json:
         _print_json(ok=healthy, checks=[check.as_dict() for check in checks])

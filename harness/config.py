@@ -111,6 +111,11 @@ class Local(Place):
         """The local AWS asks for a role, as AWS does, and uses it for nothing."""
         return f"arn:aws:iam::{self.account_id}:role/harness"
 
+    @property
+    def repository(self) -> str:
+        """None: the engine that runs the image is the one that has built it."""
+        return ""
+
 
 class Settings(_Section):
     target: Literal["local", "aws"] = "local"

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
+    from docker import DockerClient
     from numpy.typing import NDArray
     from sagemaker.core.resources import Endpoint, TrainingJob
     from types_boto3_sagemaker.literals import TrainingInstanceTypeType
     from types_boto3_sagemaker.type_defs import ChannelTypeDef, MetricDefinitionTypeDef, TagTypeDef
 
     from harness.config import Settings
+    from harness.image import BuiltImage
 
     Array = NDArray[np.float64]
 
@@ -101,7 +103,7 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
         this = Run(unique_name(), settings, connection, progress, tear_down)
 
         with steps("push"):
-            uri = image.push(settings, connection.boto, docker, built, progress=progress)
+            uri = push(this, docker, built)
         with steps("stage"):
             data = gauss3()
             channels = stage(this, data)
@@ -136,6 +138,14 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
 def unique_name() -> str:
     """A name for a run: when it was, and six digits that tell apart runs of one second."""
     return f"harness-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
+    """Put the image where its containers will run; returns the name to run it by."""
+    if not this.settings.place.repository:
+        return built.name
+    boto = this.connection.boto
+    return image.push(this.settings, boto, docker, built, progress=this.progress)
 
 
 def gauss3() -> Data:
@@ -298,7 +308,7 @@ def predict(endpoint: Endpoint, x: Array) -> Array:
         body = io.BytesIO()
         np.save(body, x[start : start + rows], allow_pickle=False)
         answer = endpoint.invoke(body=body.getvalue(), content_type=NPY, accept=NPY)
-        part = np.load(io.BytesIO(answer.body.read()), allow_pickle=False)
+        part = _array(answer.body.read())
         expected = (len(x[start : start + rows]),)
         if part.shape != expected or not np.isfinite(part).all():
             raise FlowError(
@@ -307,6 +317,15 @@ def predict(endpoint: Endpoint, x: Array) -> Array:
             )
         predicted.append(part)
     return np.concatenate(predicted)
+
+
+def _array(body: bytes) -> Array:
+    import numpy as np
+
+    try:
+        return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), dtype=float)
+    except ValueError as error:
+        raise FlowError(f"the endpoint's answer is not an array of numbers: {error}") from None
 
 
 def r_squared(y: Array, predicted: Array) -> float:

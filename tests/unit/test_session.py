@@ -1,0 +1,185 @@
+"""Sessions on the local AWS: whatever the environment says, nothing else is talked to."""
+
+import socket
+
+import boto3
+import pytest
+from botocore.exceptions import ParamValidationError
+
+from harness import config, connection
+from harness.local import LocalAWS
+from harness.session import LocalSession, open_session
+
+
+@pytest.fixture(scope="module")
+def server():
+    with LocalAWS("eu-central-1") as server:
+        yield server
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return config.Settings(root=tmp_path, region="eu-central-1")
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """An environment with real keys, and with everything that turns a call elsewhere."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        elsewhere = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+            "AWS_SECRET_ACCESS_KEY": "real-secret",
+            "AWS_SESSION_TOKEN": "real-token",
+            "AWS_PROFILE": "no-such-profile",
+            "AWS_REGION": "us-west-2",
+            "AWS_DEFAULT_REGION": "us-west-2",
+            "AWS_ENDPOINT_URL": elsewhere,
+            "AWS_ENDPOINT_URL_S3": elsewhere,
+            "AWS_ENDPOINT_URL_SAGEMAKER": elsewhere,
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+            "AWS_USE_FIPS_ENDPOINT": "true",
+            "AWS_USE_DUALSTACK_ENDPOINT": "true",
+            "AWS_DEFAULTS_MODE": "auto",
+            "HTTP_PROXY": elsewhere,
+            "http_proxy": elsewhere,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+def test_every_client_talks_to_the_local_aws_with_dummy_keys(server, hostile):
+    boto = connection.local_boto_session(server.url, "eu-central-1")
+    sent = []
+    boto.events.register("before-send.*", lambda request, **_: sent.append(request))
+
+    boto.client("s3").list_buckets()
+    boto.client("sts", endpoint_url="https://sts.amazonaws.com").get_caller_identity()
+    boto.client("sagemaker", aws_access_key_id="AKIAOTHER", aws_secret_access_key="x").list_models()
+    list(boto.resource("iam").roles.all())
+
+    assert {request.url[: len(server.url)] for request in sent} == {server.url}
+    assert len(sent) == 4
+    for request in sent:
+        headers = str(dict(request.headers))
+        assert "Credential=harness/" in headers
+        assert "AKIA" not in headers
+        assert "real-token" not in headers
+    assert boto.region_name == "eu-central-1"
+
+
+def test_a_local_session_has_real_clients_and_its_bucket(server, hostile):
+    session = LocalSession(
+        default_bucket="my-bucket", endpoint_url=server.url, region_name="eu-central-1"
+    )
+
+    assert session.default_bucket() == "my-bucket"
+    session.s3_resource.Bucket("my-bucket").put_object(Key="a", Body=b"1")
+    assert session.s3_client.get_object(Bucket="my-bucket", Key="a")["Body"].read() == b"1"
+    assert session.list_s3_files("my-bucket", "") == ["a"]
+    assert session.sagemaker_client.list_training_jobs()["TrainingJobSummaries"] == []
+    assert session.sagemaker_runtime_client.meta.endpoint_url == server.url
+    assert session.account_id() == server.account_id
+    assert session.boto_region_name == "eu-central-1"
+
+
+def test_botocore_validates_what_a_local_session_sends(server):
+    session = LocalSession(endpoint_url=server.url, region_name="eu-central-1")
+
+    with pytest.raises(ParamValidationError, match=r'Missing required parameter.*"RoleArn"'):
+        session.sagemaker_client.create_training_job(TrainingJobName="a")
+
+
+def test_the_sdk_sends_no_telemetry(server):
+    from sagemaker.core.common_utils import resolve_value_from_config
+    from sagemaker.core.config.config_schema import TELEMETRY_OPT_OUT_PATH
+
+    session = LocalSession(endpoint_url=server.url, region_name="eu-central-1")
+
+    assert resolve_value_from_config(
+        config_path=TELEMETRY_OPT_OUT_PATH, default_value=False, sagemaker_session=session
+    )
+
+
+def test_the_local_mode_config_can_be_set(server):
+    session = LocalSession(endpoint_url=server.url, region_name="eu-central-1")
+
+    session.config = {"local": {"local_code": True}}
+
+    assert session.config == {"local": {"local_code": True}}
+
+
+def test_of_a_given_boto_session_only_the_region_is_taken(server):
+    given = boto3.Session("AKIAREALREALREALREAL", "real-secret", region_name="ap-south-1")
+
+    session = LocalSession(given, endpoint_url=server.url)
+
+    assert session.boto_region_name == "ap-south-1"
+    assert session.boto_session.get_credentials().access_key == connection.DUMMY_KEY
+
+
+def test_a_local_session_of_its_own_starts_and_stops_a_local_aws():
+    with LocalSession() as session:
+        port = int(session.endpoint_url.rsplit(":", 1)[1])
+        assert session.default_bucket() == "harness-local"
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    session.close()
+
+
+def test_harness_exports_it():
+    import harness
+
+    assert harness.LocalSession is LocalSession
+    with pytest.raises(AttributeError, match="Remote"):
+        _ = harness.RemoteSession
+
+
+def test_open_session_follows_the_settings(settings):
+    with open_session(settings) as session:
+        assert isinstance(session, LocalSession)
+        assert session.default_bucket() == settings.local.bucket
+        assert session.boto_region_name == "eu-central-1"
+        port = int(session.endpoint_url.rsplit(":", 1)[1])
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_open_session_attaches_to_a_local_aws_that_runs(settings, server):
+    local = settings.local.model_copy(update={"endpoint_url": server.url})
+
+    with open_session(settings.model_copy(update={"local": local})) as session:
+        assert session.endpoint_url == server.url
+
+    boto = connection.local_boto_session(server.url, "eu-central-1")
+    assert boto.client("sts").get_caller_identity()["Account"] == server.account_id
+
+
+def test_a_connection_that_ends_with_the_process_says_so(settings, server):
+    with connection.connect(settings) as own:
+        assert own.ephemeral
+        assert own.url.startswith("http://127.0.0.1:")
+
+    local = settings.local.model_copy(update={"endpoint_url": server.url})
+    with connection.connect(settings.model_copy(update={"local": local})) as attached:
+        assert not attached.ephemeral
+
+
+def test_the_aws_target_takes_the_users_own_session(settings, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUSER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "user")
+    aws = settings.aws.model_copy(
+        update={"role_arn": "arn:aws:iam::111122223333:role/r", "bucket": "theirs"}
+    )
+
+    with open_session(settings.model_copy(update={"target": "aws", "aws": aws})) as session:
+        assert not isinstance(session, LocalSession)
+        assert session.boto_session.get_credentials().access_key == "AKIAUSER"
+        assert session._default_bucket_name_override == "theirs"
+        assert session.sagemaker_client.meta.endpoint_url == (
+            "https://api.sagemaker.eu-central-1.amazonaws.com"
+        )
