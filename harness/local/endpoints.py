@@ -197,6 +197,7 @@ class Endpoint:
         self._lock = threading.Lock()
         self._containers: list[Container] = []
         self._abandoned = False
+        self._grace = 0
         self._deployed = threading.Event()
 
     def describe(self) -> dict[str, Any]:
@@ -338,7 +339,7 @@ class Endpoint:
             container.put("/opt/ml/model", optml.checked_gzip(stream))
         except (ClientError, BotoCoreError, s3.DataError) as error:
             raise DeployError(f"Could not access model data at {url}: {error}.") from error
-        except (ArchiveError, OSError) as error:
+        except (ArchiveError, optml.ContentError) as error:
             raise DeployError(
                 f'Failed to extract model data archive from URL "{url}". Please ensure that the '
                 f"object located at the URL is a valid tar.gz archive. ({error})"
@@ -357,16 +358,18 @@ class Endpoint:
         self._become("Failed")
 
     def begin_deletion(self) -> None:
-        self._become("Deleting")
         with self._lock:
+            # Requests that are being answered get their time; a start that is under way doesn't.
+            self._grace = STOP_GRACE if self.status == "InService" else 0
             self.status = "Deleting"
+            self.modified = datetime.now(UTC)
 
     def delete(self) -> None:
         """Stop and remove the containers; those that are still starting, too."""
         self._abandoned = True
-        self._remove_containers(STOP_GRACE)
+        self._remove_containers(self._grace)
         self._deployed.wait(STARTUP_TIMEOUT)
-        self._remove_containers(STOP_GRACE)
+        self._remove_containers(0)
 
     def _remove_containers(self, grace: int) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ memory: objects stream from S3 into the tar, and from the tar into S3.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import tarfile
 import time
@@ -21,6 +22,13 @@ FAILURE_LIMIT = 1024
 """Characters of /opt/ml/output/failure that become the failure reason."""
 
 CHUNK = 1 << 20
+
+
+class ContentError(Exception):
+    """Content that isn't what it was announced to be.
+
+    No `OSError`: raised from within a stream to the engine, it would pass for a lost connection.
+    """
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
             sent += len(chunk)
             yield chunk
         if sent != entry.size:
-            raise OSError(f"{entry.name}: {sent} bytes came where {entry.size} were announced")
+            raise ContentError(f"{entry.name}: {sent} bytes came where {entry.size} were announced")
         yield b"\0" * (-entry.size % tarfile.BLOCKSIZE)
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
@@ -112,15 +120,14 @@ MODEL_FOLDERS = ("opt/ml", "opt/ml/model")
 
 
 def checked_gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks of a model archive, if they begin as gzip does; raises `OSError` if not.
+    """The chunks of a model archive, if they begin as gzip does; raises `ContentError` if not.
 
     The engine would also take a plain tar, which SageMaker refuses.
     """
     first = next(chunks, b"")
     if not first.startswith(b"\x1f\x8b"):
-        raise OSError("it is not gzip-compressed")
-    yield first
-    yield from chunks
+        raise ContentError("it is not gzip-compressed")
+    return itertools.chain([first], chunks)
 
 
 class TarReader(io.RawIOBase):

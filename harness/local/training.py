@@ -256,7 +256,13 @@ class TrainingJob:
                 data=self._data(channels),
             )
             container.put("/", optml.tar_stream(layout.entries()))
-        except (ClientError, BotoCoreError, s3.DataError, ArchiveError, OSError) as error:
+        except (
+            ClientError,
+            BotoCoreError,
+            s3.DataError,
+            ArchiveError,
+            optml.ContentError,
+        ) as error:
             raise JobError(f"ClientError: Data download failed: {error} ({mode} mode)") from error
 
     def _channels(self) -> list[dict[str, Any]]:
