@@ -1,0 +1,97 @@
+"""The fit is statsmodels' own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.gam.api import BSplines, GLMGam
+
+from gam_model import GAMRegressor
+
+
+def statsmodels_fit(X, y, df, degree, alpha):
+    X = np.asarray(X)
+    smoother = BSplines(X, df=df, degree=degree)
+    return GLMGam(y, exog=np.ones((len(y), 1)), smoother=smoother, alpha=alpha).fit()
+
+
+def statsmodels_predict(results, X):
+    return results.predict(exog=np.ones((len(X), 1)), exog_smooth=X)
+
+
+def without_date(summary):
+    return [line for line in summary.splitlines() if not line.startswith(("Date:", "Time:"))]
+
+
+@pytest.mark.parametrize("degree", [2, 3, 4, 5])
+@pytest.mark.parametrize("df", [6, 20, 60])
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 1e4])
+def test_predictions_agree(bumps, df, degree, alpha):
+    X, y = bumps
+    model = GAMRegressor(df=df, degree=degree, alpha=alpha).fit(X, y)
+    theirs = statsmodels_fit(X, y, [df], [degree], [alpha])
+    grid = np.linspace(X.min(), X.max(), 5001)[:, None]
+    np.testing.assert_allclose(
+        model.predict(grid), statsmodels_predict(theirs, grid), rtol=0, atol=1e-9
+    )
+
+
+def test_predictions_agree_with_a_spline_per_feature(additive):
+    X, y = additive
+    df, degree, alpha = [8, 12, 5], [3, 2, 4], [1.0, 0.01, 100.0]
+    model = GAMRegressor(df=df, degree=degree, alpha=alpha).fit(X, y)
+    theirs = statsmodels_fit(X, y, df, degree, alpha)
+    grid = np.random.default_rng(3).uniform(X.min(axis=0), X.max(axis=0), (5000, 3))
+    np.testing.assert_allclose(
+        model.predict(grid), statsmodels_predict(theirs, grid), rtol=0, atol=1e-9
+    )
+    assert model.score(X, y) > 0.98
+
+
+@pytest.mark.filterwarnings("ignore:The design matrix is rank-deficient")
+@pytest.mark.parametrize("tied", ["lowest", "highest", "few values"])
+def test_predictions_agree_on_ties(tied):
+    rng = np.random.default_rng(4)
+    x = rng.uniform(0, 10, 200)
+    x = {
+        "lowest": np.where(x < 4, 0.0, x),
+        "highest": np.where(x > 6, 10.0, x),
+        "few values": np.floor(x / 2),
+    }[tied]
+    y = np.sin(x) + rng.normal(0, 0.1, 200)
+    model = GAMRegressor().fit(x[:, None], y)
+    theirs = statsmodels_fit(x[:, None], y, [15], [3], [1.0])
+    np.testing.assert_allclose(
+        model.predict(x[:, None]), statsmodels_predict(theirs, x[:, None]), rtol=0, atol=1e-9
+    )
+
+
+def test_summary_is_statsmodels_own(additive):
+    X, y = additive
+    ours = GAMRegressor(df=8, alpha=2.0).fit(X, y).summary()
+    theirs = str(statsmodels_fit(X, y, [8] * 3, [3] * 3, [2.0] * 3).summary())
+    assert without_date(ours) == without_date(theirs)
+
+
+def test_summary_uses_the_names_of_a_frame(additive):
+    frame = pd.DataFrame(additive.X, columns=["angle", "share", "weight"])
+    summary = GAMRegressor().fit(frame, pd.Series(additive.y, name="yield")).summary()
+    assert "Dep. Variable:                  yield" in summary
+    assert all(f"\n{name}_s0 " in summary for name in frame)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_unit_of_the_target_does_not_matter(bumps, scale):
+    X, y = bumps
+    expected = GAMRegressor().fit(X, y).predict(X)
+    scaled = GAMRegressor().fit(X, y * scale)
+    np.testing.assert_allclose(scaled.predict(X) / scale, expected, rtol=1e-9)
+    assert "No. Observations:                  200" in scaled.summary()
+
+
+@pytest.mark.parametrize("target", ["zero", "constant", "line"])
+def test_targets_that_fit_exactly(additive, target):
+    X = additive.X
+    y = {"zero": np.zeros(300), "constant": np.full(300, 7.0), "line": 2 * X[:, 0] - 1}[target]
+    model = GAMRegressor().fit(X, y)
+    np.testing.assert_allclose(model.predict(X), y, atol=1e-7)
+    assert "GLMGam" in model.summary()
