@@ -14,9 +14,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
+import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import engine, image
+from harness import dataset, engine, image
 from harness.connection import Connection, connect
 from harness.errors import FlowError
 from harness.report import R2, Report
@@ -24,7 +25,6 @@ from harness.report import R2, Report
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from docker import DockerClient
     from numpy.typing import NDArray
     from sagemaker.core.resources import Endpoint, TrainingJob
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import ChannelTypeDef, MetricDefinitionTypeDef, TagTypeDef
 
     from harness.config import Settings
+    from harness.dataset import Split
     from harness.image import BuiltImage
 
     Array = NDArray[np.float64]
@@ -49,16 +50,6 @@ METRICS: list[MetricDefinitionTypeDef] = [
 ]
 # A log is looked at less often than a status: it costs more, and nobody reads that fast.
 LOG_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Data:
-    """Rows to learn from and rows held out: features of shape (n, k), targets of shape (n,)."""
-
-    x_train: Array
-    y_train: Array
-    x_test: Array
-    y_test: Array
 
 
 @dataclass(frozen=True)
@@ -105,7 +96,7 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
         with steps("push"):
             uri = push(this, docker, built)
         with steps("stage"):
-            data = gauss3()
+            data = dataset.split()
             channels = stage(this, data)
         with steps("train"):
             job = train(this, uri, channels)
@@ -148,13 +139,7 @@ def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
     return image.push(this.settings, boto, docker, built, progress=this.progress)
 
 
-def gauss3() -> Data:
-    from harness import dataset
-
-    return Data(*dataset.split())
-
-
-def stage(this: Run, data: Data) -> list[ChannelTypeDef]:
+def stage(this: Run, data: Split) -> list[ChannelTypeDef]:
     """Put the rows into S3 as csv, without header, the target last; returns the job's channels."""
     s3 = this.connection.boto.client("s3")
     bucket = this.settings.place.bucket
@@ -300,8 +285,6 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
 
 def predict(endpoint: Endpoint, x: Array) -> Array:
     """The endpoint's predictions for rows of shape (n, k): shape (n,), in as few calls as fit."""
-    import numpy as np
-
     rows = max(1, (MAX_BODY_BYTES - 1024) // (x.shape[1] * x.itemsize))
     predicted = []
     for start in range(0, len(x), rows):
@@ -320,8 +303,6 @@ def predict(endpoint: Endpoint, x: Array) -> Array:
 
 
 def _array(body: bytes) -> Array:
-    import numpy as np
-
     try:
         return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), dtype=float)
     except ValueError as error:

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness import config, connection, flow
+from harness.dataset import Split
 from harness.errors import FlowError
 from harness.local import LocalAWS
 from harness.local.protocol import AwsError
@@ -21,7 +22,7 @@ from harness.local.protocol import AwsError
 ACCOUNT = "111122223333"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _RNG = np.random.default_rng(0)
-DATA = flow.Data(
+DATA = Split(
     _RNG.normal(size=(5, 2)), _RNG.normal(size=5), _RNG.normal(size=(3, 2)), _RNG.normal(size=3)
 )
 
