@@ -144,7 +144,11 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = 0) -> list[st
             for tag in image.tags:
                 client.images.remove(tag)
     _remove_orphans(client)
-    client.images.prune(filters={"dangling": True, "label": f"{NAME_LABEL}={name}"})
+    # One by one: the engine's own prune refuses while somebody else's is running.
+    filters = {"dangling": True, "label": f"{NAME_LABEL}={name}"}
+    for image in client.images.list(filters=filters):
+        with suppress(APIError):  # a container or a running build uses it
+            client.images.remove(str(image.id))
     return gone
 
 
@@ -340,7 +344,9 @@ class _BuildLog:
         if "error" in entry:
             said = f" It said: {last_lines(chr(10).join(self._said))}" if self._said else ""
             at = f" at {self._step}" if self._step else ""
-            raise BuildError(f"the image's build failed{at}: {entry['error'].strip()}.{said}")
+            # The step says already which command it was.
+            reason = re.sub(r"^The command '.*' (?=returned)", "it ", entry["error"].strip())
+            raise BuildError(f"the image's build failed{at}: {reason}.{said}")
         if "aux" in entry:
             self.image = entry["aux"].get("ID", self.image)
         text = entry.get("stream", "").rstrip()
@@ -356,7 +362,7 @@ class _BuildLog:
                 self._shown = True
             if layer := re.fullmatch(r" ---> ([0-9a-f]{12,64})", text):
                 self._layer = layer[1]
-            elif not text.startswith(" ---> "):
+            elif not text.startswith((" ---> ", "Removing intermediate container ")):
                 self._said.append(text)
 
 

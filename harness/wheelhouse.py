@@ -118,7 +118,7 @@ def ensure(
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as work:
         new = Path(work, "wheels")
         new.mkdir()
-        Path(work, "requirements.txt").write_text(texts[0])
+        Path(work, "requirements.txt").write_text(f"{texts[0]}\npip\n")
         Path(work, "constraints.txt").write_text(texts[1])
         here = host_platform()
         if here is not None and here.runs_wheels_for(target) and _has_compiler():
@@ -171,13 +171,13 @@ def pip(*arguments: str | Path, cwd: Path) -> None:
     except subprocess.TimeoutExpired:
         raise BuildError(f"pip took longer than {_PIP_SECONDS} s.") from None
     if done.returncode:
-        raise BuildError(_pip_failed(done.stdout))
+        raise BuildError(_pip_failed(arguments[0], done.stdout))
 
 
 def _wheel_command() -> list[str]:
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--wheel-dir", "wheels"]
     files = ["--requirement", "requirements.txt", "--constraint", "constraints.txt"]
-    return ["wheel", *options, *files, "pip"]
+    return ["wheel", *options, *files]
 
 
 def _wheel_here(work: Path) -> None:
@@ -210,7 +210,7 @@ def _wheel_in_container(
         environment=environment,
     )
     if status:
-        raise BuildError(_pip_failed(said))
+        raise BuildError(_pip_failed("wheel", said))
 
 
 def _pip_environment() -> dict[str, str]:
@@ -237,9 +237,9 @@ def _pip_environment() -> dict[str, str]:
     return environment
 
 
-def _pip_failed(said: str) -> str:
+def _pip_failed(command: str | Path, said: str) -> str:
     errors = [line for line in said.splitlines() if line.lstrip().startswith("ERROR: ")]
-    return f"pip could not fetch the image's wheels: {last_lines(chr(10).join(errors) or said)}."
+    return f"`pip {command}` failed: {last_lines(chr(10).join(errors) or said)}."
 
 
 def _run_in(

@@ -1,0 +1,248 @@
+"""Images really built: what a change costs, what a failure says, what is left of either."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import textwrap
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import base_image, config, image
+from harness.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from docker import DockerClient
+
+    from harness.config import Settings
+
+pytestmark = pytest.mark.docker
+
+DOCKERFILE = """\
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE} AS builder
+COPY requirements/ /requirements/
+RUN echo built > /made
+
+FROM ${BASE_IMAGE}
+COPY --from=builder /made /made
+COPY serving/ /serving/
+COPY code/ /opt/ml/code/
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, docker_client: DockerClient) -> Iterator[Settings]:
+    """A project of its own with a two-stage Dockerfile and no wheels, so it builds in a second."""
+    name = f"harness-test-{uuid.uuid4().hex[:8]}"
+    files = {
+        "harness.toml": f"[image]\nname = '{name}'\n",
+        "container/Dockerfile": DOCKERFILE,
+        "container/requirements/list": "nothing\n",
+        "container/serving/app.py": "",
+        "container/code/model_logic.py": "print('one')\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    made = config.load(tmp_path / "harness.toml", {})
+    yield made
+    image.prune(made, docker_client)
+    assert layers_of_ours(docker_client, made) == []
+
+
+def layers_of_ours(client: DockerClient, settings: Settings) -> list[str]:
+    label = f"{image.NAME_LABEL}={settings.image.name}"
+    return [str(found.id) for found in client.images.list(all=True, filters={"label": label})]
+
+
+def edit(settings: Settings, text: str, path: str = "code/model_logic.py") -> None:
+    (settings.root / "container" / path).write_text(text)
+
+
+def layers(client: DockerClient, built: image.BuiltImage) -> list[str]:
+    return list(client.images.get(built.id).attrs["RootFS"]["Layers"])
+
+
+def test_a_second_build_builds_nothing(settings: Settings, docker_client: DockerClient) -> None:
+    said: list[str] = []
+    first = image.build(settings, docker_client, progress=said.append)
+    assert first.built
+    assert first.seconds > 0
+    assert f"building {first.name}" in said
+
+    said.clear()
+    second = image.build(settings, docker_client, progress=said.append)
+    assert second == image.BuiltImage(first.name, first.id, 0.0, built=False)
+    assert said == []
+
+
+def test_changed_code_changes_the_last_layer_only(
+    settings: Settings, docker_client: DockerClient
+) -> None:
+    before = image.build(settings, docker_client, progress=print)
+    edit(settings, "print('two')\n")
+    said: list[str] = []
+    after = image.build(settings, docker_client, progress=said.append)
+
+    assert after.name != before.name
+    old, new = layers(docker_client, before), layers(docker_client, after)
+    assert old[:-1] == new[:-1]
+    assert old[-1] != new[-1]
+    assert not [line for line in said if "RUN" in line]
+
+
+def test_going_back_costs_nothing(settings: Settings, docker_client: DockerClient) -> None:
+    first = image.build(settings, docker_client, progress=print)
+    edit(settings, "print('two')\n")
+    image.build(settings, docker_client, progress=print)
+    edit(settings, "print('one')\n")
+    assert not image.build(settings, docker_client, progress=print).built
+    assert image.build(settings, docker_client, progress=print).id == first.id
+
+
+def test_a_failing_step_is_told_in_one_sentence(
+    settings: Settings, docker_client: DockerClient
+) -> None:
+    edit(settings, DOCKERFILE + "RUN echo no compiler here && exit 7\n", "Dockerfile")
+    with pytest.raises(BuildError) as caught:
+        image.build(settings, docker_client, progress=print)
+    assert "RUN echo no compiler here" in str(caught.value)
+    assert "returned a non-zero code: 7" in str(caught.value)
+    assert str(caught.value).endswith("It said: no compiler here")
+    assert docker_client.images.list(name=settings.image.name) == []
+    assert containers_of(docker_client, settings) == []
+
+
+def test_a_dockerfile_that_is_none(settings: Settings, docker_client: DockerClient) -> None:
+    edit(settings, "FROM ${BASE_IMAGE\nBAKE\n", "Dockerfile")
+    with pytest.raises(BuildError, match=r"BAKE|BASE_IMAGE"):
+        image.build(settings, docker_client, progress=print)
+
+
+def test_a_base_image_that_is_nowhere(settings: Settings, docker_client: DockerClient) -> None:
+    section = settings.image.model_copy(update={"base": "harness-nowhere.invalid/base:1"})
+    with pytest.raises(BuildError, match=r"harness-nowhere\.invalid/base:1 can't be pulled"):
+        image.build(settings.model_copy(update={"image": section}), docker_client, progress=print)
+
+
+def test_the_build_has_no_network(settings: Settings, docker_client: DockerClient) -> None:
+    devices = "import socket; print(*(name for _, name in socket.if_nameindex()))"
+    edit(settings, DOCKERFILE + f'RUN python3 -c "{devices}" && false\n', "Dockerfile")
+    with pytest.raises(BuildError, match=r"It said: lo$"):
+        image.build(settings, docker_client, progress=print)
+
+
+def test_superseded_images_go_but_a_few(settings: Settings, docker_client: DockerClient) -> None:
+    built = []
+    for number in range(5):
+        edit(settings, f"print({number})\n")
+        built.append(image.build(settings, docker_client, progress=print).name)
+    found = docker_client.images.list(name=settings.image.name)
+    left = {tag for kept in found for tag in kept.tags}
+    assert left == set(built[-3:])
+
+
+def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) -> None:
+    used = image.build(settings, docker_client, progress=print)
+    container = docker_client.containers.create(used.name, "true")
+    try:
+        image.prune(settings, docker_client)
+        assert docker_client.images.get(used.name).id == used.id
+    finally:
+        container.remove(force=True)
+
+
+def test_only_ours_is_pruned(settings: Settings, docker_client: DockerClient) -> None:
+    """Neither a dangling image of somebody else's, nor one that took our repository's name."""
+    foreign = imported(docker_client, settings.image.name, "theirs")
+    dangling = imported(docker_client, settings.image.name, "moved")
+    moved = imported(docker_client, settings.image.name, "moved")  # which leaves `dangling` bare
+    try:
+        image.build(settings, docker_client, progress=print)
+        image.prune(settings, docker_client)
+        for theirs in (foreign, dangling, moved):
+            assert docker_client.images.get(theirs)
+    finally:
+        for theirs in (foreign, dangling, moved):
+            docker_client.images.remove(theirs, force=True)
+
+
+def imported(client: DockerClient, repository: str, tag: str) -> str:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        entry = tarfile.TarInfo(f"{tag}-{uuid.uuid4().hex}")
+        tar.addfile(entry)
+    client.api.import_image(content.getvalue(), repository=repository, tag=tag)
+    return str(client.images.get(f"{repository}:{tag}").id)
+
+
+def test_a_killed_build_leaves_nothing_that_the_next_does_not_remove(
+    settings: Settings, docker_client: DockerClient
+) -> None:
+    edit(settings, DOCKERFILE + "RUN sleep 300\n", "Dockerfile")
+    program = """
+        import sys
+        from pathlib import Path
+        from harness import config, engine, image
+        image.build(config.load(Path(sys.argv[1]), {}), engine.connect())
+    """
+    killed = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")]
+    )
+    try:
+        until(lambda: "running" in containers_of(docker_client, settings))
+    finally:
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait(10)
+    until(lambda: containers_of(docker_client, settings) == [])  # the engine's own doing
+
+    edit(settings, DOCKERFILE, "Dockerfile")
+    built = image.build(settings, docker_client, progress=print)
+    assert built.built
+
+
+def containers_of(client: DockerClient, settings: Settings) -> list[str]:
+    """The states of the build's containers: the classic builder passes the label on to them."""
+    label = f"{image.NAME_LABEL}={settings.image.name}"
+    found: list[Any] = client.api.containers(all=True, filters={"label": label})
+    return [container["State"] for container in found]
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it didn't come to that"
+        time.sleep(0.05)
+
+
+def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerClient) -> None:
+    program = """
+        import sys
+        from pathlib import Path
+        from harness import config, engine, image
+        built = image.build(config.load(Path(sys.argv[1]), {}), engine.connect(), progress=str)
+        print(built.built, built.id)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [racer.communicate(timeout=120)[0].split() for racer in racers]
+    assert sorted(flag for flag, _ in said) == ["False", "True"]
+    assert said[0][1] == said[1][1]
+
+
+def test_the_base_image_is_chosen_once(docker_client: DockerClient) -> None:
+    said: list[str] = []
+    first = base_image.ensure(docker_client, base_image.BASE, progress=print)
+    assert base_image.ensure(docker_client, base_image.BASE, progress=said.append) == first
+    assert said == []
