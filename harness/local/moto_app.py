@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import sys
+import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -44,12 +45,19 @@ class MotoApp:
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
+        self._lock = threading.Lock()
+        self._loaded: DomainDispatcherApplication | None = None
 
     def load(self, service: str) -> None:
-        """Import what `service` needs, ahead of its first request."""
-        with self._dispatcher.lock:
-            if service not in self._dispatcher.app_instances:
-                self._dispatcher.app_instances[service] = _create_app(service)
+        """Import and load what `service` needs, ahead of its first request."""
+        import moto.iam.models  # noqa: F401  # asked for the account of every request
+        from moto.core.utils import get_service_model
+
+        get_service_model(service)
+        dispatcher = self._dispatcher
+        with dispatcher.lock:
+            if service not in dispatcher.app_instances:
+                dispatcher.app_instances[service] = _create_app(service)
 
     def forget(self) -> None:
         """Drop all that moto knows, in this whole process."""
@@ -61,11 +69,21 @@ class MotoApp:
         BackendDict.reset()
         reset_model_data()
 
-    @functools.cached_property
+    @property
     def _dispatcher(self) -> DomainDispatcherApplication:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._make_dispatcher()
+            return self._loaded
+
+    def _make_dispatcher(self) -> DomainDispatcherApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-        return DomainDispatcherApplication(_create_app)
+        dispatcher = DomainDispatcherApplication(_create_app)
+        # Which looks at 175 directories otherwise, at every request and under a lock.
+        cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
+        dispatcher.get_backend_for_host = cached  # type: ignore[method-assign]
+        return dispatcher
 
     def answer(
         self, request: Request, environ: WSGIEnvironment, start_response: StartResponse

@@ -328,8 +328,9 @@ _CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_req
 
 def credential_scope(request: Request) -> tuple[str, str] | None:
     """Region and service that a request, or presigned URL, is signed for. Nothing is verified."""
-    if "X-Amz-Credential" in request.query:
-        signed = "Credential=" + urllib.parse.parse_qs(request.query)["X-Amz-Credential"][0]
+    if "X-Amz-Credential=" in request.query:
+        query = urllib.parse.parse_qs(request.query)
+        signed = "Credential=" + query.get("X-Amz-Credential", [""])[0]
     else:
         signed = request.headers.get("authorization", "")
     match = _CREDENTIAL_SCOPE.search(signed)

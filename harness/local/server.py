@@ -177,13 +177,16 @@ class LocalAWS:
 
     def _warm_up(self) -> None:
         """Load what the first requests need, while the process that waits does something else."""
+        self._moto.load("s3")
         for service in self._services:
             _ = service.operations
-        self._moto.load("s3")
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The WSGI application."""
         request = _request(environ)
+        if not self._is_trusted(request):
+            _drain(request.stream)
+            return _send(_refusal_of_web_pages(request), start_response)
         if request.path == HEALTH_PATH:
             return _send(self._health(), start_response)
         for service in self._services:
@@ -204,6 +207,15 @@ class LocalAWS:
         except Refusal as refusal:
             _drain(request.stream)
             return _send(refusal.response, start_response)
+
+    def _is_trusted(self, request: Request) -> bool:
+        """Whether `request` is from no web page but our own.
+
+        Any page that somebody opens can reach loopback, and so could run containers here. SDKs
+        send no Origin; browsers do, with all that changes something.
+        """
+        origin = request.headers.get("origin")
+        return origin in {None, self.url, f"http://localhost:{self.port}"}
 
     def _health(self) -> Response:
         document = {"status": "ok", "region": self.region, "account_id": self.account_id}
@@ -291,6 +303,15 @@ def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:
     headers.append(("Content-Length", str(len(response.body))))
     start_response(f"{response.status} {phrase}", headers)
     return [response.body]
+
+
+def _refusal_of_web_pages(request: Request) -> Response:
+    document = {
+        "__type": "AccessDeniedException",
+        "message": f"The local AWS answers no web page of {request.headers['origin']}.",
+    }
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "AccessDeniedException"}
+    return Response(403, headers, json.dumps(document).encode())
 
 
 def _drain(stream: IO[bytes]) -> None:

@@ -497,6 +497,20 @@ def test_a_chunked_body(connection, client, bucket):
     assert connection.getresponse().read() == b"abcd"
 
 
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_web_pages_are_refused_but_for_our_own(aws, connection, method):
+    path = "/endpoints/e/invocations"
+    connection.request(method, path, b"x", {"Origin": "http://evil.example"})
+    response = connection.getresponse()
+    assert response.status == 403
+    assert response.headers["Access-Control-Allow-Origin"] is None
+    assert json.loads(response.read())["message"] == (
+        "The local AWS answers no web page of http://evil.example."
+    )
+    connection.request("POST", path, b"x", {"Origin": aws.url})
+    assert connection.getresponse().read() == b"x"
+
+
 def test_a_malformed_request_is_refused(aws):
     address = urlsplit(aws.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
