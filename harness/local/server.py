@@ -28,6 +28,9 @@ HEALTH_PATH = "/_harness/health"
 MAX_CONCURRENT = 128
 """Requests that are worked on at once; connections beyond wait, idle ones cost no thread."""
 
+FIRST_THREADS = 8
+"""Threads for requests that are started before anything is answered; the rest follow."""
+
 IDLE_TIMEOUT = 60
 """Seconds without a byte after which a connection is closed."""
 
@@ -76,6 +79,7 @@ class LocalAWS:
         self._services: list[Service] = []
         self._moto = MotoApp(account_id)
         self._started = False
+        self._warming: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -112,7 +116,8 @@ class LocalAWS:
         except BaseException:
             self.close()
             raise
-        threading.Thread(target=self._warm_up, name="harness-warm-up", daemon=True).start()
+        self._warming = threading.Thread(target=self._warm_up, name="harness-warm-up", daemon=True)
+        self._warming.start()
         return self
 
     def close(self) -> None:
@@ -127,6 +132,8 @@ class LocalAWS:
             except Exception:  # noqa: BLE001  # is logged with its traceback
                 _log.exception("%r failed; what it would have cleaned up may be left", close)
         self._closers.clear()
+        if self._warming is not None:
+            self._warming.join(CLOSE_TIMEOUT)  # it starts threads that shall stop
         stopping = [
             threading.Thread(target=server.stop, name="harness-stop", daemon=True)
             for server in self._servers
@@ -180,6 +187,8 @@ class LocalAWS:
         self._moto.load("s3")
         for service in self._services:
             _ = service.operations
+        for server in self._servers:
+            server.requests.grow(MAX_CONCURRENT)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The WSGI application."""
@@ -241,7 +250,7 @@ class _Server(Server):
         super().__init__(
             (host, port),
             application,
-            numthreads=MAX_CONCURRENT,
+            numthreads=FIRST_THREADS,
             max=MAX_CONCURRENT,
             request_queue_size=4 * MAX_CONCURRENT,
             timeout=IDLE_TIMEOUT,
