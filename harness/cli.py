@@ -10,11 +10,13 @@ What a command needs is imported in it: `harness --help` must wait for nothing.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(arguments, f"{interrupted} and torn down.", 128 + interrupted.signum)
     except HarnessError as error:
         return _fail(arguments, str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001  # with --json, this too is an object on stdout
+        traceback.print_exc()
+        return _fail(arguments, f"unexpected {type(error).__name__}: {error}", 1)
     finally:
         signals.restore()
+        # The SDK's objects are so many that a last garbage collection takes half a second.
+        gc.freeze()
 
 
 def run(arguments: argparse.Namespace, signals: Signals) -> int:
@@ -150,17 +157,23 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _how_to_call(report: Report, connection: Connection) -> str:
-    at = f" --endpoint-url {connection.url}" if connection.url else ""
-    at += f" --region {connection.region}"
-    lines = [
-        f"Endpoint {report.endpoint} is in service. Call it:",
-        f"  aws sagemaker-runtime invoke-endpoint{at} --endpoint-name {report.endpoint} \\",
-        "    --content-type text/csv --cli-binary-format raw-in-base64-out --body 1.5 /dev/stdout",
-    ]
+    name, region = report.endpoint, connection.region
+    if connection.url:
+        url = f"{connection.url}/endpoints/{name}/invocations"
+        call = f"curl --header 'Content-Type: text/csv' --data 100 {url}"
+        options = f"--region {region} --endpoint-url {connection.url} --no-sign-request"
+    else:
+        call = (
+            f"aws sagemaker-runtime invoke-endpoint --region {region} --endpoint-name {name} "
+            "--content-type text/csv --cli-binary-format raw-in-base64-out --body 100 /dev/stdout"
+        )
+        options = f"--region {region}"
+    lines = [f"Endpoint {name} is in service. Call it:", f"  {call}"]
     if not connection.ephemeral:
-        lines.append("It costs what its instances cost, hour by hour, until you delete it:")
+        cost = "" if connection.url else ", and costs what its instances cost by the hour,"
+        lines.append(f"It serves{cost} until you delete it:")
         lines += [
-            f"  aws sagemaker delete-{kind}{at} --{kind}-name {report.endpoint}"
+            f"  aws sagemaker delete-{kind} {options} --{kind}-name {name}"
             for kind in ("endpoint", "endpoint-config", "model")
         ]
     return "\n".join(lines)

@@ -356,14 +356,18 @@ def wait(
             return
         if now not in going:
             log.show()
-            why = getattr(resource, "failure_reason", None) or getattr(
-                resource, "secondary_status", None
-            )
-            raise FlowError(f"{what} is {now}: {str(why).rstrip('.')}. {log.where}")
+            raise FlowError(f"{what} is {now}: {_why(resource)}. {log.where}")
         if time.monotonic() > end:
             raise FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
         log.show_now_and_then()
         time.sleep(poll)
+
+
+def _why(resource: Resource) -> str:
+    reason = getattr(resource, "failure_reason", None) or getattr(resource, "secondary_status", "")
+    if reason == "MaxRuntimeExceeded":
+        return "MaxRuntimeExceeded, the limit is training.max_runtime_seconds"
+    return str(reason or "no reason was given").rstrip(".")
 
 
 class Log:

@@ -167,3 +167,21 @@ sys.exit(cli.main(["doctor"]))
     assert ended.returncode == 130
     assert ended.stdout == "torn down\n"
     assert "Tearing down already" in ended.stderr
+
+
+def test_a_bug_is_a_traceback_and_an_object_too():
+    program = """
+import sys
+from harness import cli
+def doctor(arguments, signals):
+    raise KeyError("surprise")
+cli.doctor = doctor
+sys.exit(cli.main(["doctor", "--json"]))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 1
+    assert "Traceback" in ended.stderr
+    assert json.loads(ended.stdout)["error"] == "unexpected KeyError: 'surprise'"

@@ -33,6 +33,7 @@ class Scripted:
     def __init__(self):
         self.requests = {}
         self.statuses = []
+        self.secondary = "Training"
         self.reason = None
         self.refusals = {}
         self.bodies = []
@@ -57,7 +58,7 @@ class Scripted:
             "TrainingJobName": request["TrainingJobName"],
             "TrainingJobArn": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/a",
             "TrainingJobStatus": self._status(),
-            "SecondaryStatus": "Training",
+            "SecondaryStatus": self.secondary,
             "FailureReason": self.reason,
             "CreationTime": EPOCH,
             "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
@@ -267,8 +268,9 @@ def test_a_failed_job_is_an_error_with_its_reason_and_its_log(run, sagemaker):
 
 def test_a_job_stopped_for_its_run_time_is_an_error(run, sagemaker):
     sagemaker.statuses = ["Stopped"]
+    sagemaker.secondary = "MaxRuntimeExceeded"
 
-    with pytest.raises(FlowError, match="is Stopped: "):
+    with pytest.raises(FlowError, match=r"is Stopped: .*training\.max_runtime_seconds\."):
         flow.train(run, "image:tag", flow.stage(run, DATA))
 
 
