@@ -1,0 +1,144 @@
+"""Trains and serves a GAM: run as a script it trains, imported by the server it gives the hooks.
+
+Hyperparameters (SageMaker passes them as strings, sagemaker-training as arguments):
+
+    train-file     csv file in the channel `train`; no header, the target in the last column
+    test-file      csv file in the channel `test`, of the same form; optional
+    df, alpha, …   GAMRegressor's parameters; a list where it takes one value a feature: [10, 12]
+
+R² goes to the log, for a training job's `MetricDefinitions`:
+
+    {"Name": "train:r2", "Regex": "train:r2=([-+.0-9e]+)"}
+    {"Name": "test:r2", "Regex": "test:r2=([-+.0-9e]+)"}
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import joblib
+import numpy as np
+
+from gam_model import GAMRegressor
+
+MODEL_FILE = "model.joblib"
+
+
+def model_fn(model_dir: str) -> GAMRegressor:
+    """The model that training left in `model_dir`."""
+    model: GAMRegressor = joblib.load(Path(model_dir) / MODEL_FILE)
+    return model
+
+
+def predict_fn(data: np.ndarray, model: GAMRegressor) -> np.ndarray:
+    """Predictions (n,) for rows (n, features)."""
+    return model.predict(data)
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Fit on the train file, score on both, and leave the model in SM_MODEL_DIR."""
+    parameters = {name: getattr(arguments, name) for name in GAMRegressor().get_params()}
+    train_x, train_y = read_csv("train", arguments.train_file)
+    test = read_csv("test", arguments.test_file) if arguments.test_file else None
+    if test is not None and test[0].shape[1] != train_x.shape[1]:
+        raise SystemExit(
+            f"The test file has {test[0].shape[1]} feature(s), the train file {train_x.shape[1]}."
+        )
+
+    model = GAMRegressor(**parameters).fit(train_x, train_y)
+    print(f"Trained on {len(train_y)} rows: {model}")
+    print(f"train:r2={model.score(train_x, train_y):.6f}")
+    if test is not None:
+        print(f"test:r2={model.score(*test):.6f}")
+    save(model, Path(os.environ["SM_MODEL_DIR"]))
+
+
+def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, k) and target (n,) of a csv file in a channel."""
+    folder = os.environ.get(f"SM_CHANNEL_{channel.upper()}")
+    if folder is None:
+        raise SystemExit(f"{channel}-file is {name}, but the job has no channel {channel!r}.")
+    path = Path(folder) / name
+    if not path.is_file():
+        there = ", ".join(sorted(file.name for file in Path(folder).glob("*"))) or "nothing"
+        raise SystemExit(f"No file {name} in the channel {channel!r}; it holds {there}.")
+    try:
+        table = np.loadtxt(path, delimiter=",", ndmin=2, comments=None, encoding="utf-8-sig")
+    except ValueError as error:
+        reason = str(error).partition(";")[0].rstrip(".")
+        raise SystemExit(
+            f"{name} in the channel {channel!r} must hold numbers only, as many in each line, "
+            f"and no header: {reason} (rows count from 0)."
+        ) from None
+    if table.size == 0 or table.shape[1] < 2:
+        raise SystemExit(
+            f"{name} in the channel {channel!r} has {table.shape[1] if table.size else 0} "
+            "column(s); it needs at least one feature, then the target."
+        )
+    bad = np.argwhere(~np.isfinite(table))
+    if len(bad):
+        row, column = bad[0]
+        raise SystemExit(
+            f"{name} in the channel {channel!r} holds {table[row, column]} "
+            f"at row {row}, column {column} (from 0); values must be finite."
+        )
+    return table[:, :-1], table[:, -1]
+
+
+def save(model: GAMRegressor, folder: Path) -> None:
+    """Write the model whole or not at all: a stopped job's files are uploaded too."""
+    partial = folder / f".{MODEL_FILE}"
+    joblib.dump(model, partial)
+    partial.replace(folder / MODEL_FILE)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence about hyperparameters."""
+
+    def error(self, message: str) -> NoReturn:
+        names = [action.option_strings[-1].removeprefix("--") for action in self._actions]
+        raise SystemExit(f"Hyperparameters: {message}. There are {', '.join(names)}.")
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The hyperparameters, in the types of GAMRegressor's parameters."""
+    parser = Parser(allow_abbrev=False, add_help=False)
+    parser.add_argument("--train-file", required=True)
+    parser.add_argument("--test-file")
+    for name, default in GAMRegressor().get_params().items():
+        parser.add_argument(f"--{name}", type=_parameter(default), default=default)
+    return parser.parse_args(arguments)
+
+
+def _parameter(default: Any) -> Callable[[str], Any]:
+    """A reader of one parameter, of the type of its default; numbers may be a list of them."""
+    if isinstance(default, str):
+        return str
+    kind = "a whole number" if isinstance(default, int) else "a number"
+
+    def number(value: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError
+        if isinstance(default, float):
+            return float(value)
+        if value != int(value):
+            raise ValueError
+        return int(value)
+
+    def read(text: str) -> Any:
+        try:
+            value = json.loads(text)
+            return [number(item) for item in value] if isinstance(value, list) else number(value)
+        except (ValueError, TypeError, OverflowError):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {kind}, nor a list of one a feature"
+            ) from None
+
+    return read
+
+
+if __name__ == "__main__":
+    train(parse())

@@ -1,0 +1,258 @@
+"""The content types a model is asked and answers in, unless the user's hooks say otherwise.
+
+What a body may look like, for n rows of k features:
+
+    application/x-npy      an array (n, k) of numbers as numpy.save writes it
+    text/csv               n lines of k numbers; no header
+    application/json       [[…], …], a flat list, or {"instances": …} around either
+    application/jsonlines  n lines, each a list of k numbers, or one number where k is 1
+
+A one-dimensional array or flat list holds n rows where the model has one feature, and one row
+where it has several. Answers are n predictions: an array (n,), one a line, a list, one a line.
+"""
+
+import io
+import json
+import math
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.lib import format as npy
+
+from serving.errors import BadRequestError, UnsupportedMediaTypeError
+
+NPY = "application/x-npy"
+CSV = "text/csv"
+JSON = "application/json"
+JSON_LINES = "application/jsonlines"
+
+# Any NumPy array; user's models may predict labels as well as numbers.
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_NUMBERS = "fiub"  # dtype kinds: floats, signed and unsigned integers, booleans
+
+
+def decode(body: bytes, content_type: str) -> Array:
+    """Read a request's body.
+
+    Returns:
+        Numbers as float64, of shape (n, k), or (m,) where the body is flat.
+
+    Raises:
+        UnsupportedMediaTypeError: `content_type` is not one of ours.
+        BadRequestError: the body is empty or not what its content type says.
+    """
+    decoder = _DECODERS.get(content_type)
+    if decoder is None:
+        got = (
+            f"not {content_type[:100]}" if content_type else "and the request names no content type"
+        )
+        raise UnsupportedMediaTypeError(f"This model reads {', '.join(CONTENT_TYPES)}, {got}.")
+    if not body or (content_type != NPY and body.isspace()):
+        raise BadRequestError(f"The body is empty; expected {content_type} with at least one row.")
+    return decoder(body)
+
+
+def encode(prediction: Any, content_type: str) -> list[bytes]:
+    """Write predictions, of shape (n,) or (n, m), as one of `CONTENT_TYPES`; parts of a body.
+
+    Raises:
+        ValueError: the content type can't carry the values, such as NaN in JSON.
+    """
+    array = np.asarray(prediction)
+    if array.dtype.kind == "O":
+        raise ValueError(f"predictions of type {type(prediction).__name__} hold Python objects")
+    return _ENCODERS[content_type](array)
+
+
+def rows(data: Array, features: int | None) -> Array:
+    """Give flat data its second dimension; `features` is how many the model has, if known."""
+    if data.ndim != 1:
+        return data
+    return data.reshape(-1, 1) if features == 1 else data.reshape(1, -1)
+
+
+# application/x-npy. numpy.load takes 40 µs for one row, most of it to parse the header as Python;
+# clients send the same few headers again and again.
+
+
+@lru_cache(maxsize=256)
+def _npy_layout(version: tuple[int, int], header: bytes) -> tuple[np.dtype[Any], bool, Any]:
+    """dtype, Fortran order and shape that a header (from its length on) tells."""
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(io.BytesIO(header))
+    return dtype, fortran, shape
+
+
+def _decode_npy(body: bytes) -> Array:
+    if body[:6] != npy.MAGIC_PREFIX:
+        raise BadRequestError("The body is not an npy file; write it with numpy.save.")
+    version = (body[6], body[7]) if len(body) > 7 else (0, 0)
+    if version not in ((1, 0), (2, 0)):
+        raise BadRequestError("The body is not an npy file of version 1.0 or 2.0.")
+    length_bytes = 2 if version == (1, 0) else 4
+    start = 8 + length_bytes + int.from_bytes(body[8 : 8 + length_bytes], "little")
+    try:
+        dtype, fortran, shape = _npy_layout(version, body[8:start])
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise BadRequestError("The header of the npy file can't be read.") from None
+
+    if dtype.hasobject:
+        raise BadRequestError("The npy file holds pickled objects, which are refused.")
+    if dtype.kind not in _NUMBERS:
+        raise BadRequestError(f"The npy file holds values of type {dtype}; send numbers.")
+    if len(shape) not in (1, 2):
+        raise BadRequestError(f"The npy file has shape {shape}; expected (rows, features).")
+    expected = math.prod(shape) * dtype.itemsize
+    if len(body) - start != expected:
+        raise BadRequestError(
+            f"The npy file says {expected} bytes of data for shape {shape}, "
+            f"but {len(body) - start} follow."
+        )
+    flat = np.frombuffer(body, dtype=dtype, offset=start)
+    # astype copies, so hooks may write into what they get.
+    return flat.reshape(shape, order="F" if fortran else "C").astype(np.float64, order="C")
+
+
+@lru_cache(maxsize=256)
+def _npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    file = io.BytesIO()
+    header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(file, header)
+    return file.getvalue()
+
+
+def _encode_npy(array: Array) -> list[bytes]:
+    return [_npy_header(array.dtype, array.shape), array.tobytes()]
+
+
+# text/csv
+
+
+def _decode_csv(body: bytes) -> Array:
+    text = _text(body, CSV)
+    try:
+        return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2, comments=None)
+    except ValueError as error:
+        reason = str(error).partition(";")[0].rstrip(".")
+        raise BadRequestError(
+            f"The csv must be lines of as many numbers each, without a header: {reason} "
+            "(rows count from 0)."
+        ) from None
+
+
+def _encode_csv(array: Array) -> list[bytes]:
+    return [_lines(array, lambda row: ",".join(map(_csv_field, row)), _csv_field)]
+
+
+def _csv_field(value: Any) -> str:
+    if not isinstance(value, str):
+        return repr(value)
+    quote = '"'
+    special = any(mark in value for mark in ',"\r\n')
+    return quote + value.replace(quote, quote * 2) + quote if special else value
+
+
+# application/json and application/jsonlines
+
+
+def _decode_json(body: bytes) -> Array:
+    value = _json(_text(body, JSON), "The body")
+    if isinstance(value, dict):
+        if "instances" not in value:
+            raise BadRequestError(f"The JSON {_JSON_FORMS}, not an object without 'instances'.")
+        value = value["instances"]
+    if not isinstance(value, list):
+        raise BadRequestError(f"The JSON {_JSON_FORMS}, not {_json_type(value)}.")
+    return _numbers(value, f"The JSON {_JSON_FORMS}")
+
+
+_STRICT = json.JSONEncoder(allow_nan=False)
+_JSON_FORMS = 'must be a list of rows of numbers, or {"instances": [rows]}'
+
+
+def _encode_json(array: Array) -> list[bytes]:
+    return [_STRICT.encode(array.tolist()).encode()]
+
+
+def _decode_json_lines(body: bytes) -> Array:
+    lines = _text(body, JSON_LINES).splitlines()
+    values = [_json(line, f"Line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    array = _numbers(values, "Each line of the JSON lines must be a list of as many numbers")
+    return array.reshape(len(values), -1)
+
+
+def _encode_json_lines(array: Array) -> list[bytes]:
+    return [_lines(array, _STRICT.encode, _STRICT.encode)]
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return _JSON.decode(text)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise BadRequestError(f"{what} is not JSON: {reason}.") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _json_type(value: object) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _numbers(values: list[Any], expected: str) -> Array:
+    """A list as an array (n,) or (n, k) of float64."""
+    try:
+        array = np.array(values)
+    except (ValueError, OverflowError):
+        raise BadRequestError(f"{expected}; the rows differ in length.") from None
+    if array.size == 0:
+        raise BadRequestError(f"{expected}; it is empty.")
+    if array.dtype.kind not in _NUMBERS:
+        raise BadRequestError(f"{expected}; it holds a value that is not a number.")
+    if array.ndim > 2:
+        raise BadRequestError(f"{expected}; its shape is {array.shape}.")
+    return array.astype(np.float64)
+
+
+# What they share
+
+
+def _text(body: bytes, content_type: str) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadRequestError(
+            f"The body is not {content_type} in UTF-8: byte {error.start} can't be decoded."
+        ) from None
+
+
+def _lines(array: Array, row: Callable[[Any], str], value: Callable[[Any], str]) -> bytes:
+    items: Iterable[Any] = array.tolist() if array.ndim else [array.item()]
+    one = row if array.ndim > 1 else value
+    return "".join([one(item) + "\n" for item in items]).encode()
+
+
+_DECODERS: dict[str, Callable[[bytes], Array]] = {
+    JSON: _decode_json,
+    JSON_LINES: _decode_json_lines,
+    CSV: _decode_csv,
+    NPY: _decode_npy,
+}
+_ENCODERS: dict[str, Callable[[Array], list[bytes]]] = {
+    JSON: _encode_json,
+    JSON_LINES: _encode_json_lines,
+    CSV: _encode_csv,
+    NPY: _encode_npy,
+}
+CONTENT_TYPES = tuple(_DECODERS)

@@ -1,0 +1,172 @@
+"""The training script, run as sagemaker-training runs it: arguments and SM_ variables.
+
+What it refuses is tested without a process of its own: `raise SystemExit(sentence)` is Python's way
+to write the sentence to stderr and end with status 1.
+"""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+CONTAINER = Path(__file__).parents[3] / "container"
+SCRIPT = CONTAINER / "code" / "model_logic.py"
+
+
+class Job:
+    """The folders of a training job and its data: 90 rows in `train`, 30 in `test`."""
+
+    def __init__(self, root, features=1):
+        self.model_dir = root / "model"
+        self.channels = {name: root / name for name in ("train", "test")}
+        for folder in (self.model_dir, *self.channels.values()):
+            folder.mkdir()
+        x = np.random.RandomState(3).uniform(0, 10, (120, features))
+        self.table = np.column_stack([x, np.sin(x).sum(axis=1)])
+        self.write("train", self.table[:90])
+        self.write("test", self.table[90:])
+
+    def write(self, channel, table):
+        np.savetxt(self.channels[channel] / "data.csv", table, delimiter=",")
+
+    def variables(self, channels=("train", "test")):
+        folders = {f"SM_CHANNEL_{name.upper()}": str(self.channels[name]) for name in channels}
+        return {**folders, "SM_MODEL_DIR": str(self.model_dir)}
+
+    def run(self, *arguments, channels=("train", "test")):
+        return subprocess.run(
+            [sys.executable, "--", SCRIPT.name, *arguments],
+            cwd=SCRIPT.parent,
+            env={**os.environ, **self.variables(channels)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(tmp_path)
+
+
+@pytest.fixture
+def refusal(job, monkeypatch):
+    """Runs the script in this process and returns the sentence that it ends with."""
+    spec = importlib.util.spec_from_file_location("model_logic", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for name, value in job.variables().items():
+        monkeypatch.setenv(name, value)
+
+    def refusal(*arguments):
+        with pytest.raises(SystemExit) as refused:
+            script.train(script.parse(list(arguments)))
+        sentence = refused.value.code
+        assert "\n" not in sentence
+        assert not list(job.model_dir.iterdir())
+        return sentence
+
+    return refusal
+
+
+def metric(output, name):
+    """What a MetricDefinition of the script's docstring finds."""
+    regex = re.search(rf'"Name": "{name}", "Regex": "(.+)"', SCRIPT.read_text())[1]
+    found = re.findall(regex, output)
+    assert len(found) == 1
+    return float(found[0])
+
+
+def test_trains_scores_and_saves(job):
+    done = job.run("--df", "12", "--alpha", "0.5", "--degree", "3", "--extrapolation", "clip",
+                   "--train-file", "data.csv", "--test-file", "data.csv")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    model = joblib.load(job.model_dir / "model.joblib")
+    assert model.get_params() == {"df": 12, "alpha": 0.5, "degree": 3, "extrapolation": "clip"}
+    train, test = job.table[:90], job.table[90:]
+    assert metric(done.stdout, "train:r2") == pytest.approx(
+        model.score(train[:, :-1], train[:, -1]), abs=1e-6
+    )
+    assert metric(done.stdout, "test:r2") == pytest.approx(
+        model.score(test[:, :-1], test[:, -1]), abs=1e-6
+    )
+    assert [file.name for file in job.model_dir.iterdir()] == ["model.joblib"]
+
+
+def test_test_file_and_channel_are_optional(job):
+    done = job.run("--train-file", "data.csv", channels=["train"])
+    assert done.returncode == 0, done.stderr
+    assert "test:r2" not in done.stdout
+
+
+def test_lists_hold_one_value_a_feature(tmp_path):
+    job = Job(tmp_path, features=2)
+    # As sagemaker-training writes the hyperparameter "[10, 12]" after reading it as JSON.
+    done = job.run("--train-file", "data.csv", "--df", str([10, 12]), "--alpha", "[1, 2.5]")
+    assert done.returncode == 0, done.stderr
+    model = joblib.load(job.model_dir / "model.joblib")
+    assert model.get_params()["df"] == [10, 12]
+    assert model.get_params()["alpha"] == [1.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Hyperparameters: the following arguments are required: --train-file."),
+        (["--train-file", "data.csv", "--dof", "3"], "unrecognized arguments: --dof 3. There are"),
+        (["--train-file", "data.csv", "--df", "many"], "'many' is not a whole number"),
+        (["--train-file", "data.csv", "--df", "2.5"], "'2.5' is not a whole number"),
+        (["--train-file", "data.csv", "--df", "true"], "'true' is not a whole number"),
+        (["--train-file", "data.csv", "--alpha", '["a"]'], "is not a number, nor a list"),
+        (["--train-file", "gauss.csv"], "No file gauss.csv in the channel 'train'; it holds data"),
+        (["--train-file", ".."], "No file .. in the channel 'train'"),
+        (
+            ["--train-file", "data.csv", "--test-file", "x.csv"],
+            "No file x.csv in the channel 'test'",
+        ),
+    ],
+)
+def test_bad_hyperparameters_are_one_sentence(refusal, arguments, sentence):
+    assert sentence in refusal(*arguments)
+
+
+def test_missing_channel_is_one_sentence(job):
+    done = job.run("--train-file", "data.csv", "--test-file", "data.csv", channels=["train"])
+    assert done.returncode == 1
+    assert done.stderr == "test-file is data.csv, but the job has no channel 'test'.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x,y\n1,2\n", "no header: could not convert string 'x' to float64 at row 0"),
+        ("1,2\n3\n", "the number of columns changed from 2 to 1 at row 2"),
+        ("1\n2\n", "has 1 column(s); it needs at least one feature, then the target"),
+        ("", "has 0 column(s)"),
+        ("1,2\n3,nan\n", "holds nan at row 1, column 1 (from 0)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:loadtxt")
+def test_bad_csv_is_one_sentence(job, refusal, text, sentence):
+    (job.channels["train"] / "data.csv").write_text(text)
+    assert sentence in refusal("--train-file", "data.csv")
+
+
+def test_test_file_of_other_width(job, refusal):
+    job.write("test", np.ones((5, 3)))
+    sentence = refusal("--train-file", "data.csv", "--test-file", "data.csv")
+    assert sentence == "The test file has 2 feature(s), the train file 1."
+
+
+def test_what_the_model_refuses_ends_in_its_words(job):
+    done = job.run("--train-file", "data.csv", "--df", "400")
+    assert done.returncode == 1
+    assert re.search(r"^ValueError: .*df", done.stderr, re.MULTILINE)
+    assert not list(job.model_dir.iterdir())
