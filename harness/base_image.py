@@ -1,6 +1,6 @@
-"""The images that no Dockerfile makes: what others are built from.
+"""The image that ours is built on.
 
-Each comes from a public registry where the engine reaches one, and is else made of Debian's own
+It comes from a public registry where the engine reaches one, and is else made of Debian's own
 packages. The choice is made once: its result keeps a tag of ours, and whoever removes that tag
 has the choice made anew.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -23,29 +22,13 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
+TAG = "harness-base:python3.11"
+PUBLIC = "python:3.11-slim-bookworm"
 SUITE = "bookworm"  # the Debian release whose Python is 3.11
+PACKAGES = ("python3", "ca-certificates")
 
 _ASK_SECONDS = 10  # for the engine to say whether a registry has an image
 _PULL_SECONDS = 1800
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one of these images comes from, and the tag under which it stays."""
-
-    tag: str
-    public: str
-    packages: tuple[str, ...]
-
-
-BASE = Source(
-    "harness-base:python3.11", "python:3.11-slim-bookworm", ("python3", "ca-certificates")
-)
-BUILDER = Source(
-    "harness-builder:python3.11",
-    "python:3.11-bookworm",
-    ("python3-pip", "python3-dev", "gcc", "libc6-dev", "ca-certificates"),
-)
 
 
 def image_id(client: DockerClient, name: str) -> str | None:
@@ -56,28 +39,29 @@ def image_id(client: DockerClient, name: str) -> str | None:
         return None
 
 
-def ensure(client: DockerClient, source: Source, *, progress: Callable[[str], None] = print) -> str:
-    """The ID of the image of that source; pulled or made where it isn't there yet.
+def ensure(client: DockerClient, *, progress: Callable[[str], None] = print) -> str:
+    """The ID of the image under `TAG`, which is pulled or made where it isn't there yet.
 
     Raises:
         BuildError: it can neither be pulled nor made here.
     """
-    if found := image_id(client, source.tag):
+    if found := image_id(client, TAG):
         return found
-    if image_id(client, source.public) or _in_reach(client, source.public):
-        if image_id(client, source.public) is None:
-            pull(client, source.public, progress=progress)
-        client.images.get(source.public).tag(source.tag)
+    if image_id(client, PUBLIC):
+        client.images.get(PUBLIC).tag(TAG)
+    elif _in_reach(client, PUBLIC):
+        pull(client, PUBLIC, progress=progress)
+        client.images.get(PUBLIC).tag(TAG)
     elif debian.can_bootstrap():
-        _make(client, source, progress)
+        _make(client, progress)
     else:
         raise BuildError(
-            f"the image {source.public} can't be pulled by the Docker engine, and making one of "
-            f"Debian's packages takes mmdebstrap (Debian, Ubuntu: `apt-get install mmdebstrap "
+            f"the image {PUBLIC} can't be pulled by the Docker engine, and making one of Debian's "
+            f"packages takes mmdebstrap (Debian, Ubuntu: `apt-get install mmdebstrap "
             f"debian-archive-keyring`); install that, pull the image by hand, or name one that is "
             f"there as `base` under [image] in harness.toml."
         )
-    return str(client.images.get(source.tag).id)
+    return str(client.images.get(TAG).id)
 
 
 def pull(client: DockerClient, name: str, *, progress: Callable[[str], None] = print) -> None:
@@ -119,26 +103,26 @@ def _in_reach(client: DockerClient, name: str) -> bool:
     return True
 
 
-def _make(client: DockerClient, source: Source, progress: Callable[[str], None]) -> None:
-    progress(f"making {source.tag} of Debian's packages, as {source.public} is out of reach")
+def _make(client: DockerClient, progress: Callable[[str], None]) -> None:
+    progress(f"making {TAG} of Debian's packages, as {PUBLIC} is out of reach")
     machine, engine = debian.architecture(), client.version()["Arch"]
     if machine != engine:
         raise BuildError(
             f"the Docker engine runs {engine} and this machine is {machine}: pull "
-            f"{source.public} on the engine, or name an image that it has as `base` under [image]."
+            f"{PUBLIC} on the engine, or name an image that it has as `base` under [image]."
         )
     try:
-        with debian.bootstrap(SUITE, source.packages, progress=progress) as tar:
-            repository, _, tag = _split(source.tag)
+        with debian.bootstrap(SUITE, PACKAGES, progress=progress) as tar:
+            repository, _, tag = _split(TAG)
             changes = ["ENV LANG=C.UTF-8", 'CMD ["python3"]', "LABEL harness.tool=base_image"]
             with tar.open("rb") as content:
                 said = client.api.import_image(
                     content, repository=repository, tag=tag, changes=changes
                 )
     except debian.DebianError as error:
-        raise BuildError(f"{source.tag} can't be made: {error}") from error
+        raise BuildError(f"{TAG} can't be made: {error}") from error
     if "error" in (outcome := _last(said)):
-        raise BuildError(f"{source.tag} can't be imported: {outcome['error']}.")
+        raise BuildError(f"{TAG} can't be imported: {outcome['error']}.")
 
 
 def _last(said: str) -> dict[str, Any]:

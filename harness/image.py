@@ -7,9 +7,7 @@ the engine. The build itself needs no network: `harness.wheelhouse` has fetched 
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
-import tarfile
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -23,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import APIError, DockerException
 
 from harness import base_image, wheelhouse
+from harness.context import Sources, files_hash, tar_stream
 from harness.debian import last_lines
 from harness.errors import BuildError, EngineError
 
@@ -40,12 +39,10 @@ if TYPE_CHECKING:
 NAME_LABEL = "harness.image"
 HASH_LABEL = "harness.content-hash"
 
-_FORMAT = "1"  # to be raised when the same inputs are put together in another way
 _KEEP = 3  # images of former content, for going back and forth between two
 _KEEP_PACKAGES = 10
 _SILENCE_SECONDS = 600  # how long a step of a build, or a push, may say nothing
 _LOCK_SECONDS = 3600
-_CHUNK = 1 << 20
 _FROM = re.compile(r"^[ \t]*FROM[ \t].*(?<!\\)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -152,87 +149,6 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = 0) -> list[st
     return gone
 
 
-@dataclass(frozen=True)
-class Sources:
-    """What an image is built of: paths in the build context, and the files that stand there."""
-
-    container: dict[str, Path]
-    package: dict[str, Path]
-
-    @classmethod
-    def read(cls, root: Path) -> Sources:
-        """The files of `root/container` and, where there is one, of `root/gam_model`.
-
-        Raises:
-            BuildError: there is no Dockerfile.
-        """
-        if not (root / "container" / "Dockerfile").is_file():
-            raise BuildError(
-                f"there is no {root / 'container' / 'Dockerfile'} to build; run this in the "
-                f"project's folder, the one with harness.toml."
-            )
-        package = root / "gam_model"
-        named = [package / name for name in ("pyproject.toml", "README.md")]
-        return cls(
-            container=_files(root / "container"),
-            package={path.name: path for path in named if path.is_file()}
-            | {f"src/{name}": path for name, path in _files(package / "src").items()},
-        )
-
-    def content_hash(self, base: str) -> str:
-        """The hash of all of it and of the base image's ID, in 64 hex digits."""
-        digest = hashlib.sha256(f"{_FORMAT} {base}\n".encode())
-        for files in (self.container, self.package):
-            digest.update(files_hash(files).encode())
-        return digest.hexdigest()
-
-
-def files_hash(files: dict[str, Path]) -> str:
-    """The hash of names, contents and permission to execute; of nothing else, such as times."""
-    digest = hashlib.sha256()
-    for name, path in sorted(files.items()):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{name}\0{_mode(path):o}\0{content}\n".encode())
-    return digest.hexdigest()
-
-
-def tar_stream(files: dict[str, Path | bytes]) -> Iterator[bytes]:
-    """The files as a tar, in pieces; the same bytes for the same files, whoever owns them.
-
-    A wheelhouse is larger than what one likes to hold in memory, hence no `tarfile.open`.
-    """
-    for name, source in sorted(files.items()):
-        entry = tarfile.TarInfo(name)
-        entry.mode = 0o644 if isinstance(source, bytes) else _mode(source)
-        entry.size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        yield entry.tobuf()
-        if isinstance(source, bytes):
-            yield source
-        else:
-            with source.open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    yield chunk
-        yield bytes(-entry.size % tarfile.BLOCKSIZE)
-    yield bytes(2 * tarfile.BLOCKSIZE)
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """Every file below a folder but hidden ones and Python's own by-products."""
-    found = {}
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") or part == "__pycache__" for part in parts):
-            continue
-        if path.is_file():
-            found["/".join(parts)] = path
-    return found
-
-
-def _mode(path: Path) -> int:
-    return 0o755 if path.stat().st_mode & 0o100 else 0o644
-
-
 def _name(settings: Settings, content_hash: str) -> str:
     return f"{settings.image.name}:{content_hash[:12]}"
 
@@ -242,7 +158,7 @@ def _stages_name(settings: Settings) -> str:
 
 
 def _base_name(settings: Settings) -> str:
-    return base_image.BASE.tag if settings.image.base == "auto" else settings.image.base
+    return base_image.TAG if settings.image.base == "auto" else settings.image.base
 
 
 def _find(settings: Settings, client: DockerClient, sources: Sources) -> BuiltImage | None:
@@ -256,7 +172,7 @@ def _find(settings: Settings, client: DockerClient, sources: Sources) -> BuiltIm
 
 def _ensure_base(settings: Settings, client: DockerClient, progress: Progress) -> str:
     if settings.image.base == "auto":
-        return base_image.ensure(client, base_image.BASE, progress=progress)
+        return base_image.ensure(client, progress=progress)
     name = settings.image.base
     if base_image.image_id(client, name) is None:
         base_image.pull(client, name, progress=progress)
@@ -270,11 +186,7 @@ def _wheelhouse(
     if requirements is None:
         return {}
     folder = wheelhouse.ensure(
-        requirements,
-        sources.container.get("constraints.txt"),
-        wheelhouse.platform_of(client, base),
-        client,
-        progress=progress,
+        requirements, sources.container.get("constraints.txt"), base, client, progress=progress
     )
     return {f"wheelhouse/{wheel.name}": wheel for wheel in folder.glob("*.whl")}
 

@@ -1,15 +1,15 @@
 """The wheels of an image, fetched before the build, so that the build needs no network.
 
 `pip wheel` does it all (resolve, download, build what exists only as source), as long as it runs
-on a Python like the image's: this one where it matches, else one in a container. Either way the
-settings are those of this machine's pip: index, CA, proxy.
+on a Python like the image's: this one where it matches and has a compiler, else the base image's
+own, in a container with this machine's network. Either way it is this pip with its settings:
+index, CA, proxy.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import json
 import os
 import platform
@@ -23,11 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pip as pip_package
 import platformdirs
 import requests
 from docker.errors import DockerException
 
-from harness import base_image
+from harness.context import files_below, tar_stream
 from harness.debian import last_lines
 from harness.errors import BuildError
 
@@ -49,6 +50,11 @@ python = "%d.%d" % sys.version_info[:2]
 libc = os.confstr("CS_GNU_LIBC_VERSION").split()[1]
 print(json.dumps({"python": python, "machine": os.uname().machine, "libc": libc}))
 """
+_ADD_COMPILER = """\
+if ! command -v gcc && command -v apt-get; then
+  apt-get -qq update
+  apt-get -qq --yes install --no-install-recommends gcc libc6-dev python3-dev
+fi >/dev/null"""
 # 1980 is as far back as the zip format goes; a wheel is a zip.
 SOURCE_DATE_EPOCH = "315532800"
 
@@ -94,12 +100,12 @@ def platform_of(client: DockerClient, image: str) -> Platform:
 def ensure(
     requirements: Path,
     constraints: Path | None,
-    target: Platform,
+    base: str,
     client: DockerClient,
     *,
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """A folder with the wheels of `requirements` and pip's own, for `target`.
+    """A folder with the wheels of `requirements` and pip's own, for the base image of that ID.
 
     It is kept in the cache under the hash of what decides its content. `harness.image` calls
     this under its lock.
@@ -107,6 +113,7 @@ def ensure(
     Raises:
         BuildError: pip could not resolve, fetch or build something, in its own last words.
     """
+    target = platform_of(client, base)
     texts = [requirements.read_text(), constraints.read_text() if constraints else ""]
     parts = [_FORMAT, *asdict(target).values(), *texts]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
@@ -125,8 +132,8 @@ def ensure(
             progress("fetching the image's wheels with pip")
             _wheel_here(Path(work))
         else:
-            progress(f"fetching the image's wheels with pip, in a Python {target.python} container")
-            _wheel_in_container(Path(work), target, client, progress)
+            progress("fetching the image's wheels with pip, in a container of the base image")
+            _wheel_in_container(Path(work), base, client)
         size = sum(wheel.stat().st_size for wheel in new.glob("*.whl"))
         progress(f"{len(list(new.iterdir()))} wheels, {size / 1e6:.0f} MB")
         new.rename(folder)
@@ -184,28 +191,21 @@ def _wheel_here(work: Path) -> None:
     pip(*_wheel_command(), cwd=work)
 
 
-def _wheel_in_container(
-    work: Path, target: Platform, client: DockerClient, progress: Callable[[str], None]
-) -> None:
-    builder = base_image.ensure(client, base_image.BUILDER, progress=progress)
-    if not platform_of(client, builder).runs_wheels_for(target):
-        raise BuildError(
-            f"the base image runs Python {target.python} on {target.machine}, for which no wheels "
-            f"can be fetched here: run the harness on that Python (with gcc and Python's headers), "
-            f"or take a base image with Python 3.11."
-        )
-    files = {name: (work / name).read_bytes() for name in ("requirements.txt", "constraints.txt")}
-    environment = _pip_environment()
+def _wheel_in_container(work: Path, base: str, client: DockerClient) -> None:
+    files = {name: work / name for name in ("requirements.txt", "constraints.txt")}
+    pip_files = files_below(Path(pip_package.__file__).parent)
+    files |= {f"pip/{name}": path for name, path in pip_files.items()}
+    environment = {**_pip_environment(), "DEBIAN_FRONTEND": "noninteractive"}
     if authorities := environment.get("PIP_CERT"):
-        files["ca.pem"] = Path(authorities).read_bytes()
+        files["ca.pem"] = Path(authorities)
         environment["PIP_CERT"] = "/work/ca.pem"
     said, status = _run_in(
         client,
-        builder,
-        ["python3", "-m", "pip", *_wheel_command()],
+        base,
+        ["sh", "-ec", f"{_ADD_COMPILER}\nexec python3 -m pip {' '.join(_wheel_command())}"],
         seconds=_PIP_SECONDS,
         files=files,
-        result=work,
+        result=work / "wheels",
         network_mode="host",
         environment=environment,
     )
@@ -248,12 +248,15 @@ def _run_in(
     command: list[str],
     *,
     seconds: float,
-    files: dict[str, bytes] | None = None,
+    files: dict[str, Path] | None = None,
     result: Path | None = None,
     network_mode: str = "none",
     environment: dict[str, str] | None = None,
 ) -> tuple[str, int]:
-    """Run a command in /work of a container; its output and exit status. `result` gets /work."""
+    """Run a command in /work of a container; its output and exit status.
+
+    `files` are put into /work before, and what is in /work/wheels goes to `result` after.
+    """
     container: Any = None
     try:
         container = client.containers.create(
@@ -266,7 +269,7 @@ def _run_in(
             labels={LABEL: LABEL_VALUE},
         )
         if files:
-            container.put_archive("/work", _tar(files))
+            container.put_archive("/work", tar_stream(files))
         container.start()
         status = int(container.wait(timeout=seconds)["StatusCode"])
         said = container.logs().decode(errors="replace")
@@ -286,23 +289,16 @@ def _run_in(
     return said, status
 
 
-def _tar(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 def _extract(chunks: Iterable[bytes], folder: Path) -> None:
+    """The files of a tar, flat; by hand, as Debian 12's Python has no extraction filters yet."""
     with tempfile.TemporaryFile() as spool:
-        for chunk in chunks:
-            spool.write(chunk)
+        spool.writelines(chunks)
         spool.seek(0)
         with tarfile.open(fileobj=spool) as tar:
-            tar.extractall(folder, filter="data")
+            for entry in tar:
+                if content := tar.extractfile(entry):
+                    with (folder / Path(entry.name).name).open("wb") as file:
+                        shutil.copyfileobj(content, file)
 
 
 def _has_compiler() -> bool:

@@ -116,14 +116,22 @@ def output(command: list) -> str:
 
 
 def run(command: list, **environ: str) -> None:
-    """Run it, its output for all to see; on failure that output is the explanation."""
+    """Run it in silence; on failure, what it printed is the explanation."""
     try:
         subprocess.run(
-            command, check=True, timeout=1800, cwd=ROOT, env=os.environ | environ, stdout=sys.stderr
+            command,
+            check=True,
+            timeout=1800,
+            cwd=ROOT,
+            env=os.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
     except subprocess.TimeoutExpired:
         sys.exit(f"setup: gave up after 30 minutes: {' '.join(map(str, command))}")
     except subprocess.CalledProcessError as error:
+        sys.stderr.buffer.write(error.stdout)
         sys.exit(f"setup: exit status {error.returncode} from {' '.join(map(str, command))}")
 
 

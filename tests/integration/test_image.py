@@ -243,6 +243,6 @@ def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerCli
 
 def test_the_base_image_is_chosen_once(docker_client: DockerClient) -> None:
     said: list[str] = []
-    first = base_image.ensure(docker_client, base_image.BASE, progress=print)
-    assert base_image.ensure(docker_client, base_image.BASE, progress=said.append) == first
+    first = base_image.ensure(docker_client, progress=print)
+    assert base_image.ensure(docker_client, progress=said.append) == first
     assert said == []

@@ -15,7 +15,7 @@ import docker
 import moto
 import pytest
 
-from harness import base_image, config, image, wheelhouse
+from harness import base_image, config, context, image, wheelhouse
 from harness.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def content_hash(project: Path, base: str = BASE_ID) -> str:
-    return image.Sources.read(project).content_hash(base)
+    return context.Sources.read(project).content_hash(base)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_the_tag_does_not_depend_on_where_the_project_stands(project: Path, tmp_
 def test_no_dockerfile(project: Path) -> None:
     (project / "container/Dockerfile").unlink()
     with pytest.raises(BuildError, match=r"there is no .*/container/Dockerfile to build"):
-        image.Sources.read(project)
+        context.Sources.read(project)
 
 
 def test_the_context_is_a_plain_tar(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_the_context_is_a_plain_tar(tmp_path: Path) -> None:
     script.chmod(0o700)
     files = {"b/large": large, "a": b"text", "script": script, "n" * 120 + "/long": script}
 
-    packed = b"".join(image.tar_stream(files))
+    packed = b"".join(context.tar_stream(files))
 
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         assert tar.getnames() == sorted(files)
@@ -136,7 +136,7 @@ def test_the_context_is_the_same_bytes_for_the_same_files(tmp_path: Path) -> Non
     for path in (one, other):
         path.write_text("the same")
     os.utime(other, (1, 1))
-    assert b"".join(image.tar_stream({"x": one})) == b"".join(image.tar_stream({"x": other}))
+    assert b"".join(context.tar_stream({"x": one})) == b"".join(context.tar_stream({"x": other}))
 
 
 def log_of(*texts: str, progress: Callable[[str], None] = lambda line: None) -> image._BuildLog:
@@ -224,8 +224,8 @@ def test_the_wheel_is_the_same_bytes_for_the_same_sources(
         (root / "container/Dockerfile").touch()
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         settings = config.Settings(root=root)
-        files = image._package(settings, image.Sources.read(root), print)
-        assert files == image._package(settings, image.Sources.read(root), unexpected)
+        files = image._package(settings, context.Sources.read(root), print)
+        assert files == image._package(settings, context.Sources.read(root), unexpected)
         ((name, wheel),) = files.items()
         wheels.append((name, wheel.read_bytes()))
     assert wheels[0] == wheels[1]
@@ -236,7 +236,7 @@ def test_a_package_that_cannot_be_built(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
     (project / "gam_model/pyproject.toml").write_text("[project]\nname = 'gam-model'\n")
     with pytest.raises(BuildError, match="pip wheel"):
-        image._package(config.Settings(root=project), image.Sources.read(project), print)
+        image._package(config.Settings(root=project), context.Sources.read(project), print)
     assert list((project / "cache").rglob("*.whl")) == []
 
 
