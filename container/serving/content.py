@@ -178,8 +178,10 @@ def _encode_json(array: Array) -> list[bytes]:
 
 
 def _decode_json_lines(body: bytes) -> Array:
-    lines = _text(body, JSON_LINES).splitlines()
-    values = [_json(line, f"Line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    values = []
+    for number, line in enumerate(_text(body, JSON_LINES).split("\n"), 1):
+        if line and not line.isspace():
+            values.append(_json(line, "Line", number))
     array = _numbers(values, "Each line of the JSON lines must be a list of as many numbers")
     return array.reshape(len(values), -1)
 
@@ -188,12 +190,12 @@ def _encode_json_lines(array: Array) -> list[bytes]:
     return [_lines(array, _STRICT.encode, _STRICT.encode)]
 
 
-def _json(text: str, what: str) -> Any:
+def _json(text: str, *what: object) -> Any:
     try:
         return _JSON.decode(text)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise BadRequestError(f"{what} is not JSON: {reason}.") from None
+        raise BadRequestError(f"{' '.join(map(str, what))} is not JSON: {reason}.") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
