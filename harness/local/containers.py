@@ -327,8 +327,8 @@ class Container:
         """
         try:
             with _engine_errors():
-                # Attached before the start, so that no output is missed. Not the engine's
-                # `logs`: following those has been seen not to end with the container.
+                # Attached before the start, so that no output is missed, whatever logging driver
+                # the engine has.
                 output = self._container.attach(stdout=True, stderr=True, stream=True)
                 self._client.start(self._container)
         except APIError as error:

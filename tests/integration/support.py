@@ -69,14 +69,30 @@ class AWS:
     def wait_for_log(self, group: str, prefix: str, message: str) -> None:
         """Wait until a stream of the group has the line."""
 
-        def there() -> bool:
-            try:
-                events = self.logs.filter_log_events(logGroupName=group, logStreamNamePrefix=prefix)
-            except self.logs.exceptions.ResourceNotFoundException:
-                return False
-            return any(event["message"] == message for event in events["events"])
+        self.wait_until(
+            lambda: message in self.log(group, prefix), f"log line {message!r} in {group} {prefix}"
+        )
 
-        self.wait_until(there, f"log line {message!r} in {group} {prefix}")
+    def log(self, group: str, prefix: str) -> list[str]:
+        """The lines of the group's streams whose names begin with `prefix`; none if none exist."""
+        # Not filter_log_events: moto's doesn't look at its logStreamNamePrefix.
+        try:
+            streams = self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)
+        except self.logs.exceptions.ResourceNotFoundException:
+            return []
+        lines: list[str] = []
+        for stream in streams["logStreams"]:
+            token: dict[str, Any] = {}
+            while True:
+                page = self.logs.get_log_events(
+                    logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True,
+                    **token,
+                )  # fmt: skip
+                lines += [event["message"] for event in page["events"]]
+                if token.get("nextToken") == page["nextForwardToken"]:
+                    break
+                token = {"nextToken": page["nextForwardToken"]}
+        return lines
 
     def containers(self, name: str) -> list[str]:
         """Containers, also stopped ones, whose names begin with `name`."""

@@ -143,20 +143,14 @@ def test_metrics_and_logs_are_kept(aws: AWS, create: Callable[..., str]) -> None
         "logStreams"
     ]
     assert stream["logStreamName"].startswith(f"{name}/algo-1-")
-    events = aws.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])
-    assert [event["message"] for event in events["events"]] == [
-        "train: PROBE=''", "probe:r2=0.5;", "probe:r2=0.75;",
-    ]  # fmt: skip
+    assert aws.log(group, name) == ["train: PROBE=''", "probe:r2=0.5;", "probe:r2=0.75;"]
 
 
 def test_a_very_long_line_is_cut_and_nothing_is_lost(aws: AWS, create: Callable[..., str]) -> None:
     name = create("long-lines")
     assert finish(aws, name)["TrainingJobStatus"] == "Completed"
 
-    pages = aws.logs.get_paginator("filter_log_events").paginate(
-        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=name
-    )
-    messages = [event["message"] for found in pages for event in found["events"]]
+    messages = aws.log("/aws/sagemaker/TrainingJobs", name)
     assert sum(message.count("y") for message in messages) == 600_000
     assert messages[-1] == "after the long line"
 
