@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.local import LocalSession as _SDKLocalSession
 
-from harness.connection import connect, ensure_bucket, local_boto_session
+from harness.connection import connect, ensure_bucket
+from harness.local.client import local_boto_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

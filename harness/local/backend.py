@@ -8,10 +8,9 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
 from botocore.config import Config
 
+from harness.local.client import local_boto_session
 from harness.local.containers import Containers
 from harness.local.logs import LogStreams
 from harness.local.store import Store
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _log = logging.getLogger(__name__)
+
+CONNECTIONS = 64
+"""Calls that all jobs together make at once to a service, without opening new connections."""
 
 CLOSE_TIMEOUT = 30
 """Seconds that closing waits for the threads of jobs whose containers have been removed."""
@@ -51,26 +53,8 @@ class Backend:
         return client
 
     def _client(self, service: str, region: str) -> Any:
-        # A botocore session without the process's profile, so that nothing in the user's
-        # configuration reaches the calls that the local AWS makes to itself.
-        core = botocore.session.Session(profile=None)
-        core.set_config_variable("config_file", "/dev/null")
-        core.set_config_variable("credentials_file", "/dev/null")
-        session = boto3.Session(botocore_session=core)
-        make: Any = session.client  # its stubs have an overload for each service's name
-        return make(
-            service,
-            region_name=region,
-            endpoint_url=self._url(),
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - moto checks none
-            config=Config(
-                max_pool_connections=64,
-                retries={"total_max_attempts": 2},
-                s3={"addressing_style": "path"},
-                proxies={},
-            ),
-        )
+        make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
+        return make(service, config=Config(max_pool_connections=CONNECTIONS))
 
     def spawn(self, target: Callable[[], None], name: str) -> None:
         """Run `target` in a thread that `close` waits for."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.connection import local_boto_session
+from harness.local.client import local_boto_session
 from tests.integration.support import AWS, Names
 
 if TYPE_CHECKING:

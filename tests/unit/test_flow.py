@@ -17,6 +17,7 @@ from harness import config, connection, flow
 from harness.dataset import Split
 from harness.errors import FlowError
 from harness.local import LocalAWS
+from harness.local.client import local_boto_session
 from harness.local.protocol import AwsError
 
 ACCOUNT = "111122223333"
@@ -142,7 +143,7 @@ def sagemaker(scripted):
 @pytest.fixture
 def run(server, sagemaker, tmp_path):
     """A run on the scripted server; `run.shown` are the lines it has shown."""
-    boto = connection.local_boto_session(server.url, "us-east-1")
+    boto = local_boto_session(server.url, "us-east-1")
     settings = config.Settings(root=tmp_path, local={"poll_seconds": 0.01})
     connection.ensure_bucket(boto, settings.local.bucket)
     shown = []

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ParamValidationError
 
 from harness import config, connection
-from harness.local import LocalAWS
+from harness.local import LocalAWS, client
 from harness.session import LocalSession, open_session
 
 
@@ -50,7 +50,7 @@ def hostile(monkeypatch):
 
 
 def test_every_client_talks_to_the_local_aws_with_dummy_keys(server, hostile):
-    boto = connection.local_boto_session(server.url, "eu-central-1")
+    boto = client.local_boto_session(server.url, "eu-central-1")
     sent = []
     boto.events.register("before-send.*", lambda request, **_: sent.append(request))
 
@@ -116,7 +116,7 @@ def test_of_a_given_boto_session_only_the_region_is_taken(server):
     session = LocalSession(given, endpoint_url=server.url)
 
     assert session.boto_region_name == "ap-south-1"
-    assert session.boto_session.get_credentials().access_key == connection.DUMMY_KEY
+    assert session.boto_session.get_credentials().access_key == client.DUMMY_KEY
 
 
 def test_a_local_session_of_its_own_starts_and_stops_a_local_aws():
@@ -155,7 +155,7 @@ def test_open_session_attaches_to_a_local_aws_that_runs(settings, server):
     with open_session(settings.model_copy(update={"local": local})) as session:
         assert session.endpoint_url == server.url
 
-    boto = connection.local_boto_session(server.url, "eu-central-1")
+    boto = client.local_boto_session(server.url, "eu-central-1")
     assert boto.client("sts").get_caller_identity()["Account"] == server.account_id
 
 

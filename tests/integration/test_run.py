@@ -1,0 +1,249 @@
+"""`harness run` from outside: Gauss3 from numbers to a score, and what happens when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from docker import DockerClient
+
+    from harness.image import BuiltImage
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(300)
+
+Start = "Callable[..., subprocess.Popen[str]]"
+
+
+@pytest.fixture
+def start(gam_image: BuiltImage, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `harness` in the project, as a process of its own, in a state folder of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=variables.pop("cwd", str(ROOT)),
+            env={
+                **os.environ,
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+                # What must not reach a local container.
+                "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+                "AWS_SECRET_ACCESS_KEY": "a-real-secret",
+                **variables,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
+    """Exit status, the object on the last line of stdout, and stderr."""
+    out, err = process.communicate(timeout=240)
+    lines = out.splitlines()
+    return process.returncode, json.loads(lines[-1]) if lines else {}, err
+
+
+def leftovers(docker_client: DockerClient, name: str) -> list[str]:
+    """Containers and networks whose names begin with `name`."""
+    ours = {"name": f"^/?{name}"}
+    containers = docker_client.api.containers(all=True, filters=ours)
+    networks = docker_client.api.networks(filters=ours)
+    return [c["Names"][0] for c in containers] + [n["Name"] for n in networks]
+
+
+def until(process: subprocess.Popen[str], text: str) -> str:
+    """Read the process's stderr until a line has `text`; returns that line."""
+    assert process.stderr is not None
+    watchdog = threading.Timer(120, process.kill)
+    watchdog.start()
+    try:
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if text in line:
+                return line
+    finally:
+        watchdog.cancel()
+    raise AssertionError(f"{text!r} did not come:\n{''.join(seen)}")
+
+
+def test_gauss3_reaches_the_published_scores(
+    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+) -> None:
+    status, report, log = finish(start("run", "--json"))
+
+    assert status == 0, log
+    assert report["passed"] is True
+    assert report["target"] == "local"
+    assert report["image"].startswith("harness-gam:")
+    assert round(report["r2"]["train"], 4) == 0.9967
+    assert round(report["r2"]["test"], 4) == 0.9972
+    assert {"build", "train", "deploy", "predict", "total"} <= report["seconds"].keys()
+    assert "train:r2=0.9967" in log
+    assert "a-real-secret" not in log
+    assert leftovers(docker_client, report["training_job"]) == []
+    assert leftovers(docker_client, report["endpoint"]) == []
+
+
+def test_a_threshold_that_is_not_reached_is_status_1(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = start("run", HARNESS_THRESHOLDS_TEST_R2="0.9999")
+    out, _ = process.communicate(timeout=240)
+
+    assert process.returncode == 1
+    assert "FAIL" in out
+    assert "0.9999" in out
+
+
+def test_a_training_script_that_raises_is_status_1_with_its_words(
+    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+) -> None:
+    status, report, log = finish(
+        start("run", "--json", HARNESS_HYPERPARAMETERS_DF="3", HARNESS_HYPERPARAMETERS_DEGREE="3")
+    )
+
+    assert status != 0
+    assert report["passed"] is False
+    assert "df" in report["error"]
+    assert "Traceback" not in report["error"]
+    assert leftovers(docker_client, "harness-2") == []
+    assert "unexpected" not in log
+
+
+def test_sigterm_tears_down(
+    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+) -> None:
+    process = start("run", "--json")
+    until(process, "train ...")
+    process.send_signal(signal.SIGTERM)
+    status, report, _ = finish(process)
+
+    assert status == 143
+    assert report["error"] == "interrupted by SIGTERM and torn down."
+    assert leftovers(docker_client, "harness-2") == []
+
+
+@pytest.mark.parametrize("step", ["train", "deploy"])
+def test_what_a_killed_run_leaves_the_next_start_removes(
+    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient, step: str
+) -> None:
+    process = start("run")
+    until(process, f"{step} ...")
+    appeared = threading.Event()
+    deadline = 60.0
+    while not leftovers(docker_client, "harness-2") and deadline > 0:
+        appeared.wait(0.05)
+        deadline -= 0.05
+    process.kill()
+    process.wait()
+    left = leftovers(docker_client, "harness-2")
+    assert left, f"killed in {step} before it had started a container"
+
+    out, _ = start("clean", "--json").communicate(timeout=60)
+
+    assert {name.lstrip("/") for name in left} <= set(json.loads(out)["removed"])
+    assert leftovers(docker_client, "harness-2") == []
+
+
+def test_clean_leaves_a_run_that_lives_alone(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    running = start("run", "--json")
+    until(running, "train ...")
+    out, _ = start("clean", "--json").communicate(timeout=60)
+    status, _, log = finish(running)
+
+    assert json.loads(out)["removed"] == []
+    assert status == 0, log
+
+
+def test_a_kept_endpoint_serves_until_ctrl_c(
+    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+) -> None:
+    process = start("run", "--json", "--keep")
+    command = until(process, "curl ").split()
+    answer = subprocess.run(
+        [word.strip("'") for word in command[:2]]
+        + ["Content-Type: text/csv", "--data", "100", command[-1]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    process.send_signal(signal.SIGINT)
+    status, report, log = finish(process)
+
+    (prediction,) = json.loads(answer.stdout)
+    assert 30 < prediction < 200
+    assert status == 0, log
+    assert leftovers(docker_client, report["endpoint"]) == []
+
+
+def test_an_engine_that_does_not_run_is_one_sentence(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    status, report, log = finish(
+        start(
+            "run",
+            "--json",
+            DOCKER_HOST=f"unix://{tmp_path}/no-engine.sock",
+            HARNESS_NO_ENGINE_SETUP="1",
+        )
+    )
+
+    assert status == 1
+    assert f"{tmp_path}/no-engine.sock" in report["error"]
+    assert "Traceback" not in log
+
+
+def test_an_unchanged_project_is_not_built_again(
+    start: Callable[..., subprocess.Popen[str]], gam_image: BuiltImage
+) -> None:
+    status, built, log = finish(start("build", "--json"))
+
+    assert status == 0, log
+    assert built["image"] == gam_image.name
+    assert built["built"] is False
+    assert built["seconds"] == 0.0
+
+
+def test_a_changed_model_logic_is_built_and_runs(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, gam_image: BuiltImage
+) -> None:
+    project = tmp_path / "project"
+    for part in ("container", "gam_model"):
+        ignore = shutil.ignore_patterns("__pycache__", "tests")
+        shutil.copytree(ROOT / part, project / part, ignore=ignore)
+    shutil.copy(ROOT / "harness.toml", project)
+    logic = project / "container/code/model_logic.py"
+    logic.write_text(logic.read_text() + '\nprint("an edited model_logic.py")\n')
+
+    status, report, log = finish(start("run", "--json", cwd=str(project)))
+
+    assert status == 0, log
+    assert report["image"] != gam_image.name
+    assert report["seconds"]["build"] > 0
+    assert "an edited model_logic.py" in log
