@@ -148,7 +148,6 @@ class Containers:
         self._docker: DockerClient | None = None
         self._session: Session | None = None
         self._live: set[Container] = set()
-        self._networks: list[Network] = []
         self._closed = False
 
     def _connect(self) -> tuple[DockerClient, Session]:
@@ -200,6 +199,7 @@ class Containers:
         """
         client, session = self._connect()
         host_names = {hostname: "127.0.0.1"} if isolated and port is None else None
+        network: Network | None = None
         options: dict[str, Any] = {
             "name": f"{name}-{uuid.uuid4().hex[:6]}",
             "hostname": hostname,
@@ -211,7 +211,8 @@ class Containers:
         if isolated and port is None:
             options["network_mode"] = "none"
         elif isolated:
-            options["network"] = self._internal_network(name, client, session)
+            network = self._internal_network(name, client, session)
+            options["network"] = network.name
         elif port is not None:
             # Only this machine may reach it, unless the engine is on another one.
             local = client.host() in ("localhost", "127.0.0.1")
@@ -227,18 +228,15 @@ class Containers:
                     labels=session.labels,
                     **options,
                 )
-            container = Container(self, client, created, port, isolated)
+            container = Container(self, client, created, port, network)
             self._live.add(container)
         return container
 
-    def _internal_network(self, name: str, client: DockerClient, session: Session) -> str:
-        network_name = f"{name}-{uuid.uuid4().hex[:6]}"
+    def _internal_network(self, name: str, client: DockerClient, session: Session) -> Network:
         with _engine_errors():
-            network = client.client_networks_create(
-                network_name, {"internal": True, "labels": session.labels}
+            return client.client_networks_create(
+                f"{name}-{uuid.uuid4().hex[:6]}", {"internal": True, "labels": session.labels}
             )
-        self._networks.append(network)
-        return network_name
 
     def forget(self, container: Container) -> None:
         with self._lock:
@@ -249,14 +247,11 @@ class Containers:
         with self._lock:
             self._closed = True
             live, self._live = self._live, set()
-            networks, self._networks = self._networks, []
         threads = [threading.Thread(target=container.remove) for container in live]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(ENGINE_TIMEOUT)
-        for network in networks:
-            _ignore_gone(network.remove)
         if self._session:
             self._session.close()
         if self._docker:
@@ -276,13 +271,13 @@ class Container:
         client: DockerClient,
         container: DockerContainer,
         port: int | None,
-        isolated: bool,
+        network: Network | None,
     ) -> None:
         self._owner = owner
         self._client = client
         self._container = container
         self._port = port
-        self._isolated = isolated
+        self._network = network
         self.exited = threading.Event()
         self.exit_code: int | None = None
         self.out_of_memory = False
@@ -373,7 +368,7 @@ class Container:
             settings = self._client.client.api.inspect_container(self.id)["NetworkSettings"]
         host: str
         port: int | None
-        if self._isolated:
+        if self._network is not None:
             (network,) = settings["Networks"].values()
             host, port = network["IPAddress"], self._port
         else:
@@ -398,12 +393,14 @@ class Container:
             _ignore_gone(self._client.client.api.kill, self.id)
 
     def remove(self) -> None:
-        """Kill it if it runs, and remove it with its volumes."""
+        """Kill it if it runs, and remove it with its volumes and its network."""
         try:
             with _engine_errors():
                 _ignore_gone(self._client.client.api.remove_container, self.id, force=True, v=True)
-        except EngineError as error:
-            _log.warning("could not remove container %s: %s", self.name, error)
+                if self._network is not None:
+                    _ignore_gone(self._network.remove)
+        except (EngineError, APIError) as error:
+            _log.warning("left container %s, which `harness clean` removes: %s", self.name, error)
         self._owner.forget(self)
 
 

@@ -42,6 +42,9 @@ STOP_GRACE = 30
 PING_INTERVAL = 0.02
 """Seconds between two pings of a container that doesn't answer yet."""
 
+REPLACEMENTS = 3
+"""How often a container that ended while it served is started anew before it is given up."""
+
 ENDPOINTS_PAGE = 10
 """ListEndpoints' and ListEndpointConfigs' default page (AWS's API reference)."""
 
@@ -290,13 +293,23 @@ class Endpoint:
         )
         with self._lock:
             self._containers.append(container)
+        try:
+            instance = self._serve(container, variant, limit)
+        except BaseException:
+            self._discard(container)
+            raise
+        with self._lock:
+            variant.instances.append(instance)
+
+    def _serve(self, container: Container, variant: Variant, limit: int) -> Instance:
+        """Give the container its model, start it, and wait until it is healthy."""
         self._extract_model(container, variant.model)
         stream = self._backend.logs.open(
             self._context.region, self.log_group, f"{variant.name}/i-{uuid.uuid4().hex[:17]}"
         )
         deadline = time.monotonic() + limit
         try:
-            container.start(stream.write)
+            container.start(stream.write, lambda: self._replace(container, variant))
         except StartError as error:
             raise DeployError(
                 "CannotStartContainerError. Please ensure the model container for variant "
@@ -311,8 +324,34 @@ class Endpoint:
                 f"ping health check. Please check CloudWatch logs for this endpoint. "
                 + _last_words(container, stream.last_line, limit)
             )
+        return instance
+
+    def _replace(self, container: Container, variant: Variant) -> None:
+        """Start another container for one that ended while it served, as SageMaker does."""
         with self._lock:
-            variant.instances.append(instance)
+            ended = [each for each in variant.instances if each.container is container]
+            if not ended or self._abandoned or self.status != "InService":
+                return
+            variant.instances.remove(ended[0])
+        _log.warning("container %s of endpoint %s ended", container.name, self.name)
+        self._discard(container)
+
+        def start() -> None:
+            for _ in range(REPLACEMENTS):
+                try:
+                    self._start(variant)
+                except DeployError as error:
+                    _log.warning("endpoint %s: %s", self.name, error)
+                else:
+                    return
+
+        self._backend.spawn(start, f"replace-{self.name}")
+
+    def _discard(self, container: Container) -> None:
+        with self._lock:
+            if container in self._containers:
+                self._containers.remove(container)
+        container.remove()
 
     def _wait_healthy(self, container: Container, deadline: float) -> Instance | None:
         """Ping until the answer is 200; None if the container ends, or the time is up."""

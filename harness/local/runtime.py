@@ -88,7 +88,14 @@ class _Call:
 
     def send(self) -> urllib3.BaseHTTPResponse:
         """Send the request; returns at the answer's headers, if it is a 2xx."""
-        instance: Instance = random.choice(self.variant.instances)  # noqa: S311
+        instances: list[Instance] = list(self.variant.instances)
+        if not instances:
+            raise AwsError(
+                "ServiceUnavailable",
+                f"No container of variant {self.variant.name} is healthy; those that ended are "
+                "being replaced.",
+            )
+        instance = random.choice(instances)  # noqa: S311
         headers = {
             header: self._request[member]
             for member, header in _HEADERS.items()

@@ -8,30 +8,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness import base_image
 from harness.local.client import local_boto_session
 from tests.integration.support import AWS, Names
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-    from harness.config import Settings
     from harness.local import LocalAWS
 
 PROBE = Path(__file__).parent / "probe"
 
 
 @pytest.fixture(scope="session")
-def base_image(docker_client: DockerClient, harness_settings: Settings) -> str:
+def bare_image(docker_client: DockerClient) -> str:
     """An image with a Python and nothing that trains or serves."""
-    return "b-base:dev"
+    base_image.ensure(docker_client)
+    return base_image.TAG
 
 
 @pytest.fixture(scope="session")
-def probe_image(docker_client: DockerClient, base_image: str) -> str:
+def probe_image(docker_client: DockerClient, bare_image: str) -> str:
     """The image of tests/integration/probe."""
     tag = "harness-probe:latest"
     docker_client.images.build(
-        path=str(PROBE), tag=tag, buildargs={"BASE_IMAGE": base_image}, rm=True, forcerm=True
+        path=str(PROBE), tag=tag, buildargs={"BASE_IMAGE": bare_image}, rm=True, forcerm=True
     )
     return tag
 

@@ -252,6 +252,29 @@ def test_a_container_that_ends_fails_the_endpoint_at_once(
     aws.wait_until(lambda: not aws.containers(name), "the endpoint's container is removed")
 
 
+def test_a_container_that_ends_while_it_serves_is_replaced(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    name = deploy(model())
+    aws.wait("endpoint_in_service", EndpointName=name)
+    first = aws.containers(name)
+    with pytest.raises(aws.runtime.exceptions.ModelError):
+        aws.invoke(name, b"", ContentType="probe/exit")
+
+    def answers() -> bool:
+        try:
+            return bool(aws.invoke(name, b"again")["Body"].read() == b"again")
+        except (
+            aws.runtime.exceptions.ModelError,
+            aws.runtime.exceptions.ServiceUnavailable,
+        ):
+            return False
+
+    aws.wait_until(answers, "another container answers")
+    assert len(aws.containers(name)) == 1
+    assert aws.containers(name) != first
+
+
 @pytest.mark.parametrize("probe", ["never-answers", "unhealthy"])
 def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     aws: AWS,
@@ -308,9 +331,9 @@ def test_an_image_that_does_not_exist_fails_the_endpoint(
 
 
 def test_an_image_without_the_command_fails_the_endpoint(
-    aws: AWS, model: Callable[..., str], deploy: Callable[..., str], base_image: str
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str], bare_image: str
 ) -> None:
-    assert failure(aws, deploy(model(Image=base_image))).startswith(
+    assert failure(aws, deploy(model(Image=bare_image))).startswith(
         "CannotStartContainerError. Please ensure the model container for variant AllTraffic "
         "starts correctly when invoked with 'docker run <image> serve'."
     )

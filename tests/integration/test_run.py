@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -245,7 +246,8 @@ def test_a_changed_model_logic_is_built_and_runs(
         shutil.copytree(ROOT / part, project / part, ignore=ignore)
     shutil.copy(ROOT / "harness.toml", project)
     logic = project / "container/code/model_logic.py"
-    logic.write_text(logic.read_text() + '\nprint("an edited model_logic.py")\n')
+    # Never the same twice, or the image would be there already.
+    logic.write_text(logic.read_text() + f'\nprint("an edited model_logic.py, {uuid4()}")\n')
 
     status, report, log = finish(start("run", "--json", cwd=str(project)))
 

@@ -248,11 +248,11 @@ def test_an_image_that_does_not_exist_fails_the_job(aws: AWS, create: Callable[.
 
 
 def test_an_image_without_the_command_fails_the_job(
-    aws: AWS, create: Callable[..., str], base_image: str
+    aws: AWS, create: Callable[..., str], bare_image: str
 ) -> None:
     job = finish(
         aws,
-        create(AlgorithmSpecification={"TrainingImage": base_image, "TrainingInputMode": "File"}),
+        create(AlgorithmSpecification={"TrainingImage": bare_image, "TrainingInputMode": "File"}),
     )
     assert job["FailureReason"].startswith("ClientError: CannotStartContainerError.")
     assert '"train": executable file not found' in job["FailureReason"]

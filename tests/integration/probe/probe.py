@@ -75,6 +75,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case "probe/slow":
                 time.sleep(float(body))
                 self.answer(200, b"slow")
+            case "probe/exit":
+                os._exit(6)
             case "probe/hang-up":
                 self.close_connection = True
             case "probe/size":
