@@ -150,9 +150,14 @@ def host_platform() -> Platform | None:
 
 
 def keep_newest(folder: Path, count: int) -> None:
-    """Throw away all but the `count` entries of a cache folder that were used last."""
-    entries = sorted(folder.iterdir(), key=lambda entry: entry.stat().st_mtime, reverse=True)
-    for entry in entries[count:]:
+    """Throw away all but the `count` entries of a cache folder that were used last.
+
+    Hidden ones are what a killed process was making; under the lock nobody else makes any.
+    """
+    unfinished = list(folder.glob(".*"))
+    entries = [entry for entry in folder.iterdir() if entry not in unfinished]
+    entries.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in unfinished + entries[count:]:
         shutil.rmtree(entry, ignore_errors=True)
 
 

@@ -291,6 +291,7 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     for age, name in enumerate(["new", "middle", "old"]):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    (tmp_path / ".new-of-a-killed-process").mkdir()
     wheelhouse.keep_newest(tmp_path, 2)
     assert {path.name for path in tmp_path.iterdir()} == {"new", "middle"}
 
