@@ -11,6 +11,7 @@ The toolkit can run a script by itself, with three gaps that this closes:
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -56,7 +57,8 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]  # the toolkit 
             errors.ExecuteUserScriptError: its exit status is not 0; with the end of its stderr.
         """
         command = self._create_command()
-        logging_config.log_script_invocation(command, self._env_vars)
+        # The toolkit's own words for this are 150 lines, for which it reads everything again.
+        logging_config.get_logger().info("Running %s", shlex.join(command))
         script: subprocess.Popen[bytes] | None = None
 
         def forward(signum: int, _frame: FrameType | None) -> None:

@@ -105,10 +105,12 @@ def doctor(arguments: argparse.Namespace, _: Signals) -> int:
 
 
 def clean(arguments: argparse.Namespace, _: Signals) -> int:
-    from harness import engine
+    settings = _settings(arguments)
+    from harness import engine, image
     from harness.local import containers
 
-    removed = containers.clean(engine.connect())
+    docker = engine.connect()
+    removed = containers.clean(docker) + image.prune(settings, docker)
     if arguments.json:
         _print_json(removed=removed)
     else:
@@ -146,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(build, "Build the image, unless it is there already.")
     add(doctor, "Say what is missing and how to get it.")
-    add(clean, "Remove the containers, networks and volumes that killed runs left behind.")
+    add(clean, "Remove what killed runs left behind, and images of ours that were superseded.")
     return parser
 
 

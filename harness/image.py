@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 NAME_LABEL = "harness.image"
 HASH_LABEL = "harness.content-hash"
 
-_KEEP = 3  # images of former content, for going back and forth between two
+KEEP = 3  # images of former content, for going back and forth between two
 _KEEP_PACKAGES = 10
 _SILENCE_SECONDS = 600  # how long a step of a build, or a push, may say nothing
 _LOCK_SECONDS = 3600
@@ -80,7 +80,7 @@ def build(
             name = _name(settings, sources.content_hash(base))
             image, stages = _run_build(settings, client, files, name, progress)
             _tag_stages(settings, client, stages)
-            prune(settings, client, keep=_KEEP)
+            prune(settings, client, keep=KEEP)
     return BuiltImage(name, image, time.monotonic() - start, built=True)
 
 
@@ -120,7 +120,7 @@ def push(
     return f"{uri}@{digest}"
 
 
-def prune(settings: Settings, client: DockerClient, *, keep: int = 0) -> list[str]:
+def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list[str]:
     """Remove our images that nothing uses, but for the newest `keep` and the base images.
 
     That is: tagged ones, and the layers that failed or superseded builds have left. An image that

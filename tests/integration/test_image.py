@@ -57,7 +57,7 @@ def settings(tmp_path: Path, docker_client: DockerClient) -> Iterator[Settings]:
         (tmp_path / path).write_text(text)
     made = config.load(tmp_path / "harness.toml", {})
     yield made
-    image.prune(made, docker_client)
+    image.prune(made, docker_client, keep=0)
     assert layers_of_ours(docker_client, made) == []
 
 
@@ -157,7 +157,7 @@ def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) 
     used = image.build(settings, docker_client, progress=print)
     container = docker_client.containers.create(used.name, "true")
     try:
-        image.prune(settings, docker_client)
+        image.prune(settings, docker_client, keep=0)
         assert docker_client.images.get(used.name).id == used.id
     finally:
         container.remove(force=True)
@@ -170,7 +170,7 @@ def test_only_ours_is_pruned(settings: Settings, docker_client: DockerClient) ->
     moved = imported(docker_client, settings.image.name, "moved")  # which leaves `dangling` bare
     try:
         image.build(settings, docker_client, progress=print)
-        image.prune(settings, docker_client)
+        image.prune(settings, docker_client, keep=0)
         for theirs in (foreign, dangling, moved):
             assert docker_client.images.get(theirs)
     finally:

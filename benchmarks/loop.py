@@ -1,0 +1,177 @@
+"""`harness run`, warm, beside the same containers run by hand, in turns.
+
+    python benchmarks/loop.py [--json] [--rounds 5]
+
+By hand is the floor: `docker run IMAGE train`, `docker run IMAGE serve` until `/ping` answers 200,
+one request and `docker stop`, with the files already in place. `harness run` is the whole command,
+from the process's start to its end, when nothing of it is left. Both use the Docker engine that
+answers, through its API, and the image as it is built.
+
+`--json` puts one JSON object on stdout and the table on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from harness import config, dataset, engine, flow, image
+from harness.local.optml import TrainingLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+ROOT = Path(__file__).parents[1]
+GOAL = 1.6  # times the floor that a warm run may take
+LIMIT = 120  # seconds for anything here
+
+
+def lay_out(folder: Path) -> None:
+    """Write what SageMaker writes under /opt/ml, as the flow's own training job has it."""
+    settings = config.load(ROOT / "harness.toml")
+    data = dataset.split()
+    hyperparameters = {name: str(value) for name, value in settings.hyperparameters}
+    layout = TrainingLayout(
+        hyperparameters={**hyperparameters, "train-file": "train.csv", "test-file": "test.csv"},
+        channels={"train": {"TrainingInputMode": "File"}, "test": {"TrainingInputMode": "File"}},
+        hosts=["algo-1"],
+        current_host="algo-1",
+        instance_type=settings.training.instance_type,
+    )
+    for entry in layout.entries():
+        path = folder / entry.name
+        if entry.chunks is None:
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.write_bytes(b"".join(entry.chunks))
+    channels = folder / "opt/ml/input/data"
+    (channels / "train/train.csv").write_bytes(flow.csv(data.x_train, data.y_train))
+    (channels / "test/test.csv").write_bytes(flow.csv(data.x_test, data.y_test))
+
+
+@contextmanager
+def container(client: DockerClient, name: str, command: str, **options: Any) -> Iterator[Container]:
+    started = client.containers.run(name, command, detach=True, **options)
+    try:
+        yield started
+    finally:
+        started.remove(force=True, v=True)
+
+
+def by_hand(client: DockerClient, name: str) -> dict[str, float]:
+    """Seconds of `train`, and of `serve` from its start to its end."""
+    with tempfile.TemporaryDirectory() as temporary:
+        lay_out(Path(temporary))
+        ml = Path(temporary, "opt/ml")
+        # One by one: the image keeps its code under /opt/ml too.
+        volumes = [f"{ml / part}:/opt/ml/{part}" for part in ("input", "model", "output")]
+        start = time.perf_counter()
+        with container(client, name, "train", hostname="algo-1", volumes=volumes) as job:
+            status = job.wait(timeout=LIMIT)["StatusCode"]
+            if status != 0:
+                raise SystemExit(f"train ended with {status}:\n{job.logs().decode()}")
+            trained = time.perf_counter()
+        ports = {"8080/tcp": ("127.0.0.1", None)}
+        serving = time.perf_counter()
+        with container(client, name, "serve", ports=ports, volumes=volumes[1:2]) as server:
+            port = client.api.port(server.id, 8080)[0]["HostPort"]
+            url = f"http://127.0.0.1:{port}"
+            wait_for_ping(url, server)
+            headers = {"Content-Type": "text/csv"}
+            answer = requests.post(f"{url}/invocations", "100", headers=headers, timeout=LIMIT)
+            answer.raise_for_status()
+            server.stop(timeout=30)
+            stopped = time.perf_counter()
+    return {"train": trained - start, "serve": stopped - serving}
+
+
+def wait_for_ping(url: str, server: Container) -> None:
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        try:
+            if requests.get(f"{url}/ping", timeout=2).status_code == 200:
+                return
+        except requests.RequestException:
+            time.sleep(0.01)  # the port is open before anything listens behind it
+    raise SystemExit(f"no answer to /ping within {LIMIT} s:\n{server.logs().decode()}")
+
+
+def harness_run() -> dict[str, float]:
+    """Seconds of the whole command, and what it says of its steps."""
+    start = time.perf_counter()
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "--json", "--target", "local"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    if ran.returncode != 0:
+        raise SystemExit(f"harness run ended with {ran.returncode}:\n{ran.stderr}")
+    steps = json.loads(ran.stdout.splitlines()[-1])["seconds"]
+    return {"whole": seconds, **{step: steps[step] for step in ("start", "train", "deploy")}}
+
+
+def median(rounds: list[dict[str, float]], key: str) -> float:
+    return statistics.median(each[key] for each in rounds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    client = engine.ensure(say)
+    name = image.build(config.load(ROOT / "harness.toml"), client, progress=say).name
+    harness_run()  # both warm
+    by_hand(client, name)
+    floors, runs = [], []
+    for _ in range(arguments.rounds):
+        floors.append(by_hand(client, name))
+        runs.append(harness_run())
+    floor = statistics.median(each["train"] + each["serve"] for each in floors)
+    whole = median(runs, "whole")
+    result = {
+        "image": name,
+        "rounds": arguments.rounds,
+        "floor_seconds": round(floor, 2),
+        "harness_run_seconds": round(whole, 2),
+        "ratio": round(whole / floor, 2),
+        "goal": GOAL,
+        "floor": {key: round(median(floors, key), 2) for key in ("train", "serve")},
+        "steps": {key: round(median(runs, key), 2) for key in ("start", "train", "deploy")},
+    }
+    table = (
+        f"by hand      {floor:6.2f} s   train {result['floor']['train']}, "
+        f"serve, one request, stop {result['floor']['serve']}\n"
+        f"harness run  {whole:6.2f} s   start {result['steps']['start']}, "
+        f"train {result['steps']['train']}, deploy {result['steps']['deploy']}\n"
+        f"ratio        {result['ratio']:6.2f}     (at most {GOAL})"
+    )
+    print(table, file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(result))
+    return 0 if result["ratio"] <= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
