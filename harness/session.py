@@ -10,8 +10,12 @@ import atexit
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from sagemaker.core.helper.session_helper import Session
-from sagemaker.core.local import LocalSession as _SDKLocalSession
+try:
+    from sagemaker.core.helper.session_helper import Session
+    from sagemaker.core.local import LocalSession as _SDKLocalSession
+except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
+    from sagemaker.local import LocalSession as _SDKLocalSession
+    from sagemaker.session import Session
 
 from harness.connection import connect, ensure_bucket
 from harness.local.client import local_boto_session
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     import boto3
 
     from harness.config import Settings
+
+ENDPOINT_POLL = 0.5
+"""Seconds between two looks at an endpoint that is being deployed; the SDK's default is 30."""
 
 # The SDK's own defaults file would be another way to say it, at the price of a variable.
 _SDK_CONFIG = {
@@ -34,7 +41,8 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
     """A SageMaker session on the local AWS.
 
     Its clients are boto3's own, so that requests are validated as they are for AWS, and the SDK
-    takes the paths it takes for AWS (`local_mode` is False). No credentials are looked for.
+    takes the paths it takes for AWS (`local_mode` is False). No credentials are looked for. It is
+    the `LocalSession` of whichever SDK is installed, v3 or v2.
 
     Args:
         boto_session: only its region is used; its credentials never leave it.
@@ -83,6 +91,9 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
         ensure_bucket(boto_session, self._default_bucket_name_override)
         self._default_bucket = self._default_bucket_name_override
 
+    def wait_for_endpoint(self, endpoint: str, poll: float = ENDPOINT_POLL, **options: Any) -> Any:
+        return super().wait_for_endpoint(endpoint, poll, **options)
+
     def close(self) -> None:
         """Stop the embedded local AWS with all it runs. May be called twice."""
         if self._server is not None:
@@ -95,6 +106,12 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+# The SDK's LocalSession has these neither wait nor print. (v3's Session has none of them.)
+for _name in ("logs_for_job", "logs_for_processing_job"):
+    if hasattr(Session, _name):
+        setattr(LocalSession, _name, getattr(Session, _name))
 
 
 @contextmanager
