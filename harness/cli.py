@@ -1,4 +1,4 @@
-"""The command line: `harness run | build | doctor | clean`.
+"""The command line: `harness run | up | down | env | build | doctor | clean`.
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
 to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import logging
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.connection import Connection
     from harness.report import Report
+    from harness.service import Running
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +76,69 @@ def run(arguments: argparse.Namespace, signals: Signals) -> int:
     if not arguments.keep:
         show(report)
     return 0 if report.passed else 1
+
+
+def up(arguments: argparse.Namespace, signals: Signals) -> int:
+    settings = _settings(arguments)
+    from harness import service
+
+    port = settings.local.port if arguments.port is None else arguments.port
+
+    def show(running: service.Running) -> None:
+        if arguments.json:
+            _print_json(**running.as_dict())
+        else:
+            print(_how_to_use(running), flush=True)
+
+    service.prepare_engine(_say)
+    if arguments.detach:
+        show(service.detach(arguments.host, port, arguments.config))
+        return 0
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("harness").setLevel(logging.INFO)
+
+    serving = False
+
+    def ready(running: service.Running) -> None:
+        nonlocal serving
+        serving = True
+        show(running)
+        _say("Serving until Ctrl-C.")
+
+    try:
+        service.serve(settings, arguments.host, port, progress=_say, ready=ready, wait=signals.wait)
+    except Interrupted:
+        if not serving:
+            raise
+    return 0
+
+
+def down(arguments: argparse.Namespace, _: Signals) -> int:
+    from harness import service
+
+    ended = service.down()
+    # Also what an earlier one left that was killed.
+    removed = service.remove_leftovers(_say)
+    if arguments.json:
+        _print_json(ended=ended and ended.as_dict(), removed=removed)
+    else:
+        print(f"ended the local AWS at {ended.url}" if ended else "no local AWS was running")
+    return 0
+
+
+def env(arguments: argparse.Namespace, _: Signals) -> int:
+    from harness import service
+    from harness.errors import ServiceError
+
+    running = service.find()
+    if running is None:
+        raise ServiceError("no local AWS is running; start one with `harness up --detach`.")
+    variables = service.environment(running, os.environ)
+    if arguments.json:
+        _print_json(**variables)
+    else:
+        print(service.as_shell(variables))
+    return 0
 
 
 def build(arguments: argparse.Namespace, _: Signals) -> int:
@@ -146,10 +211,39 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep the endpoint: local, serve it until Ctrl-C; aws, leave it there (it costs)",
     )
+    starting = add(
+        up,
+        "Start the local AWS as a service, until Ctrl-C. Any SDK may use it: `harness env`. It "
+        "asks for no password: whoever reaches its address can run containers here.",
+    )
+    starting.add_argument(
+        "--detach", action="store_true", help="return when it is ready; `harness down` ends it"
+    )
+    starting.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="to listen on; any but a loopback address opens it, unauthenticated, to others",
+    )
+    starting.add_argument(
+        "--port", type=_port, help="instead of local.port in the settings; 0 takes a free one"
+    )
+    add(down, "End the local AWS that `up` has started, with all that runs in it.")
+    add(
+        env,
+        'Print what a shell needs to use it: eval "$(harness env)". With --json, an object whose '
+        "nulls are variables to unset.",
+    )
     add(build, "Build the image, unless it is there already.")
     add(doctor, "Say what is missing and how to get it.")
     add(clean, "Remove what killed runs left behind, and images of ours that were superseded.")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -182,6 +276,16 @@ def _how_to_call(report: Report, connection: Connection) -> str:
             for kind in ("endpoint", "endpoint-config", "model")
         ]
     return "\n".join(lines)
+
+
+def _how_to_use(running: Running) -> str:
+    return "\n".join(
+        [
+            f"The local AWS answers at {running.url}",
+            '  eval "$(harness env)"  makes a shell, and what is started from it, use it',
+            f"  {running.url}/  shows its jobs and endpoints in a browser",
+        ]
+    )
 
 
 def _fail(arguments: argparse.Namespace, sentence: str, status: int) -> int:

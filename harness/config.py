@@ -102,6 +102,7 @@ class Aws(Place):
 class Local(Place):
     account_id: str = Field("123456789012", pattern=r"^\d{12}$")
     endpoint_url: str = Field("", pattern=r"^$|^https?://\S+$")
+    port: int = Field(4599, ge=0, le=65_535)
     bucket: Bucket = Field("harness-local", min_length=3)
     poll_seconds: FiniteFloat = Field(0.05, gt=0, le=60)
     provisioning_seconds: int = Field(300, ge=1, le=24 * 3600)

@@ -27,3 +27,7 @@ class BuildError(HarnessError):
 
 class FlowError(HarnessError):
     """A step of the flow failed: a training job, an endpoint, a prediction."""
+
+
+class ServiceError(HarnessError):
+    """The local AWS as a service can't start, end, or be found."""
