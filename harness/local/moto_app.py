@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
+from harness.local import iam
 from harness.local.protocol import Request, Response, credential_scope, internal_failure_text
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ class Refusal(Exception):  # noqa: N818  # an answer, not a fault
 class MotoApp:
     """A WSGI application: moto, for one account, answering in AWS's form what it has not."""
 
-    def __init__(self, account_id: str) -> None:
+    def __init__(self, account_id: str, region: str) -> None:
         self._account_id = account_id
+        self._region = region
         self._lock = threading.Lock()
         self._loaded: DomainDispatcherApplication | None = None
 
@@ -57,7 +59,7 @@ class MotoApp:
         dispatcher = self._dispatcher
         with dispatcher.lock:
             if service not in dispatcher.app_instances:
-                dispatcher.app_instances[service] = _create_app(service)
+                dispatcher.app_instances[service] = self._create_app(service)
 
     def forget(self) -> None:
         """Drop all that moto knows, in this whole process."""
@@ -79,11 +81,20 @@ class MotoApp:
     def _make_dispatcher(self) -> DomainDispatcherApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-        dispatcher = DomainDispatcherApplication(_create_app)
+        dispatcher = DomainDispatcherApplication(self._create_app)
         # Which looks at 175 directories otherwise, at every request and under a lock.
         cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
         dispatcher.get_backend_for_host = cached  # type: ignore[method-assign]
         return dispatcher
+
+    def _create_app(self, service: Any) -> Flask:
+        from moto.moto_server.werkzeug_app import create_backend_app
+
+        if service is None:
+            raise NotImplementedError
+        if service in ("iam", "sts"):
+            iam.prepare(self._account_id, self._region)
+        return create_backend_app(service)
 
     def answer(
         self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
@@ -133,14 +144,6 @@ class MotoApp:
             for name in request.headers
             if name.startswith("x-amz-meta-") and "_" in name
         }
-
-
-def _create_app(service: Any) -> Flask:
-    from moto.moto_server.werkzeug_app import create_backend_app
-
-    if service is None:
-        raise NotImplementedError
-    return create_backend_app(service)
 
 
 def _service(request: Request) -> str:

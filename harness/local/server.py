@@ -77,7 +77,7 @@ class LocalAWS:
         self._servers: list[_Server] = []
         self._closers: list[Callable[[], None]] = []
         self._services: list[Service] = []
-        self._moto = MotoApp(account_id)
+        self._moto = MotoApp(account_id, region)
         self._started = False
         self._warming: threading.Thread | None = None
 
