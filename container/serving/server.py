@@ -11,10 +11,16 @@ import gc
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from serving.errors import StartError
+from serving.signals import wake_main_thread
+
+if TYPE_CHECKING:
+    from serving.app import App
 
 logger = logging.getLogger("serving")
 
@@ -100,4 +106,20 @@ def _serve() -> None:
         settings.port,
         settings.workers,
     )
-    server.serve(target_loader=lambda: app, wrap_loader=False)
+
+    def start_worker() -> App:
+        """What Granian calls first in a new worker; its own signal handlers come next."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave)
+        if server.interrupt_signal:  # the parent's handler ran here, after the fork
+            _leave()
+        wake_main_thread()
+        return app
+
+    wake_main_thread()
+    server.serve(target_loader=start_worker, wrap_loader=False)
+
+
+def _leave(*_: object) -> None:
+    """Ends a worker that has not begun to listen."""
+    os._exit(0)

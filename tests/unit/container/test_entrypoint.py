@@ -3,6 +3,7 @@
 SAGEMAKER_BASE_DIR stands for /opt/ml. The host's name is one that doesn't resolve.
 """
 
+import ctypes
 import http.client
 import importlib.util
 import json
@@ -341,6 +342,28 @@ def test_sigterm_lets_the_running_request_end(serving):
     assert serving.status() == 0
     slow.join(LIMIT)
     assert result[0][0] == 200
+
+
+def signal_another_thread(process):
+    """Sends SIGTERM to a thread other than the main one, as the kernel may."""
+    tasks = Path(f"/proc/{process}/task")
+    other = next(int(task.name) for task in tasks.iterdir() if int(task.name) != process)
+    assert ctypes.CDLL(None, use_errno=True).tgkill(process, other, signal.SIGTERM) == 0
+
+
+@needs("granian")
+def test_sigterm_ends_the_server_whichever_thread_gets_it(serving):
+    up(serving)
+    signal_another_thread(serving.process.pid)
+    assert serving.status() == 0
+
+
+@needs("granian")
+def test_sigterm_ends_a_worker_whichever_thread_gets_it(serving):
+    up(serving)
+    worker = int(request(serving, "POST", "/invocations", b"who")[1])
+    signal_another_thread(worker)
+    wait_for(lambda: not Path(f"/proc/{worker}").exists(), "the worker to end")
 
 
 @needs("granian")
