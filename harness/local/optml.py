@@ -52,7 +52,7 @@ def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     """A tar archive of `entries`, in the pax format, chunk by chunk."""
     for entry in entries:
         info = tarfile.TarInfo(entry.name)
-        info.mtime = time.time()
+        info.mtime = int(time.time())  # a fraction would take two more blocks a file
         if entry.chunks is None:
             info.type = tarfile.DIRTYPE
             info.mode = 0o755
@@ -165,23 +165,26 @@ def repack(chunks: Iterator[bytes], archive: tarfile.TarFile, below: str) -> int
             if not name or not (member.isfile() or member.isdir() or member.issym()
                                 or member.islnk()):  # fmt: skip
                 continue
-            member.name = name
+            target = member.linkname
             if member.islnk():
-                member.linkname = member.linkname.partition(f"{below}/")[2]
-            archive.addfile(member, source.extractfile(member) if member.isreg() else None)
+                target = target.partition(f"{below}/")[2]
+            copied = member.replace(name=name, linkname=target, deep=False)
+            copied.pax_headers = {}  # in which long and non-ASCII names stand, and come first
+            archive.addfile(copied, source.extractfile(member) if member.isreg() else None)
             files += not member.isdir()
     return files
 
 
 def read_failure(chunks: Iterator[bytes] | None) -> str:
-    """The text of /opt/ml/output/failure: its first 1,024 characters; empty if there is none."""
+    """The text of /opt/ml/output/failure: its first 1,024 characters.
+
+    Empty if there is none, or if it isn't a file.
+    """
     if chunks is None:
         return ""
     with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
-        for member in source:
-            extracted = source.extractfile(member)
-            if extracted is not None:
-                # At most four bytes a character, so no more than this can be needed.
-                text = extracted.read(4 * FAILURE_LIMIT).decode("utf-8", "replace")
-                return text[:FAILURE_LIMIT].strip()
-    return ""
+        member = source.next()
+        content = source.extractfile(member) if member and member.isreg() else None
+        # At most four bytes a character, so no more than this can be needed.
+        text = content.read(4 * FAILURE_LIMIT) if content else b""
+    return text.decode("utf-8", "replace")[:FAILURE_LIMIT].strip()

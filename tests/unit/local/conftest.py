@@ -1,0 +1,44 @@
+"""A local AWS on loopback, out of reach of any Docker engine."""
+
+import itertools
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+from harness.local import LocalAWS
+from harness.local.client import local_boto_session
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def no_engine(tmp_path_factory):
+    """The address of a Docker engine that isn't there."""
+    address = f"unix://{tmp_path_factory.mktemp('engine')}/none.sock"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", address)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def aws(no_engine):
+    """boto3's clients on a local AWS, and a bucket."""
+    with LocalAWS() as server:
+        session = local_boto_session(server.url, server.region)
+        s3 = session.client("s3")
+        bucket = f"tests-{uuid.uuid4().hex[:8]}"
+        s3.create_bucket(Bucket=bucket)
+        yield SimpleNamespace(
+            session=session,
+            sagemaker=session.client("sagemaker"),
+            s3=s3,
+            logs=session.client("logs"),
+            bucket=bucket,
+        )
+
+
+@pytest.fixture
+def new():
+    """Makes names that no other test has."""
+    return lambda stem: f"{stem}-{next(_numbers)}"
