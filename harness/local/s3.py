@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.optml import CHUNK, Entry
 
@@ -35,7 +36,7 @@ def exists(client: S3Client, uri: str) -> bool:
     try:
         bucket, key = split(uri)
         client.head_object(Bucket=bucket, Key=key)
-    except (ClientError, DataError):
+    except (ClientError, BotoCoreError, DataError):  # BotoCoreError: no key, no bucket's name
         return False
     return True
 
@@ -63,8 +64,8 @@ def objects(client: S3Client, uri: str) -> list[Object]:
 
     A key's place below the channel is what follows the prefix taken as a folder; an object that
     is named exactly has its own name; where the prefix ends within a name, the place counts from
-    the last folder of the prefix. Raises `DataError` if two objects clash, botocore's
-    `ClientError` if the bucket doesn't exist.
+    the last folder of the prefix. Slashes in a row count as one, as they do in a file system.
+    Raises `DataError` if two objects clash, botocore's `ClientError` if the bucket doesn't exist.
     """
     bucket, prefix = split(uri)
     folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
@@ -75,19 +76,30 @@ def objects(client: S3Client, uri: str) -> list[Object]:
             key = item["Key"]
             if key.endswith("/"):
                 continue
-            path = key[len(folder) :] if key.startswith(folder) else key[len(parent) :]
-            if path.startswith("/") or ".." in path.split("/"):
+            below = key[len(folder) :] if key.startswith(folder) else key[len(parent) :]
+            path = _path(below)
+            if path is None:
                 raise DataError(f"s3://{bucket}/{key} can't be a file below a channel's folder")
             found.append(Object(bucket, key, item["Size"], path))
-    paths = {item.path for item in found}
+    taken = Counter(item.path for item in found)
     for each in found:
-        parts = each.path.split("/")
-        if any("/".join(parts[:end]) in paths for end in range(1, len(parts))):
+        if taken[each.path] > 1 or any(above in taken for above in _folders(each.path)):
             raise DataError(
                 f"Cannot download s3://{bucket}/{each.key}, a previously downloaded file/folder "
                 "clashes with it"
             )
     return found
+
+
+def _path(below: str) -> str | None:
+    """The path of a file, or None if it can't be one."""
+    parts = [part for part in below.split("/") if part not in ("", ".")]
+    return "/".join(parts) if parts and ".." not in parts else None
+
+
+def _folders(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def entries(client: S3Client, channel: str, items: Iterable[Object]) -> Iterator[Entry]:

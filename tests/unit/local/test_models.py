@@ -1,0 +1,253 @@
+"""Models, endpoint configurations and their tags: no container is needed for these."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+ARN = "arn:aws:sagemaker:us-east-1:123456789012"
+
+
+@pytest.fixture
+def model(aws, new):
+    """Creates a model; members given are the container's."""
+
+    def create(**container):
+        name = new("model")
+        aws.sagemaker.create_model(
+            ModelName=name,
+            ExecutionRoleArn=ROLE,
+            PrimaryContainer={"Image": "image:1", **container},
+        )
+        return name
+
+    return create
+
+
+def variant(model, **members):
+    return {
+        "VariantName": "AllTraffic",
+        "ModelName": model,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+        **members,
+    }
+
+
+def refusal(call, **request):
+    with pytest.raises(ClientError) as refused:
+        call(**request)
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    return error["Message"]
+
+
+def now(moment):
+    return abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
+
+
+class TestModels:
+    def test_a_description_says_what_was_asked_for(self, aws, new):
+        name = new("model")
+        aws.s3.put_object(Bucket=aws.bucket, Key="model.tar.gz", Body=b"")
+        container = {
+            "Image": "image:1",
+            "Environment": {"A": "line\nbreak", "B": ""},
+            "ModelDataUrl": f"s3://{aws.bucket}/model.tar.gz",
+        }
+        created = aws.sagemaker.create_model(
+            ModelName=name,
+            ExecutionRoleArn=ROLE,
+            PrimaryContainer=container,
+            EnableNetworkIsolation=True,
+            Tags=[{"Key": "a", "Value": "1"}],
+        )
+        assert created["ModelArn"] == f"{ARN}:model/{name}"
+        described = aws.sagemaker.describe_model(ModelName=name)
+        described.pop("ResponseMetadata")
+        assert now(described.pop("CreationTime"))
+        assert described == {
+            "ModelName": name,
+            "ModelArn": f"{ARN}:model/{name}",
+            "ExecutionRoleArn": ROLE,
+            "PrimaryContainer": container,
+            "EnableNetworkIsolation": True,
+        }
+        assert aws.sagemaker.list_tags(ResourceArn=created["ModelArn"])["Tags"] == [
+            {"Key": "a", "Value": "1"}
+        ]
+
+    def test_containers_may_be_one(self, aws, new):
+        name = new("model")
+        aws.sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=ROLE, Containers=[{"Image": "image:1"}]
+        )
+        assert aws.sagemaker.describe_model(ModelName=name)["Containers"] == [{"Image": "image:1"}]
+
+    def test_a_deleted_model_is_gone_with_its_tags(self, aws, model):
+        name = model()
+        arn = f"{ARN}:model/{name}"
+        aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}])
+        aws.sagemaker.delete_model(ModelName=name)
+        for call in (aws.sagemaker.describe_model, aws.sagemaker.delete_model):
+            assert refusal(call, ModelName=name) == f'Could not find model "{arn}".'
+        aws.sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "image:1"}
+        )
+        assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
+
+    def test_a_name_is_given_once_also_to_many_at_once(self, aws, new):
+        name = new("model")
+        said = []
+
+        def create():
+            try:
+                aws.sagemaker.create_model(
+                    ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "image:1"}
+                )
+                said.append("created")
+            except ClientError as error:
+                said.append(error.response["Error"]["Message"])
+
+        threads = [threading.Thread(target=create) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        taken = f'Cannot create already existing model "{ARN}:model/{name}".'
+        assert sorted(said) == [taken] * 7 + ["created"]
+
+    @pytest.mark.parametrize(
+        "url", ["s3://no-such-bucket/m.tar.gz", "s3://bucket", "s3://Not_A!Bucket/m.tar.gz"]
+    )
+    def test_data_that_is_not_there(self, model, url):
+        assert refusal(model, ModelDataUrl=url) == f"Could not find model data at {url}."
+
+    @pytest.mark.parametrize(
+        ("members", "message"),
+        [
+            ({}, "Exactly one of PrimaryContainer and Containers must be given."),
+            ({"PrimaryContainer": {"Image": "i"}, "Containers": [{"Image": "i"}]},
+             "Exactly one of PrimaryContainer and Containers must be given."),
+            ({"Containers": [{"Image": "i"}, {"Image": "j"}]},
+             ("Containers: the local AWS runs models of one container; inference pipelines run on "
+             "AWS only.")),
+            ({"PrimaryContainer": {"ModelPackageName": "package"}},
+             ("Image: the local AWS needs the container's image; model packages and inference "
+             "specifications run on AWS only.")),
+            ({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}},
+             "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only."),
+            ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {
+                "S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}}},
+             ("ModelDataSource: the local AWS takes one gzip-compressed tar (S3DataType S3Object, "
+             "CompressionType Gzip).")),
+        ],
+    )  # fmt: skip
+    def test_what_is_not_run_locally(self, aws, new, members, message):
+        request = {"ModelName": new("model"), "ExecutionRoleArn": ROLE, **members}
+        assert refusal(aws.sagemaker.create_model, **request) == message
+
+
+class TestEndpointConfigs:
+    def test_a_description_says_what_was_asked_for(self, aws, new, model):
+        name = new("config")
+        variants = [variant(model(), InitialVariantWeight=2.0)]
+        created = aws.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=variants
+        )
+        assert created["EndpointConfigArn"] == f"{ARN}:endpoint-config/{name}"
+        described = aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        described.pop("ResponseMetadata")
+        assert now(described.pop("CreationTime"))
+        assert described == {
+            "EndpointConfigName": name,
+            "EndpointConfigArn": f"{ARN}:endpoint-config/{name}",
+            "ProductionVariants": variants,
+            "EnableNetworkIsolation": False,
+        }
+
+    def test_names_that_are_taken_or_unknown(self, aws, new, model):
+        name = new("config")
+        arn = f"{ARN}:endpoint-config/{name}"
+        sagemaker = aws.sagemaker
+        unknown = f'Could not find endpoint configuration "{arn}".'
+        for call in (sagemaker.describe_endpoint_config, sagemaker.delete_endpoint_config):
+            assert refusal(call, EndpointConfigName=name) == unknown
+        assert (
+            refusal(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName=name) == unknown
+        )
+        request = {"EndpointConfigName": name, "ProductionVariants": [variant(model())]}
+        sagemaker.create_endpoint_config(**request)
+        assert refusal(sagemaker.create_endpoint_config, **request) == (
+            f'Cannot create already existing endpoint configuration "{arn}".'
+        )
+        sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        sagemaker.create_endpoint_config(**request)
+
+    def test_a_model_must_be_there(self, aws, new):
+        message = refusal(
+            aws.sagemaker.create_endpoint_config,
+            EndpointConfigName=new("config"),
+            ProductionVariants=[variant("unknown")],
+        )
+        assert message == f'Could not find model "{ARN}:model/unknown".'
+
+    @pytest.mark.parametrize(
+        ("variants", "message"),
+        [
+            ([variant("m"), variant("m")],
+             "Variant names must be unique: ['AllTraffic', 'AllTraffic']."),
+            ([{"VariantName": "v", "InstanceType": "ml.m5.large"}],
+             ("ProductionVariants.ModelName must be given: inference components are not run by the "
+             "local AWS, only by AWS.")),
+            ([{"VariantName": "v", "ModelName": "m",
+               "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}],
+             "ServerlessConfig: not run by the local AWS, only by AWS."),
+        ],
+    )  # fmt: skip
+    def test_what_is_not_run_locally(self, aws, new, variants, message):
+        assert (
+            refusal(
+                aws.sagemaker.create_endpoint_config,
+                EndpointConfigName=new("config"),
+                ProductionVariants=variants,
+            )
+            == message
+        )
+
+
+class TestTags:
+    def test_a_resource_has_fifty_at_most(self, aws, model):
+        arn = f"{ARN}:model/{model()}"
+        tags = [{"Key": str(number), "Value": ""} for number in range(50)]
+        aws.sagemaker.add_tags(ResourceArn=arn, Tags=tags)
+        with pytest.raises(ClientError, match=r"ResourceLimitExceeded.*can have 50 tags at most"):
+            aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "more", "Value": ""}])
+        aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "7", "Value": "changed"}])
+        aws.sagemaker.delete_tags(ResourceArn=arn, TagKeys=[str(n) for n in range(50) if n != 7])
+        assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [
+            {"Key": "7", "Value": "changed"}
+        ]
+
+
+def test_without_an_engine_an_endpoint_fails_and_says_so(aws, new, model, no_engine):
+    name = new("endpoint")
+    aws.sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[variant(model())]
+    )
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    waiter = aws.sagemaker.get_waiter("endpoint_in_service")
+    with pytest.raises(Exception, match="Failed"):
+        waiter.wait(EndpointName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600})
+    described = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert described["EndpointStatus"] == "Failed"
+    assert described["FailureReason"] == (
+        f"the Docker engine at {no_engine} doesn't answer; start it, or see `harness doctor`"
+    )
+    assert "ProductionVariants" not in described
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    aws.sagemaker.get_waiter("endpoint_deleted").wait(
+        EndpointName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600}
+    )
