@@ -69,6 +69,6 @@ def _decode(token: str) -> int:
         start = json.loads(base64.urlsafe_b64decode(token))["start"]
         if isinstance(start, int) and start >= 0:
             return start
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise AwsError("ValidationException", "Invalid NextToken: it is not one that was given out.")
