@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from harness.local.client import local_boto_session
+from harness.local.client import DUMMY_KEY, local_boto_session
 from harness.local.containers import Containers
 from harness.local.logs import LogStreams
 from harness.local.store import Store
@@ -31,10 +31,23 @@ CLOSE_TIMEOUT = 30
 
 
 class Backend:
-    """One for each local AWS. `url` answers the local AWS's own address, once it listens."""
+    """One for each local AWS. `url` answers the local AWS's own address, once it listens.
 
-    def __init__(self, url: Callable[[], str], region: str, account_id: str) -> None:
+    `listen` makes it listen on one more address, for the clients whose addresses are accepted,
+    and answers the URL, or None where the address isn't this machine's.
+    """
+
+    def __init__(
+        self,
+        url: Callable[[], str],
+        region: str,
+        account_id: str,
+        listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
+    ) -> None:
         self._url = url
+        self._listen = listen
+        self._reachable: str | None = None
+        self._reachable_lock = threading.Lock()
         self.region = region
         self.account_id = account_id
         self.store = Store()
@@ -55,6 +68,35 @@ class Backend:
     def _client(self, service: str, region: str) -> Any:
         make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
         return make(service, config=Config(max_pool_connections=CONNECTIONS))
+
+    def container_environment(self, region: str, *, isolated: bool) -> dict[str, str]:
+        """What every container has in its environment, below what its request says.
+
+        With the local AWS's address, where there is one that containers reach, and keys for it:
+        AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated can
+        reach it.
+        """
+        environment = {"AWS_REGION": region}
+        if not isolated and (url := self._container_url()):
+            environment |= {
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ACCESS_KEY_ID": DUMMY_KEY,
+                "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
+            }
+        return environment
+
+    def _container_url(self) -> str | None:
+        """The local AWS's URL as containers reach it; it listens there from the first one on."""
+        with self._reachable_lock:
+            if self._reachable is None:
+                gateway = self.containers.gateway() if self._listen else None
+                url = (
+                    self._listen(gateway, self.containers.is_container)
+                    if self._listen and gateway
+                    else None
+                )
+                self._reachable = url or ""
+            return self._reachable or None
 
     def spawn(self, target: Callable[[], None], name: str) -> None:
         """Run `target` in a thread that `close` waits for."""

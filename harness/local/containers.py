@@ -7,6 +7,7 @@ free, and is removed by the next start (`clean`).
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import socket
@@ -149,6 +150,7 @@ class Containers:
         self._session: Session | None = None
         self._live: set[Container] = set()
         self._closed = False
+        self._subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
 
     def _connect(self) -> tuple[DockerClient, Session]:
         """testcontainers' client and this process's session, made at first use."""
@@ -179,6 +181,34 @@ class Containers:
                     client.client.images.pull(name)
                 except APIError as error:
                     raise ImageError(str(error.explanation or error)) from error
+
+    def gateway(self) -> str | None:
+        """The address at which containers reach this machine, if the engine is on it."""
+        client, _ = self._connect()
+        if client.host() not in ("localhost", "127.0.0.1"):
+            return None
+        with _engine_errors():
+            networks = client.client.api.networks(names=["bridge"])
+        for network in networks:
+            for config in network["IPAM"]["Config"] or []:
+                subnet = ipaddress.ip_network(config["Subnet"])
+                if network["Name"] == "bridge" and subnet.version == 4:
+                    # Engine 20.10 names the default network's gateway only once it was restarted.
+                    return str(config.get("Gateway") or subnet[1])
+        return None
+
+    def is_container(self, address: str) -> bool:
+        """Whether the address is in one of the engine's networks."""
+        sender = ipaddress.ip_address(address)
+        if not any(sender in subnet for subnet in self._subnets):
+            client, _ = self._connect()
+            with _engine_errors():
+                self._subnets = [
+                    ipaddress.ip_network(config["Subnet"])
+                    for network in client.client.api.networks(filters={"driver": "bridge"})
+                    for config in network["IPAM"]["Config"] or []
+                ]
+        return any(sender in subnet for subnet in self._subnets)
 
     def create(
         self,

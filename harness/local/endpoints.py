@@ -285,7 +285,9 @@ class Endpoint:
             hostname=definition.get("ContainerHostname", "model"),
             command=["serve"],
             environment={
-                "AWS_REGION": self._context.region,
+                **self._backend.container_environment(
+                    self._context.region, isolated=variant.model.isolated
+                ),
                 **definition.get("Environment", {}),
             },
             port=PORT,

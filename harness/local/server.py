@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http
 import io
+import ipaddress
 import json
 import logging
+import re
 import threading
 from concurrent.futures import Future
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -40,6 +42,13 @@ CLOSE_TIMEOUT = 5
 DRAIN_LIMIT = 256 * 1024 * 1024
 """Bytes of a refused body that are read and thrown away. A client that still sends sees the
 answer only after that; past the limit it sees the connection closed."""
+
+_ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104  # to listen on
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+_OUR_NAMES = (".localhost", ".amazonaws.com", ".amazonaws.com.cn", ".docker.internal")
+"""Domains in which nobody can have a name for loopback: S3's virtual hosts, among others."""
 
 _moto_users = 0
 _moto_users_lock = threading.Lock()
@@ -160,6 +169,33 @@ class LocalAWS:
     ) -> None:
         self.close()
 
+    def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
+        """Listen on a further address of this machine, for clients whose address `accepts` takes.
+
+        On the same port if it is free there. Returns the URL; None if the address isn't this
+        machine's. It is closed with the server.
+        """
+
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if accepts(environ["REMOTE_ADDR"]):
+                return self._answer(environ, start_response)
+            _drain(environ["wsgi.input"])
+            return _send(_refusal("The local AWS answers containers here."), start_response)
+
+        if not self._started:
+            return None
+        if self.host in _ALL_ADDRESSES:
+            return f"http://{host}:{self.port}"
+        for port in (self.port, 0):
+            try:
+                server = _listen(host, port, answer)
+            except OSError:
+                continue
+            self._servers.append(server)
+            server.requests.grow(MAX_CONCURRENT)
+            return f"http://{host}:{server.bind_addr[1]}"
+        return None
+
     def _providers(self) -> dict[str, list[object]]:
         """What implements SageMaker, all of it on one backend, which is closed with the server."""
         from harness.local.backend import Backend
@@ -169,7 +205,7 @@ class LocalAWS:
         from harness.local.tags import Tags
         from harness.local.training import TrainingJobs
 
-        backend = Backend(lambda: self.url, self.region, self.account_id)
+        backend = Backend(lambda: self.url, self.region, self.account_id, self.listen)
         self._closers = [backend.close]
         return {
             "sagemaker": [
@@ -195,7 +231,7 @@ class LocalAWS:
         request = _request(environ)
         if not self._is_trusted(request):
             _drain(request.stream)
-            return _send(_refusal_of_web_pages(request), start_response)
+            return _send(_refusal(self._why_untrusted(request)), start_response)
         if request.path == HEALTH_PATH:
             return _send(self._health(), start_response)
         for service in self._services:
@@ -221,10 +257,18 @@ class LocalAWS:
         """Whether `request` is from no web page but our own.
 
         Any page that somebody opens can reach loopback, and so could run containers here. SDKs
-        send no Origin; browsers do, with all that changes something.
+        send no Origin; browsers do, with all that changes something. What only reads goes without
+        one where the page's own name leads to loopback (DNS rebinding): names that aren't known
+        to be ours are refused, addresses can't be rebound.
         """
         origin = request.headers.get("origin")
-        return origin in {None, self.url, f"http://localhost:{self.port}"}
+        return origin in {None, self.url, f"http://localhost:{self.port}"} and (
+            self.host not in _LOOPBACK or _is_ours(request.headers.get("host", ""))
+        )
+
+    def _why_untrusted(self, request: Request) -> str:
+        asker = request.headers.get("origin") or request.headers.get("host", "")
+        return f"The local AWS answers no web page of {asker}."
 
     def _health(self) -> Response:
         document = {"status": "ok", "region": self.region, "account_id": self.account_id}
@@ -314,11 +358,21 @@ def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:
     return [response.body]
 
 
-def _refusal_of_web_pages(request: Request) -> Response:
-    document = {
-        "__type": "AccessDeniedException",
-        "message": f"The local AWS answers no web page of {request.headers['origin']}.",
-    }
+def _is_ours(host: str) -> bool:
+    """Whether a Host header is an address, or a name that leads nobody but us to loopback."""
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    name = name.strip("[]").lower()
+    if f".{name}".endswith(_OUR_NAMES):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return not name
+    return True
+
+
+def _refusal(message: str) -> Response:
+    document = {"__type": "AccessDeniedException", "message": message}
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "AccessDeniedException"}
     return Response(403, headers, json.dumps(document).encode())
 

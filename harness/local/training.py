@@ -217,6 +217,7 @@ class TrainingJob:
         specification = self.request["AlgorithmSpecification"]
         entrypoint = specification.get("ContainerEntrypoint")
         arguments = specification.get("ContainerArguments")
+        isolated = bool(self.request.get("EnableNetworkIsolation"))
         return self._backend.containers.create(
             image,
             name=f"{self.name}-algo-1",
@@ -225,12 +226,12 @@ class TrainingJob:
             command=arguments if entrypoint or arguments else ["train"],
             entrypoint=entrypoint,
             environment={
-                "AWS_REGION": self._context.region,
+                **self._backend.container_environment(self._context.region, isolated=isolated),
                 "TRAINING_JOB_NAME": self.name,
                 "TRAINING_JOB_ARN": self.arn,
                 **self.request.get("Environment", {}),
             },
-            isolated=bool(self.request.get("EnableNetworkIsolation")),
+            isolated=isolated,
         )
 
     def _download(self, container: Container) -> None:

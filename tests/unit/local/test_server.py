@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -646,3 +647,47 @@ aws = LocalAWS(providers={}).start()  # never closed: must not keep the process
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:{port}", 200),
+        ("localhost:{port}", 200),
+        ("bucket.s3.localhost:{port}", 200),
+        ("bucket.s3.us-east-1.amazonaws.com", 200),
+        ("host.docker.internal:{port}", 200),
+        ("[::1]:{port}", 200),
+        ("attacker.example:{port}", 403),
+        ("localhost.attacker.example:{port}", 403),
+        ("127.0.0.1.attacker.example", 403),
+    ],
+)
+def test_a_name_that_was_rebound_to_loopback_is_refused(aws, host, status):
+    port = urlsplit(aws.url).port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        named = {"Host": host.format(port=port)}
+        connection.request("GET", "/_harness/health", headers=named)
+
+        assert connection.getresponse().status == status
+
+
+def test_a_further_address_answers_only_whom_it_accepts():
+    accepted = set()
+    with LocalAWS(providers={}) as aws:
+        url = aws.listen("127.0.0.2", lambda sender: sender in accepted)
+        assert url == f"http://127.0.0.2:{aws.port}"
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{url}/_harness/health", timeout=30)
+        accepted.add("127.0.0.1")
+        accepted.add("127.0.0.2")
+        with urllib.request.urlopen(f"{url}/_harness/health", timeout=30) as answer:
+            assert answer.status == 200
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", aws.port), timeout=5)
+
+
+def test_a_further_address_must_be_this_machine_s():
+    with LocalAWS(providers={}) as aws:
+        assert aws.listen("203.0.113.1", lambda sender: True) is None
