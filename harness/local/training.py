@@ -121,6 +121,12 @@ class TrainingJob:
             )
             return {
                 **known,
+                # As AWS answers where the request doesn't say; SDK v2's Estimator.attach needs it.
+                "OutputDataConfig": {"KmsKeyId": "", **known.get("OutputDataConfig", {})},
+                "StoppingCondition": {
+                    "MaxRuntimeInSeconds": DEFAULT_MAX_RUNTIME,
+                    **known.get("StoppingCondition", {}),
+                },
                 "TrainingJobArn": self.arn,
                 "TrainingJobStatus": self.status,
                 "SecondaryStatus": self.secondary,
