@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +141,9 @@ class Backend:
         self.containers.close()
         with self._lock:
             threads = list(self._threads)
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         for thread in threads:
-            thread.join(CLOSE_TIMEOUT)
+            thread.join(max(0.0, deadline - time.monotonic()))
         self.logs.close()
+        if "s3" in self.__dict__:  # it was used
+            self.s3.close()

@@ -12,15 +12,18 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import docker
 import platformdirs
 import requests
+import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
@@ -46,12 +49,17 @@ MAX_LOG_LINE = 262_144
 
 _log = logging.getLogger(__name__)
 
-_LOST = (DockerException, requests.RequestException, OSError, ValueError)
-"""What reading from the engine raises when a container, or the engine, goes away."""
+_UNREACHABLE = (
+    DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
+"""What a call to the engine, or reading its answer, raises when the connection is lost."""
 
 
 class EngineError(Exception):
-    """The Docker engine doesn't answer."""
+    """The Docker engine doesn't answer, or can't do what it was asked."""
 
 
 class ImageError(Exception):
@@ -78,7 +86,8 @@ class Session:
         folder = Path(platformdirs.user_state_dir("harness")) / "sessions"
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{self.id}.lock"
-        self._lock = FileLock(self.path)
+        # Taken by the thread of the first job, released by the one that closes.
+        self._lock = FileLock(self.path, thread_local=False)
         self._lock.acquire(blocking=False)
 
     @property
@@ -105,39 +114,54 @@ def _is_dead(labels: Mapping[str, str]) -> bool:
         with FileLock(path, timeout=0):
             path.unlink(missing_ok=True)
             return True
-    except (Timeout, PermissionError):
+    except OSError:  # which filelock's Timeout is, too; what can't be told isn't removed
         return False
 
 
 def clean(client: docker.DockerClient | None = None) -> list[str]:
     """Remove the containers and networks that ended sessions left; return their names.
 
-    Raises `EngineError` if the engine doesn't answer.
+    What can't be removed is logged, and left for the next time. Raises `EngineError` if the
+    engine doesn't answer.
     """
+    if client is None:
+        with _engine_errors():
+            client = docker.from_env(timeout=ENGINE_TIMEOUT)
+        try:
+            return clean(client)
+        finally:
+            client.close()
+    api = client.api
+    ours = {"label": LABEL_SESSION}
     removed: list[str] = []
+    dead: dict[str, bool] = {}
     with _engine_errors():
-        client = client or docker.from_env(timeout=ENGINE_TIMEOUT)
-        ours = {"label": LABEL_SESSION}
-        verdicts: dict[str, bool] = {}
-
-        def dead(labels: Mapping[str, str]) -> bool:
-            session = labels.get(LABEL_SESSION, "")
-            if session not in verdicts:
-                verdicts[session] = _is_dead(labels)
-            return verdicts[session]
-
-        for found in client.api.containers(all=True, filters=ours):
-            if dead(found["Labels"]):
-                _ignore_gone(client.api.remove_container, found["Id"], force=True, v=True)
-                removed.append(found["Names"][0].lstrip("/"))
-        for network in client.api.networks(filters=ours):
-            if dead(network["Labels"]):
-                _ignore_gone(client.api.remove_network, network["Id"])
-                removed.append(network["Name"])
-        for volume in client.api.volumes(filters=ours)["Volumes"] or []:
-            if dead(volume["Labels"]):
-                _ignore_gone(client.api.remove_volume, volume["Name"])
-                removed.append(volume["Name"])
+        left = [
+            # One that is being removed already has no name any more.
+            ((c["Names"] or [c["Id"]])[0].lstrip("/"), c["Labels"],
+             partial(api.remove_container, c["Id"], force=True, v=True))
+            for c in api.containers(all=True, filters=ours)
+        ]  # fmt: skip
+        left += [
+            (network["Name"], network["Labels"], partial(api.remove_network, network["Id"]))
+            for network in api.networks(filters=ours)
+        ]
+        left += [
+            (volume["Name"], volume["Labels"], partial(api.remove_volume, volume["Name"]))
+            for volume in api.volumes(filters=ours)["Volumes"] or []
+        ]
+        for name, labels, remove in left:
+            session = labels[LABEL_SESSION]
+            if session not in dead:
+                dead[session] = _is_dead(labels)
+            if not dead[session]:
+                continue
+            try:
+                _ignore_gone(remove)
+            except APIError as error:
+                _log.warning("could not remove %s: %s", name, _words(error))
+            else:
+                removed.append(name)
     return removed
 
 
@@ -155,6 +179,7 @@ class Containers:
     def _connect(self) -> tuple[DockerClient, Session]:
         """testcontainers' client and this process's session, made at first use."""
         with self._lock:
+            self._check_open()
             if self._docker is None or self._session is None:
                 with _engine_errors():
                     connected = DockerClient(timeout=ENGINE_TIMEOUT)
@@ -164,6 +189,10 @@ class Containers:
                 self._session = Session()
                 self._docker = connected
             return self._docker, self._session
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("the local AWS is being shut down")
 
     def require_image(self, name: str, on_pull: Callable[[], None] | None = None) -> None:
         """Make sure that the image is on this machine: pull it if it isn't.
@@ -180,7 +209,7 @@ class Containers:
                 try:
                     client.client.images.pull(name)
                 except APIError as error:
-                    raise ImageError(str(error.explanation or error)) from error
+                    raise ImageError(_words(error)) from error
 
     def gateway(self) -> str | None:
         """The address at which containers reach this machine, if the engine is on it."""
@@ -247,19 +276,22 @@ class Containers:
             # Only this machine may reach it, unless the engine is on another one.
             local = client.host() in ("localhost", "127.0.0.1")
             options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if local else None}
-        with self._lock:
+        try:
             # Under the lock, so that `close` never misses a container that is being made.
-            if self._closed:
-                raise EngineError("the local AWS is being shut down")
-            with _engine_errors():
+            with self._lock, _engine_errors():
+                self._check_open()
                 created = client.create(
                     image,
                     command=list(command) if command else None,
                     labels=session.labels,
                     **options,
                 )
-            container = Container(self, client, created, port, network)
-            self._live.add(container)
+                container = Container(self, client, created, port, network)
+                self._live.add(container)
+        except BaseException:
+            if network is not None:
+                _remove_network(network)
+            raise
         return container
 
     def _internal_network(self, name: str, client: DockerClient, session: Session) -> Network:
@@ -273,15 +305,20 @@ class Containers:
             self._live.discard(container)
 
     def close(self) -> None:
-        """Remove every container and network that is left."""
+        """Remove every container and network that is left, within twice `ENGINE_TIMEOUT`."""
+        # Without the lock, so that those who wait for it don't begin a call to the engine now.
+        self._closed = True
         with self._lock:
-            self._closed = True
             live, self._live = self._live, set()
-        threads = [threading.Thread(target=container.remove) for container in live]
+        threads = [
+            threading.Thread(target=container.remove, name=f"remove-{container.name}", daemon=True)
+            for container in live
+        ]
         for thread in threads:
             thread.start()
+        deadline = time.monotonic() + ENGINE_TIMEOUT
         for thread in threads:
-            thread.join(ENGINE_TIMEOUT)
+            thread.join(max(0.0, deadline - time.monotonic()))
         if self._session:
             self._session.close()
         if self._docker:
@@ -308,6 +345,8 @@ class Container:
         self._container = container
         self._port = port
         self._network = network
+        self._removing = threading.Lock()
+        self._removed = False
         self.exited = threading.Event()
         self.exit_code: int | None = None
         self.out_of_memory = False
@@ -325,23 +364,30 @@ class Container:
 
         Raises `ArchiveError` if it can't be extracted.
         """
+        source = _Source(tar)
         try:
             with _engine_errors():
-                self._container.put_archive(path, tar)
-        except APIError as error:
-            raise ArchiveError(str(error.explanation or error)) from error
+                try:
+                    self._container.put_archive(path, source)
+                except APIError as error:
+                    raise ArchiveError(_words(error)) from error
+        except EngineError:
+            # An S3 object that can't be read may look like a lost connection to the engine.
+            if source.error is not None:
+                raise source.error from None
+            raise
 
     def get(self, path: str) -> Iterator[bytes] | None:
         """Stream a file or folder as a tar whose names begin with its last part.
 
-        None if it doesn't exist.
+        None if it doesn't exist. The stream, too, raises `EngineError`.
         """
-        try:
-            with _engine_errors():
+        with _engine_errors():
+            try:
                 stream, _ = self._container.get_archive(path)
-        except NotFound:
-            return None
-        return stream
+            except NotFound:
+                return None
+        return _watched(stream)
 
     def start(
         self, on_line: Callable[[str], None], on_exit: Callable[[], None] | None = None
@@ -350,14 +396,14 @@ class Container:
 
         Raises `StartError` with the engine's words, if there is no such command for instance.
         """
-        try:
-            with _engine_errors():
+        with _engine_errors():
+            try:
                 # Attached before the start, so that no output is missed, whatever logging driver
                 # the engine has.
                 output = self._container.attach(stdout=True, stderr=True, stream=True)
                 self._client.start(self._container)
-        except APIError as error:
-            raise StartError(str(error.explanation or error)) from error
+            except APIError as error:
+                raise StartError(_words(error)) from error
         reader = threading.Thread(
             target=self._read, args=(output, on_line), name=f"read-{self.name}", daemon=True
         )
@@ -370,7 +416,7 @@ class Container:
         try:
             for line in _lines(output):
                 on_line(line)
-        except _LOST as error:
+        except (*_UNREACHABLE, ValueError) as error:
             _log.debug("lost the output of container %s: %s", self.name, error)
 
     def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
@@ -380,7 +426,7 @@ class Container:
             if self.exit_code == 137:
                 state = self._client.client.api.inspect_container(self.id)["State"]
                 self.out_of_memory = bool(state.get("OOMKilled"))
-        except _LOST as error:
+        except (*_UNREACHABLE, ValueError) as error:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
             _log.debug("lost container %s: %s", self.name, error)
         finally:
@@ -423,31 +469,83 @@ class Container:
             _ignore_gone(self._client.client.api.kill, self.id)
 
     def remove(self) -> None:
-        """Kill it if it runs, and remove it with its volumes and its network."""
-        try:
-            with _engine_errors():
-                _ignore_gone(self._client.client.api.remove_container, self.id, force=True, v=True)
-                if self._network is not None:
-                    _ignore_gone(self._network.remove)
-        except (EngineError, APIError) as error:
-            _log.warning("left container %s, which `harness clean` removes: %s", self.name, error)
+        """Kill it if it runs, and remove it with its volumes and its network.
+
+        May be called twice, also at the same time. What can't be removed now is tried once more
+        when its owner is closed.
+        """
+        with self._removing:
+            if self._removed:
+                return
+            try:
+                with _engine_errors():
+                    _ignore_gone(
+                        self._client.client.api.remove_container, self.id, force=True, v=True
+                    )
+                    if self._network is not None:
+                        _ignore_gone(self._network.remove)
+            except EngineError as error:
+                _log.warning("left container %s, to be removed later: %s", self.name, error)
+                return
+            self._removed = True
         self._owner.forget(self)
 
 
+class _Source:
+    """The chunks of a stream to the engine; `error` is what reading them has raised."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def _watched(stream: Iterator[bytes]) -> Iterator[bytes]:
+    with _engine_errors():
+        yield from stream
+
+
 class _engine_errors:  # noqa: N801 - reads as a function: `with _engine_errors():`
-    """Turns a lost connection to the engine into `EngineError`; API errors pass."""
+    """Turns what the engine refuses, and a lost connection to it, into `EngineError`."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, APIError) or error is None:
-            return
-        if isinstance(error, (requests.RequestException, DockerException)):
-            where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-            raise EngineError(
-                f"the Docker engine at {where} doesn't answer; start it, or see `harness doctor`"
-            ) from error
+        if isinstance(error, APIError):
+            raise EngineError(f"the Docker engine at {_where()} says: {_words(error)}") from error
+        if isinstance(error, _UNREACHABLE):
+            raise engine_lost() from error
+
+
+def engine_lost() -> EngineError:
+    """What to raise when the engine is gone."""
+    return EngineError(
+        f"the Docker engine at {_where()} doesn't answer; start it, or see `harness doctor`"
+    )
+
+
+def _where() -> str:
+    return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+
+
+def _words(error: APIError) -> str:
+    """The engine's own words."""
+    return str(error.explanation or error)
+
+
+def _remove_network(network: Network) -> None:
+    try:
+        with _engine_errors():
+            _ignore_gone(network.remove)
+    except EngineError as error:
+        _log.warning("left network %s, which `harness clean` removes: %s", network.name, error)
 
 
 def _ignore_gone(call: Callable[..., object], *args: object, **options: object) -> None:
@@ -469,19 +567,36 @@ def _start_reaper(client: DockerClient) -> None:
         client.client.images.get(testcontainers_config.ryuk_image)
     except ImageNotFound:
         return
-    Reaper.get_instance()
+    try:
+        Reaper.get_instance()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the harness does without Ryuk
+        _log.warning("going on without the reaper (Ryuk), which did not start: %s", error)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Cut a container's output into lines, without their line ends."""
     rest = b""
     for chunk in chunks:
-        rest += chunk
-        *whole, rest = rest.split(b"\n")
-        for line in whole:
-            yield line.decode("utf-8", "replace").rstrip("\r")
-        while len(rest) > MAX_LOG_LINE:
-            yield rest[:MAX_LOG_LINE].decode("utf-8", "replace")
-            rest = rest[MAX_LOG_LINE:]
+        *lines, rest = (rest + chunk).split(b"\n")
+        *pieces, rest = _cut(rest)
+        for line in lines:
+            for piece in _cut(line.rstrip(b"\r")):
+                yield piece.decode("utf-8", "replace")
+        for piece in pieces:
+            yield piece.decode("utf-8", "replace")
     if rest:
-        yield rest.decode("utf-8", "replace").rstrip("\r")
+        yield rest.rstrip(b"\r").decode("utf-8", "replace")
+
+
+def _cut(line: bytes) -> list[bytes]:
+    """The line in pieces of `MAX_LOG_LINE` bytes at most, with no UTF-8 character cut apart."""
+    if len(line) <= MAX_LOG_LINE:
+        return [line]
+    pieces = []
+    while len(line) > MAX_LOG_LINE:
+        at = MAX_LOG_LINE
+        while at > MAX_LOG_LINE - 4 and line[at] & 0xC0 == 0x80:
+            at -= 1
+        pieces.append(line[:at])
+        line = line[at:]
+    return [*pieces, line]

@@ -8,8 +8,6 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,6 +23,9 @@ EVENT_OVERHEAD = 26
 
 FLUSH_TIMEOUT = 30
 
+MAX_QUEUED = 50_000
+"""Events of a stream that wait to be sent; a container that writes faster has to wait itself."""
+
 
 class LogStream:
     """One log stream: lines are queued by `write`, and sent by the writer of `LogStreams`."""
@@ -37,6 +38,8 @@ class LogStream:
         self.last_line = ""
         self.created = False
         self.events: list[InputLogEventTypeDef] = []
+        self.queued = 0
+        self.sent = 0
 
     def write(self, line: str) -> None:
         if line.strip():
@@ -48,7 +51,7 @@ class LogStream:
 
     def flush(self) -> None:
         """Wait until everything written so far is in CloudWatch Logs."""
-        self._streams.flush()
+        self._streams.flush(self)
 
 
 class LogStreams:
@@ -59,8 +62,7 @@ class LogStreams:
         self._clients: dict[str, CloudWatchLogsClient] = {}
         self._changed = threading.Condition()
         self._dirty: dict[LogStream, None] = {}
-        self._queued = 0
-        self._sent = 0
+        self._sending = False
         self._closed = False
         self._writer: threading.Thread | None = None
 
@@ -69,6 +71,8 @@ class LogStreams:
 
     def queue(self, stream: LogStream, event: InputLogEventTypeDef) -> None:
         with self._changed:
+            if len(stream.events) >= MAX_QUEUED:
+                self._changed.wait_for(lambda: len(stream.events) < MAX_QUEUED, FLUSH_TIMEOUT)
             if self._closed:
                 return
             if self._writer is None:
@@ -76,14 +80,17 @@ class LogStreams:
                 self._writer.start()
             stream.events.append(event)
             self._dirty[stream] = None
-            self._queued += 1
+            stream.queued += 1
             self._changed.notify_all()
 
-    def flush(self) -> None:
+    def flush(self, stream: LogStream | None = None) -> None:
         """Wait until everything queued so far has been sent, `FLUSH_TIMEOUT` at most."""
         with self._changed:
-            until = self._queued
-            self._changed.wait_for(lambda: self._sent >= until, FLUSH_TIMEOUT)
+            if stream is None:
+                self._changed.wait_for(lambda: not self._dirty and not self._sending, FLUSH_TIMEOUT)
+            else:
+                until = stream.queued
+                self._changed.wait_for(lambda: stream.sent >= until, FLUSH_TIMEOUT)
 
     def close(self) -> None:
         """Send what is queued, and end the writer."""
@@ -93,6 +100,8 @@ class LogStreams:
             self._changed.notify_all()
         if self._writer:
             self._writer.join(FLUSH_TIMEOUT)
+        for client in list(self._clients.values()):
+            client.close()
 
     def _write(self) -> None:
         while True:
@@ -103,12 +112,15 @@ class LogStreams:
                 stream = next(iter(self._dirty))
                 del self._dirty[stream]
                 events, stream.events = stream.events, []
+                self._sending = True
+                self._changed.notify_all()
             try:
                 self._send(stream, events)
-            except (BotoCoreError, ClientError):
+            except Exception:  # noqa: BLE001 - the other streams' lines are still to be sent
                 _log.exception("lost %d log lines of %s", len(events), stream.name)
             with self._changed:
-                self._sent += len(events)
+                self._sending = False
+                stream.sent += len(events)
                 self._changed.notify_all()
 
     def _send(self, stream: LogStream, events: list[InputLogEventTypeDef]) -> None:

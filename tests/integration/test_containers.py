@@ -1,0 +1,126 @@
+"""What is made in the engine, and that all of it goes away again."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.local import containers
+from harness.local.containers import Containers, EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docker import DockerClient
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def made(probe_image: str) -> Iterator[Containers]:
+    made = Containers()
+    made.require_image(probe_image)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"containers-{uuid.uuid4().hex[:8]}"
+
+
+def networks(client: DockerClient, name: str) -> list[str]:
+    return [network.name or "" for network in client.networks.list(names=[name])]
+
+
+def test_a_network_goes_with_its_container(
+    made: Containers, docker_client: DockerClient, probe_image: str, name: str
+) -> None:
+    container = made.create(
+        probe_image, name=name, hostname="h", command=["serve"], port=8080, isolated=True
+    )
+    assert networks(docker_client, name)
+    threads = [threading.Thread(target=container.remove) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not networks(docker_client, name)
+
+
+def test_a_network_goes_also_when_there_is_no_container_for_it(
+    made: Containers, docker_client: DockerClient, name: str
+) -> None:
+    with pytest.raises(EngineError, match=r"the Docker engine at .* says: .*no-such-image"):
+        made.create(
+            "no-such-image.invalid/x:1", name=name, hostname="h", command=None, port=8080,
+            isolated=True,
+        )  # fmt: skip
+    assert not networks(docker_client, name)
+
+
+def test_after_the_close_nothing_is_made(
+    docker_client: DockerClient, probe_image: str, name: str
+) -> None:
+    made = Containers()
+    made.require_image(probe_image)
+    made.create(probe_image, name=name, hostname="h", command=["serve"])
+    made.close()
+    with pytest.raises(EngineError, match="shut down"):
+        made.create(probe_image, name=name, hostname="h", command=["serve"])
+    never_used = Containers()
+    never_used.close()
+    with pytest.raises(EngineError, match="shut down"):
+        never_used.require_image(probe_image)
+    assert not docker_client.containers.list(all=True, filters={"name": name})
+
+
+def test_a_session_ends_with_the_close_from_whichever_thread(probe_image: str) -> None:
+    """The first job's thread takes its lock, the main thread closes."""
+    made = Containers()
+    thread = threading.Thread(target=made.require_image, args=(probe_image,))
+    thread.start()
+    thread.join()
+    assert made._session is not None
+    path = made._session.path
+    descriptors = Path(f"/proc/{os.getpid()}/fd")
+    if not descriptors.is_dir():
+        pytest.skip("there is no /proc to look into")
+
+    def held() -> bool:
+        return any(str(each.readlink()).startswith(str(path)) for each in open_files())
+
+    def open_files() -> list[Path]:
+        return [each for each in descriptors.iterdir() if each.is_symlink()]
+
+    assert held()
+    made.close()
+    assert not path.exists()
+    assert not held()
+
+
+def test_what_cannot_be_removed_stops_no_start(
+    made: Containers, docker_client: DockerClient, probe_image: str, name: str
+) -> None:
+    """A container that isn't ours hangs in a network that a dead session left."""
+    labels = {
+        containers.LABEL_SESSION: "dead",
+        containers.LABEL_LOCK: "/no/such/file.lock",
+        containers.LABEL_HOST: os.uname().nodename,
+    }
+    network = docker_client.networks.create(name, internal=True, labels=labels)
+    left = docker_client.containers.create(probe_image, ["serve"], name=name, labels=labels)
+    foreign = docker_client.containers.create(probe_image, ["serve"], network=name)
+    foreign.start()
+    try:
+        assert containers.clean(docker_client) == [left.name]
+        assert networks(docker_client, name)
+    finally:
+        foreign.remove(force=True)
+    assert containers.clean(docker_client) == [network.name]
+    assert not networks(docker_client, name)
