@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import re
+import math
 import tarfile
 import tempfile
 import threading
@@ -11,7 +11,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+import regex
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from harness.local import optml, s3, tags
 from harness.local.containers import (
@@ -20,6 +21,7 @@ from harness.local.containers import (
     EngineError,
     ImageError,
     StartError,
+    engine_lost,
 )
 from harness.local.listing import page
 from harness.local.protocol import AwsError
@@ -41,6 +43,9 @@ DEFAULT_MAX_RUNTIME = 86_400
 """Seconds, where `MaxRuntimeInSeconds` isn't given (StoppingCondition in the API reference)."""
 
 FAILURE_REASON_LIMIT = 1024
+
+METRIC_TIMEOUT = 1.0
+"""Seconds that a metric's regular expression has for a line; one that needs more is given up."""
 
 COMPRESS_LEVEL = 1
 """gzip level of artifacts: they are written and read once, on this machine."""
@@ -97,10 +102,10 @@ class TrainingJob:
         self.artifacts: str | None = None
         self._metrics: dict[str, dict[str, Any]] = {}
         specification = request["AlgorithmSpecification"]
-        self._metric_patterns = [
-            (definition["Name"], re.compile(definition["Regex"]))
+        self._metric_patterns = {
+            definition["Name"]: regex.compile(definition["Regex"])
             for definition in specification.get("MetricDefinitions", [])
-        ]
+        }
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
@@ -156,6 +161,7 @@ class TrainingJob:
                 "TrainingEndTime": self.ended,
                 "LastModifiedTime": self.modified,
                 "TrainingJobStatus": self.status,
+                "SecondaryStatus": self.secondary,
             }
 
     def stop(self) -> bool:
@@ -285,7 +291,8 @@ class TrainingJob:
 
     def _train(self, container: Container) -> bool:
         """Run the container to its end; True if it was stopped for its run time."""
-        limit = self.request["StoppingCondition"].get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+        condition = self.request.get("StoppingCondition", {})
+        limit = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
         with self._lock:
             self.started = datetime.now(UTC)
         deadline = time.monotonic() + limit
@@ -310,13 +317,21 @@ class TrainingJob:
 
     def _on_line(self, line: str) -> None:
         self._log.write(line)
-        for name, pattern in self._metric_patterns:
-            match = pattern.search(line)
-            if match is None:
-                continue
+        for name, pattern in list(self._metric_patterns.items()):
             try:
-                value = float(match.group(1))
-            except (IndexError, ValueError):
+                # Concurrent: other threads run meanwhile, so that no expression stops the server.
+                match = pattern.search(line, timeout=METRIC_TIMEOUT, concurrent=True)
+                value = float(match.group(1)) if match else math.nan
+            except TimeoutError:
+                _log.warning(
+                    "training job %s: metric %s is given up, since its regular expression took "
+                    "longer than %s s for a line", self.name, name, METRIC_TIMEOUT,
+                )  # fmt: skip
+                del self._metric_patterns[name]
+                continue
+            except (IndexError, TypeError, ValueError):  # no group, or none that is a number
+                continue
+            if not math.isfinite(value):
                 continue
             with self._lock:
                 self._metrics[name] = {
@@ -328,7 +343,7 @@ class TrainingJob:
     def _finish(self, container: Container, timed_out: bool) -> None:
         """Upload what the container has left, and enter the status that its end calls for."""
         if container.exit_code is None:
-            raise EngineError("the Docker engine was lost while the job's container ran")
+            raise engine_lost()
         self._enter("Uploading", "Uploading generated training model")
         self._upload(container)
         self._log.flush()
@@ -428,8 +443,8 @@ class TrainingJobs:
             if job.arn in self._store.training_jobs:
                 raise AwsError(
                     "ResourceInUse",
-                    "Job name must be unique within an AWS account and region, and a job with "
-                    f"this name already exists ({job.arn})",
+                    "Training job names must be unique within an AWS account and region, and a "
+                    f"training job with this name already exists ({job.arn})",
                 )
             self._store.training_jobs[job.arn] = job
             tags.attach(self._store, job.arn, request)
@@ -437,6 +452,13 @@ class TrainingJobs:
         return {"TrainingJobArn": job.arn}
 
     def _check_data(self, context: RequestContext, request: dict[str, Any]) -> None:
+        output = request["OutputDataConfig"]["S3OutputPath"]
+        try:
+            s3.split(output)
+        except s3.DataError as error:
+            raise AwsError(
+                "ValidationException", f"OutputDataConfig.S3OutputPath: {error}."
+            ) from error
         for channel in request.get("InputDataConfig") or []:
             uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
             said = ""
@@ -449,6 +471,8 @@ class TrainingJobs:
                 raise AwsError("ValidationException", f"{error}.") from error
             except ClientError as error:
                 said = f" Error message from S3: {error.response['Error'].get('Message', '')}"
+            except ParamValidationError:
+                said = f" {bucket} is no name that a bucket can have."
             raise AwsError(
                 "ValidationException",
                 f'No S3 objects found under S3 URL "{uri}" given in input data source. Please '
@@ -489,29 +513,34 @@ class TrainingJobs:
 
 def _check_supported(request: dict[str, Any]) -> None:
     """Refuse what isn't run locally, in one sentence, rather than ignore it."""
-    specification = request["AlgorithmSpecification"]
+    specification = request.get("AlgorithmSpecification", {})
+    resources = request.get("ResourceConfig", {})
     channels = request.get("InputDataConfig") or []
     names = [channel["ChannelName"] for channel in channels]
     sources = [channel["DataSource"].get("S3DataSource") for channel in channels]
-    modes = [specification["TrainingInputMode"], *(c.get("InputMode", "File") for c in channels)]
+    modes = [
+        specification.get("TrainingInputMode"),
+        *(c.get("InputMode", "File") for c in channels),
+    ]
     if len(set(names)) != len(names):
         raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
     for pattern in specification.get("MetricDefinitions", []):
         try:
-            re.compile(pattern["Regex"])
-        except re.error as error:
+            regex.compile(pattern["Regex"])
+        except regex.error as error:
             raise AwsError(
                 "ValidationException",
                 f"MetricDefinitions: {pattern['Regex']!r} is not a regular expression: {error}.",
             ) from error
     checks: list[tuple[str, Callable[[], bool]]] = [
+        ("ServerlessJobConfig", lambda: "ServerlessJobConfig" in request),
         ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
          lambda: not specification.get("TrainingImage")),
-        ("ResourceConfig.InstanceGroups", lambda: "InstanceGroups" in request["ResourceConfig"]),
+        ("ResourceConfig.InstanceGroups", lambda: "InstanceGroups" in resources),
         ("ResourceConfig.InstanceType must be given: other clusters",
-         lambda: "InstanceType" not in request["ResourceConfig"]),
+         lambda: "InstanceType" not in resources),
         ("ResourceConfig.InstanceCount above 1",
-         lambda: request["ResourceConfig"].get("InstanceCount", 1) > 1),
+         lambda: resources.get("InstanceCount", 1) > 1),
         ("DataSource: sources other than S3DataSource", lambda: not all(sources)),
         ("S3DataType other than S3Prefix",
          lambda: any(source["S3DataType"] != "S3Prefix" for source in sources if source)),

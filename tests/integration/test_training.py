@@ -77,7 +77,7 @@ def artifacts(aws: AWS, uri: str) -> dict[str, bytes]:
         return {
             member.name: archive.extractfile(member).read()  # type: ignore[union-attr]
             for member in archive
-            if member.isfile()
+            if member.isfile() or member.islnk()
         }
 
 
@@ -153,6 +153,24 @@ def test_a_very_long_line_is_cut_and_nothing_is_lost(aws: AWS, create: Callable[
     messages = aws.log("/aws/sagemaker/TrainingJobs", name)
     assert sum(message.count("y") for message in messages) == 600_000
     assert messages[-1] == "after the long line"
+
+
+def test_files_of_any_name_stand_at_the_top_of_the_archive(
+    aws: AWS, create: Callable[..., str]
+) -> None:
+    job = finish(aws, create("odd-names"))
+
+    files = artifacts(aws, job["ModelArtifacts"]["S3ModelArtifacts"])
+    for name in ("üñï", "härd", "x" * 200, "line\nbreak"):
+        assert files[name] == b"odd"
+    assert {"seen.json", "deep/er/file.txt"} < files.keys()
+    assert not any(name.startswith("model/") for name in files)
+
+
+def test_a_failure_file_that_is_a_link_is_none(aws: AWS, create: Callable[..., str]) -> None:
+    job = finish(aws, create("fail-with-link"))
+
+    assert job["FailureReason"] == "AlgorithmError: the last words, exit code: 3"
 
 
 def test_a_failing_script_gives_its_failure_file(aws: AWS, create: Callable[..., str]) -> None:
@@ -265,8 +283,9 @@ def test_a_taken_name_is_refused(aws: AWS, create: Callable[..., str]) -> None:
     error = refused.value.response["Error"]
     assert error["Code"] == "ResourceInUse"
     assert error["Message"] == (
-        "Job name must be unique within an AWS account and region, and a job with this name "
-        f"already exists (arn:aws:sagemaker:us-east-1:123456789012:training-job/{name})"
+        "Training job names must be unique within an AWS account and region, and a training job "
+        "with this name already exists "
+        f"(arn:aws:sagemaker:us-east-1:123456789012:training-job/{name})"
     )
     finish(aws, name)
 

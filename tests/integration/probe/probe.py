@@ -37,6 +37,16 @@ def train() -> int:
     (ML / "model/deep/er/file.txt").write_text("deep")
     if PROBE == "output":
         (ML / "output/data/extra.txt").write_text("extra")
+    if PROBE == "odd-names":
+        for name in ("üñï", "x" * 200, "line\nbreak"):
+            (ML / "model" / name).write_text("odd")
+        os.link(ML / "model/üñï", ML / "model/härd")
+        (ML / "model/söft").symlink_to("üñï")
+        os.mkfifo(ML / "model/fifo")
+    if PROBE == "fail-with-link":
+        (ML / "output/failure").symlink_to("/dev/stderr")
+        print("the last words")
+        return 3
     if PROBE == "fail-with-file":
         (ML / "output/failure").write_text("the reason, " + "x" * 2000)
         return 3
@@ -65,6 +75,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if PROBE == "drips":
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(b".")
+                time.sleep(0.1)
         self.answer(503 if PROBE == "unhealthy" else 200, b"")
 
     def do_POST(self) -> None:
@@ -79,6 +95,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 os._exit(6)
             case "probe/hang-up":
                 self.close_connection = True
+            case "probe/break-off":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b"not all")
+                self.close_connection = True
+            case "probe/zeros":
+                self.answer(200, bytes(int(body)))
             case "probe/size":
                 self.answer(200, str(len(body)).encode())
             case "probe/model":
@@ -116,6 +140,8 @@ def serve() -> int:
         return 5
     if PROBE == "never-answers":
         signal.pause()
+    if PROBE == "slow-start":
+        time.sleep(3)
 
     def on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
         sys.exit(0)
