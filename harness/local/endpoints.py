@@ -22,6 +22,7 @@ from harness.local.containers import (
     ImageError,
     NotRunningError,
     StartError,
+    engine_lost,
 )
 from harness.local.listing import page
 from harness.local.models import Model, Models
@@ -38,6 +39,8 @@ PORT = 8080
 PING_TIMEOUT = 2.0
 STARTUP_TIMEOUT = 480
 STOP_GRACE = 30
+
+PING_CHUNK = 65_536
 
 PING_INTERVAL = 0.02
 """Seconds between two pings of a container that doesn't answer yet."""
@@ -150,10 +153,21 @@ class Instance:
 
     def ping(self) -> bool:
         """Whether `GET /ping` answers 200 within AWS's two seconds."""
+        deadline = time.monotonic() + PING_TIMEOUT
         try:
-            return self.http.request("GET", "/ping", timeout=PING_TIMEOUT).status == 200
+            response = self.http.request(
+                "GET", "/ping", timeout=PING_TIMEOUT, preload_content=False, redirect=False
+            )
+            try:
+                while response.read1(PING_CHUNK):  # a body that drips must not hold us up
+                    if time.monotonic() > deadline:
+                        return False
+                response.release_conn()
+            finally:
+                response.close()
         except urllib3.exceptions.HTTPError:
             return False
+        return response.status == 200
 
 
 class Variant:
@@ -241,7 +255,7 @@ class Endpoint:
                 f"{self._context.account_id}.",
             )
         weights = [variant.weight for variant in self.variants]
-        return random.choices(self.variants, weights)[0]  # noqa: S311
+        return random.choices(self.variants, weights if any(weights) else None)[0]  # noqa: S311
 
     def deploy(self) -> None:
         try:
@@ -253,7 +267,9 @@ class Endpoint:
                 ],
                 f"start-{self.name}",
             )
-            self._become("InService")
+            with self._lock:
+                if self.status == "Creating":
+                    self._become("InService")
         except (DeployError, EngineError) as failure:
             self._fail(str(failure))
         except Exception as error:  # noqa: BLE001 - the thread's last resort
@@ -293,15 +309,23 @@ class Endpoint:
             port=PORT,
             isolated=variant.model.isolated,
         )
-        with self._lock:
-            self._containers.append(container)
         try:
+            with self._lock:
+                self._check_wanted()
+                self._containers.append(container)
             instance = self._serve(container, variant, limit)
+            with self._lock:
+                self._check_wanted()
+                variant.instances.append(instance)
         except BaseException:
             self._discard(container)
             raise
-        with self._lock:
-            variant.instances.append(instance)
+        if container.exited.is_set():  # perhaps before there was anything to replace
+            self._replace(container, variant)
+
+    def _check_wanted(self) -> None:
+        if self._abandoned:
+            raise DeployError("The endpoint was deleted while it was being created.")
 
     def _serve(self, container: Container, variant: Variant, limit: int) -> Instance:
         """Give the container its model, start it, and wait until it is healthy."""
@@ -320,6 +344,8 @@ class Endpoint:
             ) from error
         instance = self._wait_healthy(container, deadline)
         if instance is None:
+            if container.exited.is_set() and container.exit_code is None:
+                raise engine_lost()
             stream.flush()
             raise DeployError(
                 f"The primary container for production variant {variant.name} did not pass the "
@@ -329,23 +355,33 @@ class Endpoint:
         return instance
 
     def _replace(self, container: Container, variant: Variant) -> None:
-        """Start another container for one that ended while it served, as SageMaker does."""
+        """Start another container for one that ended while it served, as SageMaker does.
+
+        An endpoint without any container is Failed when that can't be done.
+        """
         with self._lock:
             ended = [each for each in variant.instances if each.container is container]
-            if not ended or self._abandoned or self.status != "InService":
+            if not ended or self._abandoned:
                 return
             variant.instances.remove(ended[0])
         _log.warning("container %s of endpoint %s ended", container.name, self.name)
+        ended[0].http.close()
         self._discard(container)
 
         def start() -> None:
+            reason = ""
             for _ in range(REPLACEMENTS):
                 try:
                     self._start(variant)
-                except DeployError as error:
+                except (DeployError, EngineError) as error:
+                    if self._abandoned:
+                        return
                     _log.warning("endpoint %s: %s", self.name, error)
+                    reason = str(error)
                 else:
                     return
+            if not variant.instances:
+                self._fail(reason)
 
         self._backend.spawn(start, f"replace-{self.name}")
 
@@ -363,8 +399,7 @@ class Endpoint:
             container.exited.wait(PING_TIMEOUT)
             return None
         while not instance.ping():
-            if self._abandoned:
-                raise DeployError("The endpoint was deleted while it was being created.")
+            self._check_wanted()
             if container.exited.wait(PING_INTERVAL) or time.monotonic() > deadline:
                 return None
         return instance
@@ -386,28 +421,29 @@ class Endpoint:
                 f"object located at the URL is a valid tar.gz archive. ({error})"
             ) from error
 
-    def _become(self, status: str) -> None:
-        with self._lock:
-            if self.status != "Deleting":
-                self.status = status
-            self.modified = datetime.now(UTC)
-
     def _fail(self, reason: str) -> None:
         with self._lock:
-            self.failure_reason = reason
+            self.failure_reason = self.failure_reason or reason
+            self._abandoned = True
         self._remove_containers(grace=0)
-        self._become("Failed")
+        with self._lock:
+            if self.status != "Deleting":
+                self._become("Failed")
+
+    def _become(self, status: str) -> None:
+        self.status = status
+        self.modified = datetime.now(UTC)
 
     def begin_deletion(self) -> None:
         with self._lock:
             # Requests that are being answered get their time; a start that is under way doesn't.
             self._grace = STOP_GRACE if self.status == "InService" else 0
-            self.status = "Deleting"
-            self.modified = datetime.now(UTC)
+            self._become("Deleting")
 
     def delete(self) -> None:
         """Stop and remove the containers; those that are still starting, too."""
-        self._abandoned = True
+        with self._lock:
+            self._abandoned = True
         self._remove_containers(self._grace)
         self._deployed.wait(STARTUP_TIMEOUT)
         self._remove_containers(0)
@@ -415,16 +451,17 @@ class Endpoint:
     def _remove_containers(self, grace: int) -> None:
         with self._lock:
             containers, self._containers = self._containers, []
-        for variant in self.variants:
-            for instance in variant.instances:
-                instance.http.close()
+            instances = [each for variant in self.variants for each in variant.instances]
+        for instance in instances:
+            instance.http.close()
 
         def remove(container: Container) -> None:
             try:
                 if grace:
                     container.stop(grace)
-            finally:
-                container.remove()
+            except EngineError as error:
+                _log.warning("endpoint %s: %s", self.name, error)
+            container.remove()
 
         self._backend.together(
             [lambda container=container: remove(container) for container in containers],  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import urllib3
 from harness.local.protocol import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from harness.local.backend import Backend
     from harness.local.endpoints import Endpoint, Instance, Variant
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 INVOCATION_TIMEOUT = 60.0
 """Seconds within which a container must answer (InvokeEndpoint in AWS's API reference)."""
+
+MAX_BODY = 6_291_456
+"""Bytes of an answer that isn't streamed (InvokeEndpoint's output in AWS's service model)."""
 
 MAX_MESSAGE = 1024
 """Characters of the container's own words that an error passes on."""
@@ -115,27 +119,47 @@ class _Call:
         except urllib3.exceptions.HTTPError as error:
             raise self._broken(error) from error
         if not 200 <= response.status < 300:
-            raise self._error(response.status, self.read(response))
+            raise self._error(response.status, self._beginning(response))
         return response
 
     def read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        return b"".join(self._chunks(response))
+        """The whole answer."""
+        body = bytearray()
+        with contextlib.closing(self._chunks(response)) as chunks:
+            for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise self._error(
+                        0, b"The container's response is larger than %d bytes." % MAX_BODY
+                    )
+        return bytes(body)
+
+    def _beginning(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """As much of the answer as an error passes on."""
+        body = bytearray()
+        with contextlib.closing(self._chunks(response)) as chunks:
+            for chunk in chunks:
+                body += chunk
+                if len(body) > 4 * MAX_MESSAGE:  # the most that so many characters can take
+                    break
+        return bytes(body)
 
     def parts(self, response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
         """The answer as the events of a response stream."""
         for chunk in self._chunks(response):
             yield {"PayloadPart": {"Bytes": chunk}}
 
-    def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    def _chunks(self, response: urllib3.BaseHTTPResponse) -> Generator[bytes, None, None]:
         try:
             while chunk := response.read1(CHUNK):
                 yield chunk
                 if time.monotonic() > self._deadline:
-                    response.close()
                     raise self._timed_out()
             response.release_conn()
         except urllib3.exceptions.HTTPError as error:
             raise self._broken(error) from error
+        finally:
+            response.close()  # where it wasn't read to its end, its connection is of no more use
 
     def _broken(self, error: urllib3.exceptions.HTTPError) -> AwsError:
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):

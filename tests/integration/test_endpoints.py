@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.containers import Container, Containers
 from tests.integration.support import AWS, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from docker import DockerClient
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 LIMIT = 6_291_456
@@ -183,6 +186,20 @@ def test_a_container_that_takes_too_long_is_a_model_error(
     assert "Your invocation timed out while waiting" in refused.value.response["Error"]["Message"]
 
 
+def test_an_answer_that_breaks_off_is_a_model_error(aws: AWS, endpoint: str) -> None:
+    with pytest.raises(aws.runtime.exceptions.ModelError) as refused:
+        aws.invoke(endpoint, b"", ContentType="probe/break-off")
+    response: Any = refused.value.response
+    assert response["OriginalStatusCode"] == 0
+
+
+def test_the_largest_answer_passes_and_one_byte_more_does_not(aws: AWS, endpoint: str) -> None:
+    answer = aws.invoke(endpoint, str(LIMIT).encode(), ContentType="probe/zeros")
+    assert answer["Body"].read() == bytes(LIMIT)
+    with pytest.raises(aws.runtime.exceptions.ModelError, match=f"larger than {LIMIT} bytes"):
+        aws.invoke(endpoint, str(LIMIT + 1).encode(), ContentType="probe/zeros")
+
+
 def test_a_response_stream_arrives_in_parts(aws: AWS, endpoint: str) -> None:
     answer = aws.runtime.invoke_endpoint_with_response_stream(
         EndpointName=endpoint, Body=b"z" * 200_000
@@ -232,6 +249,14 @@ def test_variants_are_chosen_by_name_and_instances_in_turn(
         aws.invoke(name, b"", TargetVariant="other")
 
 
+def test_variants_without_any_weight_all_serve(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
+) -> None:
+    name = deploy(model(), InitialVariantWeight=0)
+    aws.wait("endpoint_in_service", EndpointName=name)
+    assert aws.invoke(name, b"echo")["Body"].read() == b"echo"
+
+
 def test_an_isolated_model_serves_without_a_network(
     aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
 ) -> None:
@@ -275,7 +300,71 @@ def test_a_container_that_ends_while_it_serves_is_replaced(
     assert aws.containers(name) != first
 
 
-@pytest.mark.parametrize("probe", ["never-answers", "unhealthy"])
+def test_a_container_that_ends_before_the_others_serve_is_replaced(
+    aws: AWS, names: Names, model: Callable[..., str], docker_client: DockerClient
+) -> None:
+    name = names.new("endpoint")
+    shape = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    aws.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {"VariantName": "first", "ModelName": model(), **shape},
+            {"VariantName": "last", "ModelName": model("slow-start"), **shape},
+        ],
+    )
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    aws.wait_for_log(group, "first/", '"GET /ping HTTP/1.1" 200 -')
+    (first,) = aws.containers(f"{name}-first")
+    docker_client.containers.get(first.lstrip("/")).kill()
+    assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating"
+    aws.wait("endpoint_in_service", EndpointName=name)
+
+    def answers() -> bool:
+        try:
+            return bool(aws.invoke(name, b"", TargetVariant="first"))
+        except (aws.runtime.exceptions.ModelError, aws.runtime.exceptions.ServiceUnavailable):
+            return False
+
+    aws.wait_until(answers, "the container that replaces the first answers")
+    assert aws.containers(f"{name}-first") != [first]
+
+
+def test_an_endpoint_that_is_deleted_while_it_replaces_a_container_leaves_none(
+    aws: AWS,
+    model: Callable[..., str],
+    deploy: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = deploy(model())
+    aws.wait("endpoint_in_service", EndpointName=name)
+    replacing, deleted, ended = threading.Event(), threading.Event(), threading.Event()
+    require_image = Containers.require_image
+    remove = Container.remove
+
+    def wait_and_require(self: Containers, image: str) -> None:
+        replacing.set()
+        assert deleted.wait(30)
+        require_image(self, image)
+
+    def remove_and_say(self: Container) -> None:
+        remove(self)
+        if deleted.is_set():
+            ended.set()
+
+    monkeypatch.setattr(Containers, "require_image", wait_and_require)
+    monkeypatch.setattr(Container, "remove", remove_and_say)
+    with pytest.raises(aws.runtime.exceptions.ModelError):
+        aws.invoke(name, b"", ContentType="probe/exit")
+    assert replacing.wait(30)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    aws.wait("endpoint_deleted", EndpointName=name)
+    deleted.set()
+    assert ended.wait(30), "what was made for a deleted endpoint is not removed"
+    assert not aws.containers(name)
+
+
+@pytest.mark.parametrize("probe", ["never-answers", "unhealthy", "drips"])
 def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     aws: AWS,
     model: Callable[..., str],
