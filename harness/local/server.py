@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from types_boto3_logs import CloudWatchLogsClient
+
+    from harness.local.page import Page
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +89,8 @@ class LocalAWS:
         self._servers: list[_Server] = []
         self._closers: list[Callable[[], None]] = []
         self._services: list[Service] = []
+        self._logs: Callable[[str], CloudWatchLogsClient] | None = None
+        self._page: Page | None = None
         self._moto = MotoApp(account_id, region)
         self._started = False
         self._warming: threading.Thread | None = None
@@ -119,6 +124,13 @@ class LocalAWS:
                 Service(name, some, region=self.region, account_id=self.account_id)
                 for name, some in providers.items()
             ]
+            if self._logs is not None:
+                from harness.local.page import Page
+
+                (sagemaker,) = (each for each in self._services if each.name == "sagemaker")
+                self._page = Page(
+                    sagemaker, self._logs, region=self.region, account_id=self.account_id
+                )
             for host in self._hosts:
                 self._servers.append(_listen(host, self.port, self._answer))
                 self.port = self._servers[0].bind_addr[1]
@@ -207,6 +219,7 @@ class LocalAWS:
 
         backend = Backend(lambda: self.url, self.region, self.account_id, self.listen)
         self._closers = [backend.close]
+        self._logs = backend.logs_client
         return {
             "sagemaker": [
                 TrainingJobs(backend),
@@ -234,6 +247,8 @@ class LocalAWS:
             return _send(_refusal(self._why_untrusted(request)), start_response)
         if request.path == HEALTH_PATH:
             return _send(self._health(), start_response)
+        if self._page is not None and (response := self._page.respond(request)) is not None:
+            return _send(response, start_response)
         for service in self._services:
             if service.match(request) is None:
                 continue
