@@ -1,0 +1,222 @@
+"""A model in a container: `docker run IMAGE serve`, with its files, until `GET /ping` answers 200.
+
+What endpoints and batch transform share ("Custom Inference Code with Hosting Services" in AWS's
+developer guide).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.local import optml, s3
+from harness.local.containers import (
+    ArchiveError,
+    Container,
+    ImageError,
+    NotRunningError,
+    StartError,
+    engine_lost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.local.backend import Backend
+    from harness.local.logs import LogStream
+    from harness.local.models import Model
+    from harness.local.protocol import RequestContext
+
+PORT = 8080
+
+PING_TIMEOUT = 2.0
+"""Seconds within which `GET /ping` must answer."""
+
+PING_CHUNK = 65_536
+
+PING_INTERVAL = 0.02
+"""Seconds between two pings of a container that doesn't answer yet."""
+
+CONNECTIONS = 128
+"""Connections kept open to one container."""
+
+MODEL_FOLDER = "/opt/ml/model"
+
+
+class DeployError(Exception):
+    """A model's container doesn't serve; the text says why, and becomes a failure reason."""
+
+
+class Instance:
+    """A container that serves: its connections, and the requests that it is answering."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+        host, port = container.address
+        self.http = urllib3.HTTPConnectionPool(host, port, maxsize=CONNECTIONS, retries=False)
+        self.requests = 0
+        """How many requests it has been given and hasn't answered yet."""
+        self._changed = threading.Condition()
+
+    def acquire(self) -> None:
+        """Count a request that it is given; `release` once that is answered."""
+        with self._changed:
+            self.requests += 1
+
+    def release(self) -> None:
+        with self._changed:
+            self.requests -= 1
+            self._changed.notify_all()
+
+    def wait_idle(self, limit: float) -> bool:
+        """Wait until it has answered all its requests; False if `limit` seconds were too few."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.requests == 0, limit)
+
+    def ping(self) -> bool:
+        """Whether `GET /ping` answers 200 within AWS's two seconds."""
+        deadline = time.monotonic() + PING_TIMEOUT
+        try:
+            response = self.http.request(
+                "GET", "/ping", timeout=PING_TIMEOUT, preload_content=False, redirect=False
+            )
+            try:
+                while response.read1(PING_CHUNK):  # a body that drips must not hold us up
+                    if time.monotonic() > deadline:
+                        return False
+                response.release_conn()
+            finally:
+                response.close()
+        except urllib3.exceptions.HTTPError:
+            return False
+        return response.status == 200
+
+    def close(self) -> None:
+        """Remove the container, and close the connections to it."""
+        self.http.close()
+        self.container.remove()
+
+
+def start(
+    backend: Backend,
+    context: RequestContext,
+    model: Model,
+    *,
+    name: str,
+    hostname: str,
+    log: LogStream,
+    limit: float,
+    abandoned: Callable[[], bool],
+    owner: str,
+    resource: str,
+    environment: Mapping[str, str] | None = None,
+    on_exit: Callable[[], None] | None = None,
+) -> Instance:
+    """Start a container for a model, and return once it is healthy.
+
+    Args:
+        name: what the container's name begins with.
+        log: where its output goes.
+        limit: seconds from its start in which it must become healthy.
+        abandoned: asked again and again while it isn't; true ends the wait.
+        owner: whose container it is, in the words of failure reasons: "production variant v".
+        resource: whose logs are to be read, in the same words: "endpoint".
+        environment: variables on top of the model's own.
+        on_exit: called from a thread of its own when the container has ended, for whatever reason.
+
+    Raises:
+        DeployError: why it doesn't serve, in AWS's words. No container is left.
+        EngineError: the Docker engine doesn't answer.
+    """
+    image = model.container["Image"]
+    try:
+        backend.containers.require_image(image)
+    except ImageError as error:
+        raise DeployError(
+            f"The image '{image}' does not exist: {error}. Please check that it is on this "
+            "machine or in a registry that it can reach."
+        ) from error
+    container = backend.containers.create(
+        image,
+        name=name,
+        hostname=hostname,
+        command=["serve"],
+        environment={
+            **backend.container_environment(context.region, isolated=model.isolated),
+            **model.container.get("Environment", {}),
+            **(environment or {}),
+        },
+        port=PORT,
+        isolated=model.isolated,
+    )
+    try:
+        put_model(backend, container, model)
+        deadline = time.monotonic() + limit
+        try:
+            container.start(log.write, on_exit)
+        except StartError as error:
+            raise DeployError(
+                "CannotStartContainerError. Please ensure the model container for "
+                f"{owner.removeprefix('production ')} starts correctly when invoked with "
+                f"'docker run <image> serve'. ({error})"
+            ) from error
+        instance = _wait_healthy(container, deadline, abandoned)
+        if instance is not None:
+            return instance
+        if container.exited.is_set() and container.exit_code is None:
+            raise engine_lost()
+        log.flush()
+        raise DeployError(
+            f"The primary container for {owner} did not pass the ping health check. Please check "
+            f"CloudWatch logs for this {resource}. {_last_words(container, log.last_line, limit)}"
+        )
+    except BaseException:
+        container.remove()
+        raise
+
+
+def _wait_healthy(
+    container: Container, deadline: float, abandoned: Callable[[], bool]
+) -> Instance | None:
+    """Ping until the answer is 200; None if the container ends, or the time is up."""
+    try:
+        instance = Instance(container)
+    except NotRunningError:
+        container.exited.wait(PING_TIMEOUT)
+        return None
+    while not instance.ping():
+        if abandoned():
+            raise DeployError("It was deleted while its container was being started.")
+        if container.exited.wait(PING_INTERVAL) or time.monotonic() > deadline:
+            return None
+    return instance
+
+
+def put_model(backend: Backend, container: Container, model: Model) -> None:
+    """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
+    container.put("/", optml.tar_stream(map(optml.folder, optml.MODEL_FOLDERS)))
+    url = model.data_url
+    if url is None:
+        return
+    try:
+        bucket, key = s3.split(url)
+        container.put(MODEL_FOLDER, optml.checked_gzip(s3.chunks(backend.s3, bucket, key)))
+    except (ClientError, BotoCoreError, s3.DataError) as error:
+        raise DeployError(f"Could not access model data at {url}: {error}.") from error
+    except (ArchiveError, optml.ContentError) as error:
+        raise DeployError(
+            f'Failed to extract model data archive from URL "{url}". Please ensure that the '
+            f"object located at the URL is a valid tar.gz archive. ({error})"
+        ) from error
+
+
+def _last_words(container: Container, last_line: str, limit: float) -> str:
+    if not container.exited.is_set():
+        text = f"GET /ping did not answer 200 within {limit:g} s"
+    else:
+        text = f"The container exited with code {container.exit_code}"
+    return f"({text}; its last log line: {last_line})" if last_line else f"({text}.)"
