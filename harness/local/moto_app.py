@@ -155,7 +155,7 @@ def _service(request: Request) -> str:
 def _asked_for(request: Request, operation: str = "") -> str:
     """What the request asks for, in the words of AWS: `iam:SimulatePrincipalPolicy`."""
     target = request.headers.get("x-amz-target", "").rpartition(".")[2]
-    return f"{_service(request)}:{operation or target or f'{request.method} {request.path}'}"
+    return f"{_service(request)}:{target or operation or f'{request.method} {request.path}'}"
 
 
 def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> Response:

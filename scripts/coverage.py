@@ -1,0 +1,96 @@
+"""Write docs/coverage.md: what becomes of every operation of SageMaker's service models.
+
+Nothing in it is written by hand: what runs here is what the providers have methods for, and what
+moto keeps is what its response classes have methods for. `--check` writes nothing, and has status
+1 if the file isn't current.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+from moto.core.utils import camelcase_to_underscores
+
+from harness.local import LocalAWS
+from harness.local.protocol import Service
+
+FILE = Path(__file__).parents[1] / "docs" / "coverage.md"
+
+# Our service, moto's module, and the class of its responses.
+SERVICES = (
+    ("sagemaker", "moto.sagemaker.responses", "SageMakerResponse"),
+    ("sagemaker-runtime", "moto.sagemakerruntime.responses", "SageMakerRuntimeResponse"),
+)
+
+REAL, RECORD, MISSING = "runs for real", "kept as a record by moto", "not there"
+
+INTRODUCTION = f"""\
+# Operations
+
+What the local AWS makes of every operation of SageMaker's service models, those of {{versions}}.
+`make coverage` writes this file; a test fails if it isn't current.
+
+- **{REAL}**: validated, carried out and answered as on AWS, in Docker where something is to run.
+  What can't be carried out is refused in one sentence.
+- **{RECORD}**: [moto](https://docs.getmoto.org) stores and returns what it is given; nothing runs.
+- **{MISSING}**: answered with an error in AWS's form that names the operation.
+"""
+
+
+def versions() -> str:
+    """Whose operations these are."""
+    return f"botocore {version('botocore')} and moto {version('moto')}"
+
+
+def states() -> dict[str, dict[str, str]]:
+    """By service and operation: one of the three states."""
+    providers = LocalAWS()._providers()
+    found: dict[str, dict[str, str]] = {}
+    for name, module, responses in SERVICES:
+        service = Service(name, providers[name])
+        kept = vars(getattr(importlib.import_module(module), responses))
+        found[name] = {
+            operation: REAL
+            if operation in service.operations
+            else RECORD
+            if camelcase_to_underscores(operation) in kept
+            else MISSING
+            for operation in sorted(service.model.operation_names)
+        }
+    return found
+
+
+def document() -> str:
+    """The text of docs/coverage.md."""
+    lines = [INTRODUCTION.format(versions=versions())]
+    for service, operations in states().items():
+        counts = Counter(operations.values())
+        lines += [f"## {service}", "", "| state | operations |", "|---|---:|"]
+        lines += [f"| {state} | {counts[state]} |" for state in (REAL, RECORD, MISSING)]
+        lines += ["", "| operation | state |", "|---|---|"]
+        lines += [
+            f"| {operation} | {f'**{state}**' if state == REAL else state} |"
+            for operation, state in operations.items()
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    text = document()
+    if sys.argv[1:] == ["--check"]:
+        current = FILE.is_file() and FILE.read_text() == text
+        if not current:
+            print("docs/coverage.md is not current; write it with `make coverage`.")
+        return 0 if current else 1
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
