@@ -115,10 +115,7 @@ def _make(client: DockerClient, progress: Callable[[str], None]) -> None:
         with debian.bootstrap(SUITE, PACKAGES, progress=progress) as tar:
             repository, _, tag = _split(TAG)
             changes = ["ENV LANG=C.UTF-8", 'CMD ["python3"]', "LABEL harness.tool=base_image"]
-            with tar.open("rb") as content:
-                said = client.api.import_image(
-                    content, repository=repository, tag=tag, changes=changes
-                )
+            said = client.api.import_image(tar, repository=repository, tag=tag, changes=changes)
     except debian.DebianError as error:
         raise BuildError(f"{TAG} can't be made: {error}") from error
     if "error" in (outcome := _last(said)):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from harness.config import NO_ENGINE_SETUP_VARIABLE
 from harness.errors import HarnessError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _APT_SECONDS = 900
 _BOOTSTRAP_SECONDS = 900
+_STOP_SECONDS = 120
 
 
 class DebianError(HarnessError):
@@ -66,8 +67,8 @@ def can_bootstrap() -> bool:
 @contextmanager
 def bootstrap(
     suite: str, packages: Sequence[str], *, progress: Callable[[str], None]
-) -> Iterator[Path]:
-    """A tar of a minimal Debian `suite` with `packages`, for `docker import`; deleted on exit.
+) -> Iterator[BinaryIO]:
+    """A tar of a minimal Debian `suite` with `packages`, for `docker import`; gone on exit.
 
     Raises:
         DebianError: mmdebstrap failed or can't be had.
@@ -78,10 +79,11 @@ def bootstrap(
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
     unwanted = ("man", "doc", "info", "locale")
     command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in unwanted]
-    with tempfile.TemporaryDirectory(prefix="harness-bootstrap-") as folder:
-        tar = Path(folder, "root.tar")
-        _run([*command, suite, str(tar)], dict(os.environ), _BOOTSTRAP_SECONDS)
-        yield tar
+    with tempfile.TemporaryFile() as tar:  # without a name, it goes with us if we are killed
+        environ = dict(os.environ)
+        _run([*command, suite, "-"], environ, _BOOTSTRAP_SECONDS, stdout=tar, disposable=True)
+        tar.seek(0)
+        yield cast("BinaryIO", tar)
 
 
 def _family() -> set[str]:
@@ -92,25 +94,56 @@ def _family() -> set[str]:
     return {release.get("ID", ""), *release.get("ID_LIKE", "").split()}
 
 
-def _run(command: list[str], environ: dict[str, str], seconds: float) -> None:
-    try:
-        done = subprocess.run(
+def _run(
+    command: list[str],
+    environ: dict[str, str],
+    seconds: float,
+    *,
+    stdout: IO[bytes] | None = None,
+    disposable: bool = False,
+) -> None:
+    """Run it to its end, and when interrupted, until it has ended tidily.
+
+    It has a session of its own, so that a terminal's Ctrl-C goes to us alone, and a file for its
+    output: reading from a pipe would end with us, and so might dpkg, with half a package
+    installed. `disposable`: what it works on is thrown away when it is broken off.
+    """
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
             command,
             env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=seconds,
+            stdout=stdout or said,
+            stderr=said,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        raise DebianError(f"`{' '.join(command)}` took longer than {seconds:.0f} s.") from None
-    if done.returncode:
-        raise DebianError(
-            f"`{' '.join(command)}` failed with exit status {done.returncode}: "
-            f"{last_lines(done.stdout)}"
-        )
+        try:
+            status = process.wait(seconds)
+        except BaseException as error:
+            _stop(process, disposable)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise DebianError(
+                    f"`{' '.join(command)}` took longer than {seconds:.0f} s."
+                ) from None
+            raise
+        said.seek(0)
+        words = last_lines(said.read().decode(errors="replace"))
+    if status:
+        raise DebianError(f"`{' '.join(command)}` failed with exit status {status}: {words}")
+
+
+def _stop(process: subprocess.Popen[bytes], disposable: bool) -> None:
+    """SIGINT, on which apt-get breaks off a download but lets dpkg finish.
+
+    mmdebstrap waits for its children, so those are told too; it then takes away its mounts and
+    its folder. SIGKILL would leave either of them worse off than running on for a while.
+    """
+    if disposable:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
 
 
 def last_lines(text: str, count: int = 3) -> str:
