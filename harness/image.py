@@ -71,6 +71,7 @@ def build(
         if found := _find(settings, client, sources):
             return found
         with _lock(progress):
+            _remove_orphans(client)
             base = _ensure_base(settings, client, progress)
             if found := _find(settings, client, sources):  # another process was faster
                 return found
@@ -140,7 +141,6 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
         for image in client.images.list(name=_stages_name(settings)):
             for tag in image.tags:
                 client.images.remove(tag)
-    _remove_orphans(client)
     # One by one: the engine's own prune refuses while somebody else's is running.
     filters = {"dangling": True, "label": f"{NAME_LABEL}={name}"}
     for image in client.images.list(filters=filters):
@@ -285,14 +285,13 @@ def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> 
 
 
 def _remove_orphans(client: DockerClient) -> None:
-    """What a killed process of ours had started beside its build."""
-    label = f"{wheelhouse.LABEL}={wheelhouse.LABEL_VALUE}"
-    for status in ("created", "exited", "dead"):
-        for container in client.containers.list(
-            all=True, filters={"label": label, "status": status}, ignore_removed=True
-        ):
-            with suppress(APIError):
-                container.remove(force=True)
+    """What killed processes of ours had started, here to fetch wheels."""
+    from harness.local import containers  # slow to import, and nothing may have to be built
+
+    try:
+        containers.clean(client)
+    except containers.EngineError as error:
+        raise EngineError(str(error)) from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from docker import DockerClient
-
-LABEL = "harness.tool"
-LABEL_VALUE = "image"
 
 _FORMAT = "1"
 _KEEP = 3
@@ -93,7 +91,9 @@ def platform_of(client: DockerClient, image: str) -> Platform:
         raise BuildError(f"the base image {image} has no working python3: {last_lines(said)}.")
     found = Platform(**json.loads(said))
     cache.parent.mkdir(parents=True, exist_ok=True)
-    cache.write_text(json.dumps(asdict(found)))
+    new = cache.with_suffix(".new")  # whole or not at all
+    new.write_text(json.dumps(asdict(found)))
+    new.replace(cache)
     return found
 
 
@@ -260,37 +260,42 @@ def _run_in(
 ) -> tuple[str, int]:
     """Run a command in /work of a container; its output and exit status.
 
-    `files` are put into /work before, and what is in /work/wheels goes to `result` after.
+    `files` are put into /work before, and what is in /work/wheels goes to `result` after. If we
+    are killed, the next start sees by the session's label that it is nobody's.
     """
-    container: Any = None
-    try:
-        container = client.containers.create(
-            image,
-            entrypoint=command,
-            command=[],
-            working_dir="/work",
-            network_mode=network_mode,
-            environment=environment or {},
-            labels={LABEL: LABEL_VALUE},
-        )
-        if files:
-            container.put_archive("/work", tar_stream(files))
-        container.start()
-        status = int(container.wait(timeout=seconds)["StatusCode"])
-        said = container.logs().decode(errors="replace")
-        if result is not None and status == 0:
-            chunks, _ = container.get_archive("/work/wheels")
-            _extract(chunks, result)
-    except requests.exceptions.RequestException as error:
-        raise BuildError(
-            f"`{' '.join(command)[:80]}` in {image} did not end within {seconds:.0f} s: {error}."
-        ) from error
-    except DockerException as error:
-        reason = getattr(error, "explanation", None) or error
-        raise BuildError(f"`{command[0]}` could not be run in {image}: {reason}.") from error
-    finally:
-        if container is not None:
-            container.remove(force=True)
+    from harness.local.containers import Session  # slow to import, and seldom needed
+
+    with closing(Session()) as session:
+        container: Any = None
+        try:
+            container = client.containers.create(
+                image,
+                entrypoint=command,
+                command=[],
+                working_dir="/work",
+                network_mode=network_mode,
+                environment=environment or {},
+                labels=session.labels,
+            )
+            if files:
+                container.put_archive("/work", tar_stream(files))
+            container.start()
+            status = int(container.wait(timeout=seconds)["StatusCode"])
+            said = container.logs().decode(errors="replace")
+            if result is not None and status == 0:
+                chunks, _ = container.get_archive("/work/wheels")
+                _extract(chunks, result)
+        except requests.exceptions.RequestException as error:
+            raise BuildError(
+                f"`{' '.join(command)[:80]}` in {image} did not end within {seconds:.0f} s: "
+                f"{error}."
+            ) from error
+        except DockerException as error:
+            reason = getattr(error, "explanation", None) or error
+            raise BuildError(f"`{command[0]}` could not be run in {image}: {reason}.") from error
+        finally:
+            if container is not None:
+                container.remove(force=True)
     return said, status
 
 

@@ -121,7 +121,8 @@ def test_a_failing_step_is_told_in_one_sentence(
     assert "returned a non-zero code: 7" in str(caught.value)
     assert str(caught.value).endswith("It said: no compiler here")
     assert docker_client.images.list(name=settings.image.name) == []
-    assert containers_of(docker_client, settings) == []
+    label = f"{image.NAME_LABEL}={settings.image.name}"
+    assert containers(docker_client, label=label) == []
 
 
 def test_a_dockerfile_that_is_none(settings: Settings, docker_client: DockerClient) -> None:
@@ -191,31 +192,61 @@ def test_a_killed_build_leaves_nothing_that_the_next_does_not_remove(
     settings: Settings, docker_client: DockerClient
 ) -> None:
     edit(settings, DOCKERFILE + "RUN sleep 300\n", "Dockerfile")
-    program = """
-        import sys
-        from pathlib import Path
-        from harness import config, engine, image
-        image.build(config.load(Path(sys.argv[1]), {}), engine.connect())
-    """
-    killed = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")]
-    )
-    try:
-        until(lambda: "running" in containers_of(docker_client, settings))
-    finally:
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.wait(10)
-    until(lambda: containers_of(docker_client, settings) == [])  # the engine's own doing
+    label = f"{image.NAME_LABEL}={settings.image.name}"
+    build_and_kill(settings, lambda: "running" in containers(docker_client, label=label))
+    # The engine's own doing.
+    until(lambda: containers(docker_client, label=label) == [])
 
     edit(settings, DOCKERFILE, "Dockerfile")
     built = image.build(settings, docker_client, progress=print)
     assert built.built
 
 
-def containers_of(client: DockerClient, settings: Settings) -> list[str]:
-    """The states of the build's containers: the classic builder passes the label on to them."""
-    label = f"{image.NAME_LABEL}={settings.image.name}"
-    found: list[Any] = client.api.containers(all=True, filters={"label": label})
+def test_a_container_that_a_killed_build_had_fetch_wheels_is_removed_by_the_next(
+    settings: Settings, docker_client: DockerClient, bare_image: str
+) -> None:
+    hangs = f"{settings.image.name}-hangs"  # its python3 answers to nothing
+    dockerfile = f"FROM {bare_image}\nRUN printf 'sleep 300' > /python3 && chmod +x /python3\n"
+    dockerfile += "ENV PATH=/:$PATH\n"
+    docker_client.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=hangs, rm=True)
+    try:
+        edit(settings, "", "requirements.txt")
+        build_and_kill(
+            settings,
+            lambda: "running" in containers(docker_client, ancestor=hangs),
+            HARNESS_IMAGE_BASE=hangs,
+        )
+        assert containers(docker_client, ancestor=hangs) == ["running"]
+
+        (settings.root / "container/requirements.txt").unlink()
+        assert image.build(settings, docker_client, progress=print).built
+        assert containers(docker_client, ancestor=hangs) == []
+    finally:
+        docker_client.images.remove(hangs, force=True)
+
+
+def build_and_kill(settings: Settings, when: Callable[[], bool], **variables: str) -> None:
+    """Build in a process of its own, which is killed as soon as `when` holds."""
+    program = """
+        import os, sys
+        from pathlib import Path
+        from harness import config, engine, image
+        image.build(config.load(Path(sys.argv[1]), os.environ), engine.connect())
+    """
+    killed = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")],
+        env={**os.environ, **variables},
+    )
+    try:
+        until(when)
+    finally:
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait(10)
+
+
+def containers(client: DockerClient, **filters: str) -> list[str]:
+    """The states of the containers; the classic builder passes an image's labels on to its own."""
+    found: list[Any] = client.api.containers(all=True, filters=filters)
     return [container["State"] for container in found]
 
 
