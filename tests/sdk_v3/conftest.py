@@ -55,7 +55,9 @@ def pytest_unconfigure() -> None:
 def harness(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
     """What the command prints; its progress goes to stderr."""
     command = [os.environ.get("HARNESS", "harness"), *arguments]
-    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=timeout)
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=timeout)
+    if result.returncode:
+        raise pytest.UsageError(f"{' '.join(command)} ended with status {result.returncode}.")
     return result.stdout
 
 
@@ -99,31 +101,13 @@ def image() -> str:
 
 @pytest.fixture(scope="session")
 def role() -> str:
-    """ARN of a role as AWS's guide has it made: the SDK looks at its trust and its permissions."""
-    iam = boto3.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sagemaker.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
+    """ARN of a role made as AWS's guide says: the SDK looks at its trust and its permissions."""
     name = f"SageMakerExecution-{uuid.uuid4().hex[:8]}"
-    created = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-    policy = iam.create_policy(
-        PolicyName=name,
-        PolicyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-            }
-        ),
+    arn = support.create_role(name)
+    boto3.client("iam").attach_role_policy(
+        RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
     )
-    iam.attach_role_policy(RoleName=name, PolicyArn=policy["Policy"]["Arn"])
-    return str(created["Role"]["Arn"])
+    return arn
 
 
 @pytest.fixture(scope="session")

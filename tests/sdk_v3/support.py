@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import time
 from contextlib import suppress
@@ -49,6 +50,24 @@ class Data(NamedTuple):
 
     train: NDArray[np.float64]
     test: NDArray[np.float64]
+
+
+def create_role(name: str) -> str:
+    """ARN of a new role that trusts SageMaker and has no permissions yet."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    role = boto3.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    return str(role["Role"]["Arn"])
 
 
 def create_training_job(

@@ -6,10 +6,12 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from sagemaker.core.helper.iam_role_resolver import RoleValidationError
 from sagemaker.core.utils.exceptions import FailedStatusError
 from sagemaker.train import ModelTrainer
-from sagemaker.train.configs import Compute, InputData, SourceCode
+from sagemaker.train.configs import Compute, InputData, SourceCode, Tag
 
 from tests.sdk_v3 import support
 
@@ -136,3 +138,26 @@ def test_an_image_that_does_not_exist_fails(role, folders, name):
 def test_a_role_that_does_not_exist_is_refused(image):
     with pytest.raises(ValueError, match="no-such-role"):
         trainer(image, "no-such-role")
+
+
+def test_a_role_without_permissions_is_refused(image, name):
+    role = support.create_role(name)
+    with pytest.raises(RoleValidationError, match="cannot be used for 'training' workloads"):
+        trainer(image, role)
+
+
+def test_without_a_role_the_callers_own_is_taken(image):
+    assert trainer(image, None).role.endswith(":role/harness")
+
+
+def test_a_job_is_tagged(image, role, name):
+    source = SourceCode(command="true")
+    model = trainer(image, role, base_job_name=name, source_code=source)
+    model.tags = [Tag(key="team", value="gam")]
+    model.train(wait=False)
+
+    job = model._latest_training_job
+    tags = boto3.client("sagemaker").list_tags(ResourceArn=job.training_job_arn)["Tags"]
+    assert tags == [{"Key": "team", "Value": "gam"}]
+    job.wait(poll=1, timeout=support.WAIT)
+    assert job.training_job_status == "Completed"
