@@ -6,12 +6,14 @@ import io
 import json
 import tarfile
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from harness.local.containers import Container, Containers
+from harness.local.endpoints import Instance
 from tests.integration.support import AWS, Names
 
 if TYPE_CHECKING:
@@ -341,6 +343,7 @@ def test_an_endpoint_that_is_deleted_while_it_replaces_a_container_leaves_none(
     replacing, deleted, ended = threading.Event(), threading.Event(), threading.Event()
     require_image = Containers.require_image
     remove = Container.remove
+    ping = Instance.ping
 
     def wait_and_require(self: Containers, image: str) -> None:
         replacing.set()
@@ -352,7 +355,15 @@ def test_an_endpoint_that_is_deleted_while_it_replaces_a_container_leaves_none(
         if deleted.is_set():
             ended.set()
 
+    def ping_until_healthy(self: Instance) -> bool:
+        """As if the container answered its first ping, after which nobody looks any more."""
+        deadline = time.monotonic() + 30
+        while not ping(self):
+            assert time.monotonic() < deadline
+        return True
+
     monkeypatch.setattr(Containers, "require_image", wait_and_require)
+    monkeypatch.setattr(Instance, "ping", ping_until_healthy)
     monkeypatch.setattr(Container, "remove", remove_and_say)
     with pytest.raises(aws.runtime.exceptions.ModelError):
         aws.invoke(name, b"", ContentType="probe/exit")
@@ -464,14 +475,34 @@ def test_taken_and_unknown_names_are_refused(
         assert (error["Code"], error["Message"]) == ("ValidationException", message)
 
 
-def test_an_endpoint_can_be_deleted_while_it_is_created(
+def test_an_endpoint_that_is_created_is_neither_deleted_nor_updated(
     aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
 ) -> None:
-    name = deploy(model("never-answers"))
-    aws.wait_until(lambda: bool(aws.containers(name)), "the endpoint's container is there")
+    name = deploy(model("slow-start"))
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}"
+    described = aws.sagemaker.describe_endpoint(EndpointName=name)
+    assert described["EndpointStatus"] == "Creating"
+    assert "ProductionVariants" not in described
+    pending = described["PendingDeploymentSummary"]
+    assert pending["EndpointConfigName"] == name
+    assert pending["ProductionVariants"][0]["VariantStatus"][0]["Status"] == "Creating"
+    assert pending["ProductionVariants"][0]["CurrentInstanceCount"] == 0
+    calls: list[Callable[[], object]] = [
+        lambda: aws.sagemaker.delete_endpoint(EndpointName=name),
+        lambda: aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name),
+    ]
+    for call in calls:
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert refused.value.response["Error"] == {
+            "Code": "ValidationException",
+            "Message": f'Cannot update in-progress endpoint "{arn}".',
+        }
+    aws.wait("endpoint_in_service", EndpointName=name)
+    assert "PendingDeploymentSummary" not in aws.sagemaker.describe_endpoint(EndpointName=name)
     aws.sagemaker.delete_endpoint(EndpointName=name)
     aws.wait("endpoint_deleted", EndpointName=name)
-    aws.wait_until(lambda: not aws.containers(name), "the endpoint's container is removed")
+    assert not aws.containers(name)
 
 
 def test_tags_come_and_go(aws: AWS, endpoint: str) -> None:
