@@ -227,17 +227,29 @@ def down() -> Running | None:
     found = _find()
     if found is None:
         return None
-    with suppress(ProcessLookupError):
-        os.kill(found.pid, signal.SIGTERM)
-    if _wait_until_free(STOP_SECONDS):
+    try:
+        # Never another process that has the number by now.
+        process = os.pidfd_open(found.pid)
+    except ProcessLookupError:
         return found
-    with suppress(ProcessLookupError):
-        os.kill(found.pid, signal.SIGKILL)
-    _wait_until_free(_KILL_SECONDS)
+    try:
+        if _end(process, signal.SIGTERM, STOP_SECONDS):
+            return found
+        _end(process, signal.SIGKILL, _KILL_SECONDS)
+    finally:
+        os.close(process)
     raise ServiceError(
         f"the local AWS of process {found.pid} had not ended after {STOP_SECONDS} s and was "
         "killed; `harness clean` removes what it may have left."
     )
+
+
+def _end(process: int, number: signal.Signals, seconds: float) -> bool:
+    """Send the signal to a process by its descriptor; whether it has ended within `seconds`."""
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process, number)
+    ended, _, _ = select.select([process], [], [], seconds)
+    return bool(ended)
 
 
 def remove_leftovers(progress: Callable[[str], None]) -> list[str]:
