@@ -18,6 +18,7 @@ except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
     from sagemaker.session import Session
 
 from harness.connection import connect, ensure_bucket
+from harness.errors import ConfigError
 from harness.local.client import local_boto_session
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
         region = region_name or (boto_session and boto_session.region_name) or "us-east-1"
         self._server: Any = None
         if endpoint_url is None:
-            from harness.local import LocalAWS
-
-            self._server = LocalAWS(region).start()
+            self._server = _local_aws(region).start()
             atexit.register(self.close)
             endpoint_url = self._server.url
         self.endpoint_url: str = endpoint_url
@@ -106,6 +105,17 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _local_aws(region: str) -> Any:
+    try:
+        from harness.local import LocalAWS
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"LocalSession() can't start a local AWS in this environment, since {error.name} isn't "
+            "installed; run `harness up` in another one, and give its URL as endpoint_url."
+        ) from error
+    return LocalAWS(region)
 
 
 # The SDK's LocalSession has these neither wait nor print. (v3's Session has none of them.)

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from sagemaker.exceptions import UnexpectedStatusException
 
 from harness import LocalSession, dataset
+from harness.errors import ConfigError
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:
@@ -103,3 +104,8 @@ def test_a_local_session_reaches_sts_too(environment):
     # The SDK's own Session names AWS's URL for it, which no variable changes.
     session = LocalSession(endpoint_url=environment["AWS_ENDPOINT_URL"])
     assert session.account_id() == "123456789012"
+
+
+def test_a_local_session_without_a_local_aws_says_what_to_do():
+    with pytest.raises(ConfigError, match=r"run `harness up` .* give its URL as endpoint_url"):
+        LocalSession()
