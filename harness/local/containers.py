@@ -78,6 +78,10 @@ class ArchiveError(Exception):
     """The engine could not extract an archive."""
 
 
+class MissingFolderError(ArchiveError):
+    """The folder that an archive should be extracted in doesn't exist."""
+
+
 class Session:
     """The owner of containers: this process, for as long as it holds the session's lock file."""
 
@@ -362,13 +366,16 @@ class Container:
     def put(self, path: str, tar: Iterable[bytes]) -> None:
         """Extract a tar (plain or compressed) in the folder `path`, streamed.
 
-        Raises `ArchiveError` if it can't be extracted.
+        Raises `MissingFolderError` if there is no such folder, `ArchiveError` if the tar can't be
+        extracted.
         """
         source = _Source(tar)
         try:
             with _engine_errors():
                 try:
                     self._container.put_archive(path, source)
+                except NotFound as error:
+                    raise MissingFolderError(_words(error)) from error
                 except APIError as error:
                     raise ArchiveError(_words(error)) from error
         except EngineError:

@@ -1,240 +1,190 @@
-"""Endpoint configurations and endpoints: `docker run IMAGE serve`, checked, called, stopped."""
+"""Endpoints: models that serve in containers, checked, called, updated, stopped."""
 
 from __future__ import annotations
 
 import logging
 import random
 import threading
-import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from harness.local import optml, s3, tags
-from harness.local.containers import (
-    ArchiveError,
-    Container,
-    EngineError,
-    ImageError,
-    NotRunningError,
-    StartError,
-    engine_lost,
-)
+from harness.local import serving, tags
+from harness.local.containers import EngineError
+from harness.local.endpoint_configs import EndpointConfig, EndpointConfigs
 from harness.local.listing import page
 from harness.local.models import Model, Models
 from harness.local.protocol import AwsError
+from harness.local.serving import DeployError, Instance
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.local.backend import Backend
     from harness.local.protocol import RequestContext
 
 _log = logging.getLogger(__name__)
 
 # "Custom Inference Code with Hosting Services" in AWS's developer guide.
-PORT = 8080
-PING_TIMEOUT = 2.0
 STARTUP_TIMEOUT = 480
 STOP_GRACE = 30
 
-PING_CHUNK = 65_536
-
-PING_INTERVAL = 0.02
-"""Seconds between two pings of a container that doesn't answer yet."""
+DRAIN_TIMEOUT = 65
+"""Seconds that a container which is replaced gets to answer its requests: what they may take."""
 
 REPLACEMENTS = 3
 """How often a container that ended while it served is started anew before it is given up."""
 
-ENDPOINTS_PAGE = 10
-"""ListEndpoints' and ListEndpointConfigs' default page (AWS's API reference)."""
-
-CONNECTIONS = 128
-"""Connections kept open to one container."""
-
-
-@dataclass(frozen=True)
-class EndpointConfig:
-    arn: str
-    request: dict[str, Any]
-    created: datetime
-
-    @property
-    def name(self) -> str:
-        return str(self.request["EndpointConfigName"])
-
-
-class EndpointConfigs:
-    """CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs, DeleteEndpointConfig."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._store = backend.store
-        self._models = Models(backend)
-
-    def create_endpoint_config(
-        self, context: RequestContext, request: dict[str, Any]
-    ) -> dict[str, Any]:
-        _check_supported(request)
-        for variant in request["ProductionVariants"]:
-            self._models.find(context, variant["ModelName"])
-        arn = context.arn(f"endpoint-config/{request['EndpointConfigName']}")
-        with self._store.lock:
-            if arn in self._store.endpoint_configs:
-                raise AwsError(
-                    "ValidationException",
-                    f'Cannot create already existing endpoint configuration "{arn}".',
-                )
-            self._store.endpoint_configs[arn] = EndpointConfig(arn, request, datetime.now(UTC))
-            tags.attach(self._store, arn, request)
-        return {"EndpointConfigArn": arn}
-
-    def describe_endpoint_config(
-        self, context: RequestContext, request: dict[str, Any]
-    ) -> dict[str, Any]:
-        config = self.find(context, request["EndpointConfigName"])
-        known = {name: value for name, value in config.request.items() if name != "Tags"}
-        return {
-            "EnableNetworkIsolation": False,
-            **known,
-            "EndpointConfigArn": config.arn,
-            "CreationTime": config.created,
-        }
-
-    def find(self, context: RequestContext, name: str) -> EndpointConfig:
-        arn = context.arn(f"endpoint-config/{name}")
-        config = self._store.endpoint_configs.get(arn)
-        if config is None:
-            raise AwsError("ValidationException", f'Could not find endpoint configuration "{arn}".')
-        return config
-
-    def list_endpoint_configs(
-        self, context: RequestContext, request: dict[str, Any]
-    ) -> dict[str, Any]:
-        with self._store.lock:
-            configs = list(self._store.endpoint_configs.values())
-        summaries = (
-            {
-                "EndpointConfigName": config.name,
-                "EndpointConfigArn": config.arn,
-                "CreationTime": config.created,
-            }
-            for config in configs
-            if config.arn.startswith(context.arn(""))
-        )
-        return page(
-            summaries,
-            request,
-            member="EndpointConfigs",
-            noun="EndpointConfig",
-            descending=True,
-            default_page=ENDPOINTS_PAGE,
-        )
-
-    def delete_endpoint_config(self, context: RequestContext, request: dict[str, Any]) -> None:
-        with self._store.lock:
-            config = self.find(context, request["EndpointConfigName"])
-            del self._store.endpoint_configs[config.arn]
-            self._store.tags.pop(config.arn, None)
-
-
-class DeployError(Exception):
-    """A variant's container doesn't serve; the text becomes the endpoint's failure reason."""
-
-
-class Instance:
-    """One container of a variant, and the connections to it."""
-
-    def __init__(self, container: Container) -> None:
-        self.container = container
-        host, port = container.address
-        self.http = urllib3.HTTPConnectionPool(host, port, maxsize=CONNECTIONS, retries=False)
-
-    def ping(self) -> bool:
-        """Whether `GET /ping` answers 200 within AWS's two seconds."""
-        deadline = time.monotonic() + PING_TIMEOUT
-        try:
-            response = self.http.request(
-                "GET", "/ping", timeout=PING_TIMEOUT, preload_content=False, redirect=False
-            )
-            try:
-                while response.read1(PING_CHUNK):  # a body that drips must not hold us up
-                    if time.monotonic() > deadline:
-                        return False
-                response.release_conn()
-            finally:
-                response.close()
-        except urllib3.exceptions.HTTPError:
-            return False
-        return response.status == 200
+DEFAULT_PAGE = 10
+"""ListEndpoints' default page (AWS's API reference)."""
 
 
 class Variant:
-    """A production variant: its model, and the containers that serve it."""
+    """A production variant: its model, and the containers that serve it.
+
+    The lock of its endpoint guards it.
+    """
 
     def __init__(self, request: dict[str, Any], model: Model) -> None:
         self.request = request
         self.model = model
         self.name = str(request["VariantName"])
         self.weight = float(request.get("InitialVariantWeight", 1.0))
+        self.count = int(request.get("InitialInstanceCount", 1))
         self.instances: list[Instance] = []
+        self.starting = 0
+        """How many containers are being started."""
+        self.retired = False
+        """Whether it shall have no more containers."""
+        self.reason = ""
+        """Why the last one that should replace an ended one didn't start."""
+
+    def choose(self) -> Instance | None:
+        """The container with the fewest requests to answer; those with equally few take turns."""
+        able = [each for each in self.instances if not each.container.exited.is_set()]
+        if not able:
+            return None
+        chosen = min(able, key=lambda each: each.requests)
+        self.instances.remove(chosen)
+        self.instances.append(chosen)
+        return chosen
+
+    def reserve(self) -> int:
+        """How many containers are missing; from now on they count as being started."""
+        missing = max(0, self.count - len(self.instances) - self.starting)
+        self.starting += missing
+        return missing
+
+    def take_back(self, keep: int) -> list[Instance]:
+        """Let no more than `keep` containers have requests; returns the others."""
+        kept, others = self.instances[:keep], self.instances[keep:]
+        self.instances = kept
+        return others
+
+    def retain(self, old: Variant, excluded: set[str]) -> None:
+        """Go on with the properties of the variant that this one follows."""
+        if "DesiredWeight" not in excluded:
+            self.weight = old.weight
+        if "DesiredInstanceCount" not in excluded:
+            self.count = old.count
 
     def describe(self) -> dict[str, Any]:
+        """A `ProductionVariantSummary`."""
         return {
             "VariantName": self.name,
             "DeployedImages": [{"SpecifiedImage": self.model.container["Image"]}],
             "CurrentWeight": self.weight,
             "DesiredWeight": self.weight,
             "CurrentInstanceCount": len(self.instances),
-            "DesiredInstanceCount": self.request.get("InitialInstanceCount", 1),
+            "DesiredInstanceCount": self.count,
+            "RoutingConfig": self.request.get("RoutingConfig"),
+        }
+
+
+@dataclass
+class Deployment:
+    """What an endpoint is created with, or updated to."""
+
+    config_name: str
+    variants: list[Variant]
+    settings: dict[str, Any] | None = None
+    """AWS's `DeploymentConfig`."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    reason: str = ""
+    """Why it failed."""
+
+    @property
+    def wait(self) -> int:
+        """Seconds between the traffic's shift and the end of the old containers."""
+        policy = (self.settings or {}).get("BlueGreenUpdatePolicy", {})
+        routing = policy.get("TrafficRoutingConfiguration", {})
+        return int(
+            policy.get("TerminationWaitInSeconds", 0) + routing.get("WaitIntervalInSeconds", 0)
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """A `PendingDeploymentSummary`."""
+        return {
+            "EndpointConfigName": self.config_name,
+            "ProductionVariants": [
+                {
+                    **variant.describe(),
+                    "InstanceType": variant.request.get("InstanceType"),
+                    "VariantStatus": [{"Status": "Creating", "StartTime": self.started}],
+                }
+                for variant in self.variants
+            ],
+            "StartTime": self.started,
         }
 
 
 class Endpoint:
-    """One endpoint; `deploy` takes it from Creating to InService or Failed."""
+    """One endpoint: a state machine over its variants, and over those that shall follow them.
+
+    Creating → InService or Failed (`deploy`); InService → Updating → InService (`deploy` again,
+    or `scale`), rolled back where the new containers don't serve; InService or Failed → Deleting.
+    """
 
     def __init__(
-        self,
-        backend: Backend,
-        context: RequestContext,
-        request: dict[str, Any],
-        variants: list[Variant],
+        self, backend: Backend, context: RequestContext, name: str, deployment: Deployment
     ) -> None:
         self._backend = backend
         self._context = context
-        self.name = str(request["EndpointName"])
-        self.config_name = str(request["EndpointConfigName"])
+        self.name = name
         self.arn = context.arn(f"endpoint/{self.name}")
         self.log_group = f"/aws/sagemaker/Endpoints/{self.name}"
-        self.variants = variants
+        self.variants: list[Variant] = []
+        self.config_name = deployment.config_name
+        self.settings = deployment.settings
+        self.pending: Deployment | None = deployment
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.created = self.modified = datetime.now(UTC)
-        self._lock = threading.Lock()
-        self._containers: list[Container] = []
-        self._abandoned = False
-        self._grace = 0
-        self._deployed = threading.Event()
+        self._changed = threading.Condition(threading.RLock())
+        self._stopped = threading.Event()
 
     def describe(self) -> dict[str, Any]:
-        with self._lock:
-            in_service = self.status == "InService"
+        with self._changed:
+            serves = self.status in ("InService", "Updating")
             return {
                 "EndpointName": self.name,
                 "EndpointArn": self.arn,
                 "EndpointConfigName": self.config_name,
                 "ProductionVariants": (
-                    [variant.describe() for variant in self.variants] if in_service else None
+                    [variant.describe() for variant in self.variants] if serves else None
                 ),
                 "EndpointStatus": self.status,
                 "FailureReason": self.failure_reason,
                 "CreationTime": self.created,
                 "LastModifiedTime": self.modified,
+                "LastDeploymentConfig": self.settings,
+                "PendingDeploymentSummary": self.pending.describe() if self.pending else None,
             }
 
     def summary(self) -> dict[str, Any]:
-        with self._lock:
+        with self._changed:
             return {
                 "EndpointName": self.name,
                 "EndpointArn": self.arn,
@@ -243,8 +193,24 @@ class Endpoint:
                 "EndpointStatus": self.status,
             }
 
-    def choose(self, target: str | None) -> Variant:
-        """The variant that a request goes to: `target`, or one by weight."""
+    def acquire(self, target: str | None) -> tuple[Variant, Instance]:
+        """The container that a request goes to, of variant `target` or of one by weight.
+
+        It isn't stopped before its `release`.
+        """
+        with self._changed:
+            variant = self._choose(target)
+            instance = variant.choose()
+            if instance is None:
+                raise AwsError(
+                    "ServiceUnavailable",
+                    f"No container of variant {variant.name} is healthy; those that ended are "
+                    "being replaced.",
+                )
+            instance.acquire()
+            return variant, instance
+
+    def _choose(self, target: str | None) -> Variant:
         if target is not None:
             for variant in self.variants:
                 if variant.name == target:
@@ -257,176 +223,240 @@ class Endpoint:
         weights = [variant.weight for variant in self.variants]
         return random.choices(self.variants, weights if any(weights) else None)[0]  # noqa: S311
 
-    def deploy(self) -> None:
-        try:
-            self._backend.together(
-                [
-                    lambda variant=variant: self._start(variant)  # type: ignore[misc]
-                    for variant in self.variants
-                    for _ in range(variant.request.get("InitialInstanceCount", 1))
-                ],
-                f"start-{self.name}",
+    def begin_update(
+        self, deployment: Deployment, *, retain: bool = False, excluded: Iterable[str] = ()
+    ) -> None:
+        """Become Updating. `retain`: variants keep their weights and counts, but the `excluded`."""
+        with self._changed:
+            self.check_idle()
+            if retain:
+                present = {variant.name: variant for variant in self.variants}
+                for variant in deployment.variants:
+                    if variant.name in present:
+                        variant.retain(present[variant.name], set(excluded))
+            self.pending = deployment
+            self.settings = deployment.settings
+            self._become("Updating")
+
+    def begin_scaling(self, changes: list[dict[str, Any]]) -> dict[Variant, tuple[float, int]]:
+        """Become Updating, with these weights from now on; returns weights and counts before."""
+        with self._changed:
+            self.check_idle()
+            present = {variant.name: variant for variant in self.variants}
+            unknown = [
+                each["VariantName"] for each in changes if each["VariantName"] not in present
+            ]
+            if unknown:
+                raise AwsError(
+                    "ValidationException",
+                    f'The variant name(s) "{", ".join(unknown)}" is/are not present within '
+                    f'endpoint configuration "{self.config_name}".',
+                )
+            before = {variant: (variant.weight, variant.count) for variant in self.variants}
+            for change in changes:
+                variant = present[change["VariantName"]]
+                variant.weight = float(change.get("DesiredWeight", variant.weight))
+                variant.count = int(change.get("DesiredInstanceCount", variant.count))
+            self._become("Updating")
+            return before
+
+    def check_idle(self) -> None:
+        """Refuse an update while there is one, and of what can't be updated any more."""
+        if self.status in ("Creating", "Updating", "Deleting"):
+            raise AwsError(
+                "ValidationException", f'Cannot update in-progress endpoint "{self.arn}".'
             )
-            with self._lock:
-                if self.status == "Creating":
-                    self._become("InService")
-        except (DeployError, EngineError) as failure:
-            self._fail(str(failure))
-        except Exception as error:  # noqa: BLE001 - the thread's last resort
-            if not self._abandoned:
-                _log.exception("endpoint %s: unexpected error", self.name)
-            self._fail(
-                f"We encountered an internal error. Please try again. "
-                f"({type(error).__name__}: {error})"
+        if self.status == "Failed":
+            raise AwsError(
+                "ValidationException",
+                f'Cannot update endpoint "{self.arn}": it is Failed, and can only be deleted.',
             )
-        finally:
-            self._deployed.set()
 
-    def _start(self, variant: Variant) -> None:
-        """Start one container of a variant, and return when it is healthy."""
-        definition = variant.model.container
-        image = definition["Image"]
-        limit = variant.request.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT)
-        containers = self._backend.containers
-        try:
-            containers.require_image(image)
-        except ImageError as error:
-            raise DeployError(
-                f"The image '{image}' does not exist: {error}. Please check that it is on this "
-                "machine or in a registry that it can reach."
-            ) from error
-        container = containers.create(
-            image,
-            name=f"{self.name}-{variant.name}",
-            hostname=definition.get("ContainerHostname", "model"),
-            command=["serve"],
-            environment={
-                **self._backend.container_environment(
-                    self._context.region, isolated=variant.model.isolated
-                ),
-                **definition.get("Environment", {}),
-            },
-            port=PORT,
-            isolated=variant.model.isolated,
-        )
-        try:
-            with self._lock:
-                self._check_wanted()
-                self._containers.append(container)
-            instance = self._serve(container, variant, limit)
-            with self._lock:
-                self._check_wanted()
-                variant.instances.append(instance)
-        except BaseException:
-            self._discard(container)
-            raise
-        if container.exited.is_set():  # perhaps before there was anything to replace
-            self._replace(container, variant)
+    def deploy(self, deployment: Deployment) -> None:
+        """Start the new containers, then let them have the requests, then stop the old ones.
 
-    def _check_wanted(self) -> None:
-        if self._abandoned:
-            raise DeployError("The endpoint was deleted while it was being created.")
-
-    def _serve(self, container: Container, variant: Variant, limit: int) -> Instance:
-        """Give the container its model, start it, and wait until it is healthy."""
-        self._extract_model(container, variant.model)
-        stream = self._backend.logs.open(
-            self._context.region, self.log_group, f"{variant.name}/i-{uuid.uuid4().hex[:17]}"
-        )
-        deadline = time.monotonic() + limit
-        try:
-            container.start(stream.write, lambda: self._replace(container, variant))
-        except StartError as error:
-            raise DeployError(
-                "CannotStartContainerError. Please ensure the model container for variant "
-                f"{variant.name} starts correctly when invoked with 'docker run <image> serve'. "
-                f"({error})"
-            ) from error
-        instance = self._wait_healthy(container, deadline)
-        if instance is None:
-            if container.exited.is_set() and container.exit_code is None:
-                raise engine_lost()
-            stream.flush()
-            raise DeployError(
-                f"The primary container for production variant {variant.name} did not pass the "
-                f"ping health check. Please check CloudWatch logs for this endpoint. "
-                + _last_words(container, stream.last_line, limit)
-            )
-        return instance
-
-    def _replace(self, container: Container, variant: Variant) -> None:
-        """Start another container for one that ended while it served, as SageMaker does.
-
-        An endpoint without any container is Failed when that can't be done.
+        Where one of the new ones doesn't serve, all of them go, and the old ones stay.
         """
-        with self._lock:
-            ended = [each for each in variant.instances if each.container is container]
-            if not ended or self._abandoned:
-                return
-            variant.instances.remove(ended[0])
-        _log.warning("container %s of endpoint %s ended", container.name, self.name)
-        ended[0].http.close()
-        self._discard(container)
+        self._start_missing(deployment.variants, deployment)
+        with self._changed:
+            succeeded = not deployment.reason
+            ended = deployment.variants
+            if succeeded:
+                ended, self.variants = self.variants, deployment.variants
+                self.config_name = deployment.config_name
+            instances = self._retire(ended)
+        if succeeded and instances:
+            self._stopped.wait(deployment.wait)
+        self._end(instances, STOP_GRACE if succeeded else 0)
+        self._finish(deployment.reason)
 
-        def start() -> None:
-            reason = ""
-            for _ in range(REPLACEMENTS):
-                try:
-                    self._start(variant)
-                except (DeployError, EngineError) as error:
-                    if self._abandoned:
-                        return
-                    _log.warning("endpoint %s: %s", self.name, error)
-                    reason = str(error)
-                else:
+    def scale(self, before: dict[Variant, tuple[float, int]]) -> None:
+        """Start and stop containers until the variants have their counts, or `before`'s again."""
+        self._start_missing(list(before))
+        with self._changed:
+            reason = next((each.reason for each in before if len(each.instances) < each.count), "")
+            for variant, (weight, count) in before.items():
+                if reason:
+                    variant.weight, variant.count = weight, count
+            surplus = [each for variant in before for each in variant.take_back(variant.count)]
+        self._end(surplus, STOP_GRACE)
+        self._finish(reason)
+
+    def _start_missing(self, variants: list[Variant], deployment: Deployment | None = None) -> None:
+        """Start the containers that are missing; returns when none is being started any more.
+
+        The first that fails ends the whole of a `deployment`, whose reason it is.
+        """
+
+        def start(variant: Variant) -> None:
+            try:
+                self._start(variant)
+            except Exception:  # noqa: BLE001 - is the variant's reason
+                with self._changed:
+                    if deployment and not deployment.reason:
+                        deployment.reason = variant.reason
+                        for each in variants:
+                            each.retired = True
+
+        with self._changed:
+            calls = [partial(start, each) for each in variants for _ in range(each.reserve())]
+        self._backend.together(list(calls), f"start-{self.name}")
+        with self._changed:  # those that ended meanwhile are being replaced
+            self._changed.wait_for(lambda: not any(each.starting for each in variants))
+            lost = next((each.reason for each in variants if not each.instances), "")
+            if deployment:
+                deployment.reason = deployment.reason or lost
+
+    def _start(self, variant: Variant, attempts: int = 1) -> None:
+        """Start a container that was reserved, and let it have requests once it is healthy."""
+        try:
+            instance = self._attempt(variant, attempts)
+        except Exception as error:
+            with self._changed:
+                variant.reason = self._words(error)
+                variant.starting -= 1
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            variant.starting -= 1
+            needed = self._wants(variant) and len(variant.instances) < variant.count
+            if needed:
+                variant.instances.append(instance)
+            self._changed.notify_all()
+        if not needed:
+            instance.close()
+        elif instance.container.exited.is_set():  # perhaps before there was anything to replace
+            self._replace(variant)
+
+    def _attempt(self, variant: Variant, attempts: int) -> Instance:
+        while True:
+            attempts -= 1
+            try:
+                return serving.start(
+                    self._backend,
+                    self._context,
+                    variant.model,
+                    name=f"{self.name}-{variant.name}",
+                    hostname=variant.model.container.get("ContainerHostname", "model"),
+                    log=self._backend.logs.open(
+                        self._context.region,
+                        self.log_group,
+                        f"{variant.name}/i-{uuid.uuid4().hex[:17]}",
+                    ),
+                    limit=variant.request.get(
+                        "ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT
+                    ),
+                    abandoned=lambda: not self._wants(variant),
+                    owner=f"production variant {variant.name}",
+                    resource="endpoint",
+                    on_exit=lambda: self._replace(variant),
+                )
+            except (DeployError, EngineError) as error:
+                if not attempts or not self._wants(variant):
+                    raise
+                _log.warning("endpoint %s: %s", self.name, error)
+
+    def _wants(self, variant: Variant) -> bool:
+        return not self._stopped.is_set() and not variant.retired
+
+    def _words(self, error: Exception) -> str:
+        if isinstance(error, (DeployError, EngineError)):
+            return str(error)
+        if not self._stopped.is_set():
+            _log.error("endpoint %s: unexpected error", self.name, exc_info=error)
+        return (
+            f"We encountered an internal error. Please try again. ({type(error).__name__}: {error})"
+        )
+
+    def _replace(self, variant: Variant) -> None:
+        """Start other containers for those that ended while they served, as SageMaker does."""
+        with self._changed:
+            ended = [each for each in variant.instances if each.container.exited.is_set()]
+            for each in ended:
+                variant.instances.remove(each)
+            missing = variant.reserve() if ended and self._wants(variant) else 0
+        for each in ended:
+            _log.warning("container %s of endpoint %s ended", each.container.name, self.name)
+            each.close()
+        for _ in range(missing):
+            self._backend.spawn(partial(self._restart, variant), f"replace-{self.name}")
+
+    def _restart(self, variant: Variant) -> None:
+        """Start a container again; an endpoint whose variant is left without any is Failed."""
+        try:
+            self._start(variant, REPLACEMENTS)
+        except (DeployError, EngineError) as error:
+            with self._changed:
+                left = variant.instances or variant.starting or not self._wants(variant)
+                if left or self.status != "InService":
                     return
-            if not variant.instances:
-                self._fail(reason)
+            self._fail(str(error))
 
-        self._backend.spawn(start, f"replace-{self.name}")
+    def _retire(self, variants: Iterable[Variant]) -> list[Instance]:
+        """Let these variants have no more requests and containers; returns those they had."""
+        instances = []
+        for variant in variants:
+            variant.retired = True
+            instances += variant.take_back(0)
+        return instances
 
-    def _discard(self, container: Container) -> None:
-        with self._lock:
-            if container in self._containers:
-                self._containers.remove(container)
-        container.remove()
+    def _end(self, instances: list[Instance], grace: int, drain: int = DRAIN_TIMEOUT) -> None:
+        """Stop and remove containers that get no more requests, those they have being answered.
 
-    def _wait_healthy(self, container: Container, deadline: float) -> Instance | None:
-        """Ping until the answer is 200; None if the container ends, or the time is up."""
-        try:
-            instance = Instance(container)
-        except NotRunningError:
-            container.exited.wait(PING_TIMEOUT)
-            return None
-        while not instance.ping():
-            self._check_wanted()
-            if container.exited.wait(PING_INTERVAL) or time.monotonic() > deadline:
-                return None
-        return instance
+        `drain`: seconds for that; then SIGTERM, and `grace` seconds, unless that is none.
+        """
 
-    def _extract_model(self, container: Container, model: Model) -> None:
-        container.put("/", optml.tar_stream(map(optml.folder, optml.MODEL_FOLDERS)))
-        url = model.data_url
-        if url is None:
-            return
-        try:
-            bucket, key = s3.split(url)
-            stream = s3.chunks(self._backend.s3, bucket, key)
-            container.put("/opt/ml/model", optml.checked_gzip(stream))
-        except (ClientError, BotoCoreError, s3.DataError) as error:
-            raise DeployError(f"Could not access model data at {url}: {error}.") from error
-        except (ArchiveError, optml.ContentError) as error:
-            raise DeployError(
-                f'Failed to extract model data archive from URL "{url}". Please ensure that the '
-                f"object located at the URL is a valid tar.gz archive. ({error})"
-            ) from error
+        def end(instance: Instance) -> None:
+            try:
+                if grace:
+                    instance.wait_idle(drain)
+                    instance.container.stop(grace)
+            except EngineError as error:
+                _log.warning("endpoint %s: %s", self.name, error)
+            instance.close()
+
+        self._backend.together([partial(end, each) for each in instances], f"end-{self.name}")
+
+    def _finish(self, reason: str) -> None:
+        """End the creation or the update that is under way, which failed where it has a reason."""
+        with self._changed:
+            self.pending = None
+            lost = next((v.reason for v in self.variants if not v.instances and not v.starting), "")
+            if self.variants and not lost:
+                self.failure_reason = reason or None
+                self._become("InService")
+                return
+        self._fail(reason or lost)
 
     def _fail(self, reason: str) -> None:
-        with self._lock:
-            self.failure_reason = self.failure_reason or reason
-            self._abandoned = True
-        self._remove_containers(grace=0)
-        with self._lock:
+        with self._changed:
+            if self._stopped.is_set():  # it has failed already, or is being deleted
+                return
+            self._stopped.set()
+            self.failure_reason = reason
+            instances = self._retire(self.variants)
+        self._end(instances, 0)
+        with self._changed:
             if self.status != "Deleting":
                 self._become("Failed")
 
@@ -435,54 +465,25 @@ class Endpoint:
         self.modified = datetime.now(UTC)
 
     def begin_deletion(self) -> None:
-        with self._lock:
-            # Requests that are being answered get their time; a start that is under way doesn't.
-            self._grace = STOP_GRACE if self.status == "InService" else 0
+        with self._changed:
+            if self.status != "Failed":
+                self.check_idle()
             self._become("Deleting")
 
     def delete(self) -> None:
-        """Stop and remove the containers; those that are still starting, too."""
-        with self._lock:
-            self._abandoned = True
-        self._remove_containers(self._grace)
-        self._deployed.wait(STARTUP_TIMEOUT)
-        self._remove_containers(0)
-
-    def _remove_containers(self, grace: int) -> None:
-        with self._lock:
-            containers, self._containers = self._containers, []
-            instances = [each for variant in self.variants for each in variant.instances]
-        for instance in instances:
-            instance.http.close()
-
-        def remove(container: Container) -> None:
-            try:
-                if grace:
-                    container.stop(grace)
-            except EngineError as error:
-                _log.warning("endpoint %s: %s", self.name, error)
-            container.remove()
-
-        self._backend.together(
-            [lambda container=container: remove(container) for container in containers],  # type: ignore[misc]
-            f"remove-{self.name}",
-        )
+        """Stop and remove the containers; those that are being started go when they notice."""
+        with self._changed:
+            self._stopped.set()
+            instances = self._retire(self.variants)
+        self._end(instances, STOP_GRACE, drain=0)
 
     def abandon(self) -> None:
         """Forget the endpoint: its local AWS is being shut down."""
-        self._abandoned = True
-
-
-def _last_words(container: Container, last_line: str, limit: int) -> str:
-    if not container.exited.is_set():
-        text = f"GET /ping did not answer 200 within {limit} s"
-    else:
-        text = f"The container exited with code {container.exit_code}"
-    return f"({text}; its last log line: {last_line})" if last_line else f"({text}.)"
+        self._stopped.set()
 
 
 class Endpoints:
-    """CreateEndpoint, DescribeEndpoint, ListEndpoints, DeleteEndpoint."""
+    """The operations on endpoints: create, describe, list, update, scale, delete."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -492,11 +493,8 @@ class Endpoints:
 
     def create_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         config = self._configs.find(context, request["EndpointConfigName"])
-        variants = [
-            Variant(variant, self._models.find(context, variant["ModelName"]))
-            for variant in config.request["ProductionVariants"]
-        ]
-        endpoint = Endpoint(self._backend, context, request, variants)
+        deployment = self._deployment(context, config, request.get("DeploymentConfig"))
+        endpoint = Endpoint(self._backend, context, request["EndpointName"], deployment)
         with self._store.lock:
             if endpoint.arn in self._store.endpoints:
                 raise AwsError(
@@ -505,8 +503,18 @@ class Endpoints:
                 )
             self._store.endpoints[endpoint.arn] = endpoint
             tags.attach(self._store, endpoint.arn, request)
-        self._backend.spawn(endpoint.deploy, f"endpoint-{endpoint.name}")
+        self._backend.spawn(partial(endpoint.deploy, deployment), f"endpoint-{endpoint.name}")
         return {"EndpointArn": endpoint.arn}
+
+    def _deployment(
+        self, context: RequestContext, config: EndpointConfig, settings: dict[str, Any] | None
+    ) -> Deployment:
+        _check_deployable(settings or {})
+        variants = [
+            Variant(variant, self._models.find(context, variant["ModelName"]))
+            for variant in config.request["ProductionVariants"]
+        ]
+        return Deployment(config.name, variants, settings)
 
     def _find(self, context: RequestContext, name: str) -> Endpoint:
         arn = context.arn(f"endpoint/{name}")
@@ -530,8 +538,44 @@ class Endpoints:
             member="Endpoints",
             noun="Endpoint",
             descending=True,
-            default_page=ENDPOINTS_PAGE,
+            default_page=DEFAULT_PAGE,
         )
+
+    def update_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        with self._store.lock:
+            endpoint = self._find(context, request["EndpointName"])
+            config = self._configs.find(context, request["EndpointConfigName"])
+            settings = request.get("DeploymentConfig")
+            if request.get("RetainDeploymentConfig"):
+                settings = endpoint.settings
+            deployment = self._deployment(context, config, settings)
+            endpoint.begin_update(
+                deployment,
+                retain=request.get("RetainAllVariantProperties", False),
+                excluded=[
+                    each["VariantPropertyType"]
+                    for each in request.get("ExcludeRetainedVariantProperties", [])
+                ],
+            )
+        self._backend.spawn(partial(endpoint.deploy, deployment), f"update-{endpoint.name}")
+        return {"EndpointArn": endpoint.arn}
+
+    def update_endpoint_weights_and_capacities(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        changes = request["DesiredWeightsAndCapacities"]
+        for change in changes:
+            if change.get("DesiredInstanceCount") == 0 or "ServerlessUpdateConfig" in change:
+                raise AwsError(
+                    "ValidationException",
+                    f"Variant {change['VariantName']}: DesiredInstanceCount must be at least 1; "
+                    "the local AWS runs no serverless variants and no inference components.",
+                )
+        with self._store.lock:
+            endpoint = self._find(context, request["EndpointName"])
+            before = endpoint.begin_scaling(changes)
+        self._backend.spawn(partial(endpoint.scale, before), f"scale-{endpoint.name}")
+        return {"EndpointArn": endpoint.arn}
 
     def delete_endpoint(self, context: RequestContext, request: dict[str, Any]) -> None:
         with self._store.lock:
@@ -551,26 +595,18 @@ class Endpoints:
         self._backend.spawn(delete, f"delete-{endpoint.name}")
 
 
-def _check_supported(request: dict[str, Any]) -> None:
-    """Refuse what isn't run locally, in one sentence, rather than ignore it."""
-    variants = request["ProductionVariants"]
-    names = [variant["VariantName"] for variant in variants]
-    if len(set(names)) != len(names):
-        raise AwsError("ValidationException", f"Variant names must be unique: {names}.")
-    for variant in variants:
-        if not variant.get("ModelName"):
-            raise AwsError(
-                "ValidationException",
-                "ProductionVariants.ModelName must be given: inference components are not run by "
-                "the local AWS, only by AWS.",
-            )
-        if "ServerlessConfig" in variant:
-            raise AwsError(
-                "ValidationException",
-                "ServerlessConfig: not run by the local AWS, only by AWS.",
-            )
-    for member in ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig"):
-        if request.get(member):
-            raise AwsError(
-                "ValidationException", f"{member}: not run by the local AWS, only by AWS."
-            )
+def _check_deployable(settings: dict[str, Any]) -> None:
+    """Refuse deployment guardrails that aren't run locally: all traffic shifts at once."""
+    policy = settings.get("BlueGreenUpdatePolicy", {})
+    routing = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
+    if settings.get("RollingUpdatePolicy") or routing != "ALL_AT_ONCE":
+        raise AwsError(
+            "ValidationException",
+            "DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
+            "rolling deployments run on AWS only.",
+        )
+    if settings.get("AutoRollbackConfiguration", {}).get("Alarms"):
+        raise AwsError(
+            "ValidationException",
+            "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only.",
+        )

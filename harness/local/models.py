@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from harness.local import s3, tags
 from harness.local.listing import page
 from harness.local.protocol import AwsError
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
     from harness.local.backend import Backend
     from harness.local.protocol import RequestContext
 
@@ -32,11 +36,34 @@ class Model:
         return dict(primary)
 
     @property
+    def data_source(self) -> dict[str, Any]:
+        """Where the model's files are, as an `S3ModelDataSource`; empty if it has none."""
+        url = self.container.get("ModelDataUrl")
+        if url:
+            return {"S3Uri": url, "S3DataType": "S3Object", "CompressionType": "Gzip"}
+        return dict(self.container.get("ModelDataSource", {}).get("S3DataSource", {}))
+
+    @property
     def data_url(self) -> str | None:
-        """The S3 URL of the model archive, if the model has one."""
-        source = self.container.get("ModelDataSource", {}).get("S3DataSource", {})
-        url = self.container.get("ModelDataUrl") or source.get("S3Uri")
-        return str(url) if url else None
+        """The S3 URL of the model's archive or files, if the model has one."""
+        return self.data_source.get("S3Uri")
+
+    @property
+    def compressed(self) -> bool:
+        """Whether its files are in an archive, rather than objects of their own."""
+        return self.data_source.get("CompressionType") == "Gzip"
+
+    def objects(self, client: S3Client) -> list[s3.Object]:
+        """The objects at `data_url`: those below an `S3Prefix`, or the one `S3Object`.
+
+        Raises as `s3.objects` does.
+        """
+        source = self.data_source
+        found = s3.objects(client, source["S3Uri"])
+        if source["S3DataType"] == "S3Object":
+            _, key = s3.split(source["S3Uri"])
+            found = [each for each in found if each.key == key]
+        return found
 
     @property
     def isolated(self) -> bool:
@@ -89,15 +116,25 @@ class Models:
                 "ValidationException",
                 "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only.",
             )
-        source = container.get("ModelDataSource", {}).get("S3DataSource", {})
-        if source and (source["S3DataType"], source["CompressionType"]) != ("S3Object", "Gzip"):
+        if model.data_url and not self._has_data(model):
+            raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+
+    def _has_data(self, model: Model) -> bool:
+        source = model.data_source
+        if source["S3DataType"] == "S3Object":
+            return s3.exists(self._backend.s3, source["S3Uri"])
+        if source["CompressionType"] == "Gzip" or not source["S3Uri"].endswith("/"):
             raise AwsError(
                 "ValidationException",
-                "ModelDataSource: the local AWS takes one gzip-compressed tar (S3DataType "
-                "S3Object, CompressionType Gzip).",
+                "ModelDataSource: an S3Prefix is of CompressionType None, and its S3Uri ends with "
+                f"a slash; this is {source['CompressionType']} and {source['S3Uri']}.",
             )
-        if model.data_url and not s3.exists(self._backend.s3, model.data_url):
-            raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+        try:
+            return bool(model.objects(self._backend.s3))
+        except s3.DataError as error:
+            raise AwsError("ValidationException", f"ModelDataSource: {error}.") from error
+        except (ClientError, BotoCoreError):
+            return False
 
     def describe_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         model = self.find(context, request["ModelName"])

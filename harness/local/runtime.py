@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from harness.local.backend import Backend
-    from harness.local.endpoints import Endpoint, Instance, Variant
+    from harness.local.endpoints import Endpoint
     from harness.local.protocol import RequestContext
 
 INVOCATION_TIMEOUT = 60.0
@@ -88,25 +87,18 @@ class _Call:
         self._endpoint = endpoint
         self._request = request
         self._deadline = time.monotonic() + INVOCATION_TIMEOUT
-        self.variant: Variant = endpoint.choose(request.get("TargetVariant"))
+        self._ended = False
+        self.variant, self._instance = endpoint.acquire(request.get("TargetVariant"))
 
     def send(self) -> urllib3.BaseHTTPResponse:
         """Send the request; returns at the answer's headers, if it is a 2xx."""
-        instances: list[Instance] = list(self.variant.instances)
-        if not instances:
-            raise AwsError(
-                "ServiceUnavailable",
-                f"No container of variant {self.variant.name} is healthy; those that ended are "
-                "being replaced.",
-            )
-        instance = random.choice(instances)  # noqa: S311
         headers = {
             header: self._request[member]
             for member, header in _HEADERS.items()
             if self._request.get(member)
         }
         try:
-            response = instance.http.urlopen(
+            response = self._instance.http.urlopen(
                 "POST",
                 "/invocations",
                 body=self._request.get("Body", b""),
@@ -117,7 +109,11 @@ class _Call:
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError as error:
+            self._end()
             raise self._broken(error) from error
+        except BaseException:
+            self._end()
+            raise
         if not 200 <= response.status < 300:
             raise self._error(response.status, self._beginning(response))
         return response
@@ -146,8 +142,17 @@ class _Call:
 
     def parts(self, response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
         """The answer as the events of a response stream."""
-        for chunk in self._chunks(response):
-            yield {"PayloadPart": {"Bytes": chunk}}
+        parts = self._parts(response)
+        next(parts)  # so that it can be closed, and gives the container back, before it is read
+        return parts
+
+    def _parts(self, response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
+        try:
+            yield {}
+            for chunk in self._chunks(response):
+                yield {"PayloadPart": {"Bytes": chunk}}
+        finally:
+            self._end(response)
 
     def _chunks(self, response: urllib3.BaseHTTPResponse) -> Generator[bytes, None, None]:
         try:
@@ -159,7 +164,14 @@ class _Call:
         except urllib3.exceptions.HTTPError as error:
             raise self._broken(error) from error
         finally:
+            self._end(response)
+
+    def _end(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        if response is not None:
             response.close()  # where it wasn't read to its end, its connection is of no more use
+        if not self._ended:
+            self._ended = True
+            self._instance.release()
 
     def _broken(self, error: urllib3.exceptions.HTTPError) -> AwsError:
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):

@@ -211,7 +211,8 @@ class LocalAWS:
     def _providers(self) -> dict[str, list[object]]:
         """What implements SageMaker, all of it on one backend, which is closed with the server."""
         from harness.local.backend import Backend
-        from harness.local.endpoints import EndpointConfigs, Endpoints
+        from harness.local.endpoint_configs import EndpointConfigs
+        from harness.local.endpoints import Endpoints
         from harness.local.models import Models
         from harness.local.runtime import Runtime
         from harness.local.tags import Tags

@@ -18,13 +18,14 @@ from harness.local.containers import (
     ArchiveError,
     Container,
     ImageError,
+    MissingFolderError,
     NotRunningError,
     StartError,
     engine_lost,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from harness.local.backend import Backend
     from harness.local.logs import LogStream
@@ -155,28 +156,44 @@ def start(
     )
     try:
         put_model(backend, container, model)
-        deadline = time.monotonic() + limit
-        try:
-            container.start(log.write, on_exit)
-        except StartError as error:
-            raise DeployError(
-                "CannotStartContainerError. Please ensure the model container for "
-                f"{owner.removeprefix('production ')} starts correctly when invoked with "
-                f"'docker run <image> serve'. ({error})"
-            ) from error
-        instance = _wait_healthy(container, deadline, abandoned)
-        if instance is not None:
-            return instance
-        if container.exited.is_set() and container.exit_code is None:
-            raise engine_lost()
-        log.flush()
-        raise DeployError(
-            f"The primary container for {owner} did not pass the ping health check. Please check "
-            f"CloudWatch logs for this {resource}. {_last_words(container, log.last_line, limit)}"
+        return _serve(
+            container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit
         )
     except BaseException:
         container.remove()
         raise
+
+
+def _serve(
+    container: Container,
+    log: LogStream,
+    limit: float,
+    abandoned: Callable[[], bool],
+    *,
+    owner: str,
+    resource: str,
+    on_exit: Callable[[], None] | None,
+) -> Instance:
+    """Start the container, and wait until it is healthy."""
+    deadline = time.monotonic() + limit
+    try:
+        container.start(log.write, on_exit)
+    except StartError as error:
+        raise DeployError(
+            "CannotStartContainerError. Please ensure the model container for "
+            f"{owner.removeprefix('production ')} starts correctly when invoked with "
+            f"'docker run <image> serve'. ({error})"
+        ) from error
+    instance = _wait_healthy(container, deadline, abandoned)
+    if instance is not None:
+        return instance
+    if container.exited.is_set() and container.exit_code is None:
+        raise engine_lost()
+    log.flush()
+    raise DeployError(
+        f"The primary container for {owner} did not pass the ping health check. Please check "
+        f"CloudWatch logs for this {resource}. {_last_words(container, log.last_line, limit)}"
+    )
 
 
 def _wait_healthy(
@@ -198,13 +215,16 @@ def _wait_healthy(
 
 def put_model(backend: Backend, container: Container, model: Model) -> None:
     """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
-    container.put("/", optml.tar_stream(map(optml.folder, optml.MODEL_FOLDERS)))
     url = model.data_url
     if url is None:
+        _put_folders(container)
         return
     try:
-        bucket, key = s3.split(url)
-        container.put(MODEL_FOLDER, optml.checked_gzip(s3.chunks(backend.s3, bucket, key)))
+        try:  # most images have the folder, and a put takes 50 ms
+            container.put(MODEL_FOLDER, _files(backend, model, url))
+        except MissingFolderError:
+            _put_folders(container)
+            container.put(MODEL_FOLDER, _files(backend, model, url))
     except (ClientError, BotoCoreError, s3.DataError) as error:
         raise DeployError(f"Could not access model data at {url}: {error}.") from error
     except (ArchiveError, optml.ContentError) as error:
@@ -212,6 +232,20 @@ def put_model(backend: Backend, container: Container, model: Model) -> None:
             f'Failed to extract model data archive from URL "{url}". Please ensure that the '
             f"object located at the URL is a valid tar.gz archive. ({error})"
         ) from error
+
+
+def _put_folders(container: Container) -> None:
+    container.put("/", optml.tar_stream(map(optml.folder, optml.MODEL_FOLDERS)))
+
+
+def _files(backend: Backend, model: Model, url: str) -> Iterator[bytes]:
+    """A tar of what belongs in /opt/ml/model: the model's archive as it is, or its objects."""
+    if model.compressed:
+        return optml.checked_gzip(s3.chunks(backend.s3, *s3.split(url)))
+    found = model.objects(backend.s3)
+    if not found:
+        raise s3.DataError("there is no such object")
+    return optml.tar_stream(s3.entries(backend.s3, ".", found))
 
 
 def _last_words(container: Container, last_line: str, limit: float) -> str:

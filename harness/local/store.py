@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.local.endpoints import Endpoint, EndpointConfig
+    from harness.local.endpoint_configs import EndpointConfig
+    from harness.local.endpoints import Endpoint
     from harness.local.models import Model
     from harness.local.training import TrainingJob
 

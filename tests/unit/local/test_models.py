@@ -140,9 +140,16 @@ class TestModels:
             ({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}},
              "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only."),
             ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {
+                "S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "Gzip"}}}},
+             ("ModelDataSource: an S3Prefix is of CompressionType None, and its S3Uri ends with a "
+             "slash; this is Gzip and s3://b/m/.")),
+            ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {
+                "S3Uri": "s3://b/m", "S3DataType": "S3Prefix", "CompressionType": "None"}}}},
+             ("ModelDataSource: an S3Prefix is of CompressionType None, and its S3Uri ends with a "
+             "slash; this is None and s3://b/m.")),
+            ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {
                 "S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}}},
-             ("ModelDataSource: the local AWS takes one gzip-compressed tar (S3DataType S3Object, "
-             "CompressionType Gzip).")),
+             "Could not find model data at s3://b/m/."),
         ],
     )  # fmt: skip
     def test_what_is_not_run_locally(self, aws, new, members, message):

@@ -1,0 +1,128 @@
+"""Endpoint configurations: which models an endpoint serves, on how much of what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.local import tags
+from harness.local.listing import page
+from harness.local.models import Models
+from harness.local.protocol import AwsError
+
+if TYPE_CHECKING:
+    from harness.local.backend import Backend
+    from harness.local.protocol import RequestContext
+
+DEFAULT_PAGE = 10
+"""ListEndpointConfigs' default page (AWS's API reference)."""
+
+
+@dataclass(frozen=True)
+class EndpointConfig:
+    arn: str
+    request: dict[str, Any]
+    created: datetime
+
+    @property
+    def name(self) -> str:
+        return str(self.request["EndpointConfigName"])
+
+
+class EndpointConfigs:
+    """CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs, DeleteEndpointConfig."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._store = backend.store
+        self._models = Models(backend)
+
+    def create_endpoint_config(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        _check_supported(request)
+        for variant in request["ProductionVariants"]:
+            self._models.find(context, variant["ModelName"])
+        arn = context.arn(f"endpoint-config/{request['EndpointConfigName']}")
+        with self._store.lock:
+            if arn in self._store.endpoint_configs:
+                raise AwsError(
+                    "ValidationException",
+                    f'Cannot create already existing endpoint configuration "{arn}".',
+                )
+            self._store.endpoint_configs[arn] = EndpointConfig(arn, request, datetime.now(UTC))
+            tags.attach(self._store, arn, request)
+        return {"EndpointConfigArn": arn}
+
+    def describe_endpoint_config(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        config = self.find(context, request["EndpointConfigName"])
+        known = {name: value for name, value in config.request.items() if name != "Tags"}
+        return {
+            "EnableNetworkIsolation": False,
+            **known,
+            "EndpointConfigArn": config.arn,
+            "CreationTime": config.created,
+        }
+
+    def find(self, context: RequestContext, name: str) -> EndpointConfig:
+        arn = context.arn(f"endpoint-config/{name}")
+        config = self._store.endpoint_configs.get(arn)
+        if config is None:
+            raise AwsError("ValidationException", f'Could not find endpoint configuration "{arn}".')
+        return config
+
+    def list_endpoint_configs(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        with self._store.lock:
+            configs = list(self._store.endpoint_configs.values())
+        summaries = (
+            {
+                "EndpointConfigName": config.name,
+                "EndpointConfigArn": config.arn,
+                "CreationTime": config.created,
+            }
+            for config in configs
+            if config.arn.startswith(context.arn(""))
+        )
+        return page(
+            summaries,
+            request,
+            member="EndpointConfigs",
+            noun="EndpointConfig",
+            descending=True,
+            default_page=DEFAULT_PAGE,
+        )
+
+    def delete_endpoint_config(self, context: RequestContext, request: dict[str, Any]) -> None:
+        with self._store.lock:
+            config = self.find(context, request["EndpointConfigName"])
+            del self._store.endpoint_configs[config.arn]
+            self._store.tags.pop(config.arn, None)
+
+
+def _check_supported(request: dict[str, Any]) -> None:
+    """Refuse what isn't run locally, in one sentence, rather than ignore it."""
+    variants = request["ProductionVariants"]
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) != len(names):
+        raise AwsError("ValidationException", f"Variant names must be unique: {names}.")
+    for variant in variants:
+        if not variant.get("ModelName"):
+            raise AwsError(
+                "ValidationException",
+                "ProductionVariants.ModelName must be given: inference components are not run by "
+                "the local AWS, only by AWS.",
+            )
+        if "ServerlessConfig" in variant:
+            raise AwsError(
+                "ValidationException",
+                "ServerlessConfig: not run by the local AWS, only by AWS.",
+            )
+    for member in ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig"):
+        if request.get(member):
+            raise AwsError(
+                "ValidationException", f"{member}: not run by the local AWS, only by AWS."
+            )
