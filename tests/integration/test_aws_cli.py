@@ -277,3 +277,15 @@ def test_boto3_waits_for_an_endpoint_to_come_and_go(aws, names, probe_image):
         assert aws.containers(name) == []
         aws.sagemaker.delete_endpoint_config(EndpointConfigName=name)
         aws.sagemaker.delete_model(ModelName=name)
+
+
+def test_boto3_waits_for_what_is_left_to_moto(aws, names):
+    name = names.new("notebook")
+    aws.sagemaker.create_notebook_instance(
+        NotebookInstanceName=name, InstanceType="ml.t2.medium", RoleArn=ROLE
+    )
+    aws.sagemaker.get_waiter("notebook_instance_in_service").wait(NotebookInstanceName=name)
+    aws.sagemaker.stop_notebook_instance(NotebookInstanceName=name)
+    aws.sagemaker.get_waiter("notebook_instance_stopped").wait(NotebookInstanceName=name)
+    aws.sagemaker.delete_notebook_instance(NotebookInstanceName=name)
+    aws.sagemaker.get_waiter("notebook_instance_deleted").wait(NotebookInstanceName=name)
