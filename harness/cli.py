@@ -2,7 +2,7 @@
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
 to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
-or configuration; 130 and 143 after Ctrl-C and SIGTERM, once everything is torn down.
+or configuration; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP, once everything is torn down.
 
 What a command needs is imported in it: `harness --help` must wait for nothing.
 """
@@ -308,7 +308,7 @@ def _colour() -> bool:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM, or a terminal that is gone."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -319,7 +319,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Signals:
-    """Ctrl-C and SIGTERM, as an exception that tears down what runs.
+    """Ctrl-C, SIGTERM and SIGHUP, as an exception that tears down what runs.
 
     Once is enough: a second signal only says that tear-down is under way, and a third gives up on
     it (the next start removes what is then left).
@@ -327,9 +327,12 @@ class Signals:
 
     def __init__(self) -> None:
         self._count = 0
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else it is `nohup`'s wish
+            numbers.append(signal.SIGHUP)
         self._before = {
             number: signal.signal(number, self._receive)
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in numbers
             if threading.current_thread() is threading.main_thread()
         }
 

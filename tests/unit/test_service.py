@@ -201,6 +201,17 @@ def test_a_signal_ends_a_service_in_the_foreground(commands, number):
     assert not (commands.state / "service.json").exists()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::1"])
+def test_env_has_a_url_that_leads_to_any_address(commands, host):
+    up = commands.run("up", "--detach", "--port", "0", "--host", host, "--json")
+    assert up.returncode == 0, up.stderr
+    variables = json.loads(commands.run("env", "--json").stdout)
+
+    with urllib.request.urlopen(f"{variables['AWS_ENDPOINT_URL']}/_harness/health", timeout=10):
+        pass
+    assert "0.0.0.0" not in variables["AWS_ENDPOINT_URL"]
+
+
 @pytest.mark.parametrize("port", ["65536", "-1", "http"])
 def test_an_impossible_port_is_wrong_usage(commands, port):
     refused = commands.run("up", f"--port={port}")
