@@ -12,6 +12,7 @@ from sagemaker.core.resources import Endpoint, EndpointConfig, Model, TrainingJo
 from sagemaker.core.shapes import (
     AlgorithmSpecification,
     ContainerDefinition,
+    DesiredWeightAndCapacity,
     ProductionVariant,
 )
 from sagemaker.core.utils.exceptions import FailedStatusError, TimeoutExceededError
@@ -193,3 +194,22 @@ def test_what_the_model_refuses_is_a_model_error(endpoint):
         endpoint.invoke(body=b"not an array", content_type=support.NPY, accept=support.NPY)
     assert refused.value.response["Error"]["Code"] == "ModelError"
     assert refused.value.response["OriginalStatusCode"] == 400
+
+
+def test_an_endpoint_is_updated(endpoint, config, data):
+    endpoint.endpoint_config_name = config("b").endpoint_config_name
+    endpoint.update()  # to the configuration that the object names
+    assert endpoint.endpoint_status == "Updating"
+    endpoint.wait_for_status("InService", poll=1, timeout=support.WAIT)
+    assert endpoint.endpoint_config_name.endswith("-b")
+    assert support.predict(endpoint, data.test).shape == (len(data.test),)
+
+
+def test_an_endpoint_gets_more_instances(endpoint, data):
+    endpoint.update_weights_and_capacities(
+        [DesiredWeightAndCapacity(variant_name="AllTraffic", desired_instance_count=2)]
+    )
+    endpoint.wait_for_status("InService", poll=1, timeout=support.WAIT)
+    (variant,) = endpoint.production_variants
+    assert variant.current_instance_count == 2
+    assert support.predict(endpoint, data.test).shape == (len(data.test),)
