@@ -116,13 +116,29 @@ def _check_supported(request: dict[str, Any]) -> None:
                 "ProductionVariants.ModelName must be given: inference components are not run by "
                 "the local AWS, only by AWS.",
             )
-        if "ServerlessConfig" in variant:
+        memory = variant.get("ServerlessConfig", {}).get("MemorySizeInMB", 1024)
+        if memory % 1024:  # the service model says no more than from where to where
             raise AwsError(
                 "ValidationException",
-                "ServerlessConfig: not run by the local AWS, only by AWS.",
+                f"1 validation error detected: Value '{memory}' at 'MemorySizeInMB' failed to "
+                "satisfy constraint: Member must satisfy enum value set: "
+                "[1024, 2048, 3072, 4096, 5120, 6144]",
             )
-    for member in ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig"):
-        if request.get(member):
+
+
+def check_config_deployable(config: EndpointConfig) -> None:
+    """Refuse to deploy what is kept as a record only, as moto does."""
+    present = {name for name, value in config.request.items() if value}
+    present.update(*config.request["ProductionVariants"])
+    for member in (
+        "AsyncInferenceConfig",
+        "ServerlessConfig",
+        "ShadowProductionVariants",
+        "ExplainerConfig",
+    ):
+        if member in present:
             raise AwsError(
-                "ValidationException", f"{member}: not run by the local AWS, only by AWS."
+                "ValidationException",
+                f'Endpoint configuration "{config.arn}" has {member}: it is kept, but not run by '
+                "the local AWS, only by AWS.",
             )

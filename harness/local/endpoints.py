@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.local import serving, tags
 from harness.local.containers import EngineError
-from harness.local.endpoint_configs import EndpointConfig, EndpointConfigs
+from harness.local.endpoint_configs import (
+    EndpointConfig,
+    EndpointConfigs,
+    check_config_deployable,
+)
 from harness.local.listing import page
 from harness.local.models import Model, Models
 from harness.local.protocol import AwsError
@@ -509,6 +513,7 @@ class Endpoints:
     def _deployment(
         self, context: RequestContext, config: EndpointConfig, settings: dict[str, Any] | None
     ) -> Deployment:
+        check_config_deployable(config)
         _check_deployable(settings or {})
         variants = [
             Variant(variant, self._models.find(context, variant["ModelName"]))

@@ -210,8 +210,10 @@ class TestEndpointConfigs:
              ("ProductionVariants.ModelName must be given: inference components are not run by the "
              "local AWS, only by AWS.")),
             ([{"VariantName": "v", "ModelName": "m",
-               "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}],
-             "ServerlessConfig: not run by the local AWS, only by AWS."),
+               "ServerlessConfig": {"MemorySizeInMB": 1111, "MaxConcurrency": 1}}],
+             ("1 validation error detected: Value '1111' at 'MemorySizeInMB' failed to satisfy "
+              "constraint: Member must satisfy enum value set: "
+              "[1024, 2048, 3072, 4096, 5120, 6144]")),
         ],
     )  # fmt: skip
     def test_what_is_not_run_locally(self, aws, new, variants, message):
@@ -222,6 +224,30 @@ class TestEndpointConfigs:
                 ProductionVariants=variants,
             )
             == message
+        )
+
+    @pytest.mark.parametrize(
+        ("member", "request_members", "variant_members"),
+        [
+            ("AsyncInferenceConfig",
+             {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket"}}}, {}),
+            ("ServerlessConfig",
+             {}, {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}),
+        ],
+    )  # fmt: skip
+    def test_what_is_kept_but_not_run(
+        self, aws, new, model, member, request_members, variant_members
+    ):
+        name = new("config")
+        variants = [{"VariantName": "v", "ModelName": model(), **variant_members}]
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=variants, **request_members
+        )
+        assert refusal(
+            aws.sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name
+        ) == (
+            f'Endpoint configuration "{ARN}:endpoint-config/{name}" has {member}: it is kept, but '
+            "not run by the local AWS, only by AWS."
         )
 
 
