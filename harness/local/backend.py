@@ -17,7 +17,7 @@ from harness.local.logs import LogStreams
 from harness.local.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
@@ -54,6 +54,7 @@ class Backend:
         self.store = Store()
         self.containers = Containers()
         self.logs = LogStreams(self.logs_client)
+        self._cloudwatch: dict[str, Any] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -65,6 +66,12 @@ class Backend:
     def logs_client(self, region: str) -> CloudWatchLogsClient:
         client: CloudWatchLogsClient = self._client("logs", region)
         return client
+
+    def cloudwatch(self, region: str) -> Any:
+        with self._lock:
+            if region not in self._cloudwatch:
+                self._cloudwatch[region] = self._client("cloudwatch", region)
+            return self._cloudwatch[region]
 
     def _client(self, service: str, region: str) -> Any:
         make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
@@ -116,7 +123,7 @@ class Backend:
             self._threads.add(thread)
         thread.start()
 
-    def together(self, calls: list[Callable[[], None]], name: str) -> None:
+    def together(self, calls: Sequence[Callable[[], None]], name: str) -> None:
         """Run `calls` at once and wait for all; the first error is raised when all have ended."""
         futures: list[Future[None]] = []
         for call in calls:
@@ -147,3 +154,5 @@ class Backend:
         self.logs.close()
         if "s3" in self.__dict__:  # it was used
             self.s3.close()
+        for client in self._cloudwatch.values():
+            client.close()

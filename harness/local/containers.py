@@ -8,6 +8,7 @@ free, and is removed by the next start (`clean`).
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import logging
 import os
 import socket
@@ -23,6 +24,7 @@ import platformdirs
 import requests
 import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import IPAMConfig, IPAMPool
 from filelock import FileLock
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
@@ -43,6 +45,9 @@ ENGINE_TIMEOUT = 60
 
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
+
+SUBNET_ATTEMPTS = 5
+"""Times that a subnet is asked for, if others take the one that was free."""
 
 MAX_LOG_LINE = 262_144
 """Bytes of one log line; a longer one is cut in pieces, as CloudWatch Logs' events are limited."""
@@ -177,6 +182,7 @@ class Containers:
         self._docker: DockerClient | None = None
         self._session: Session | None = None
         self._live: set[Container] = set()
+        self._networks: set[JobNetwork] = set()
         self._closed = False
         self._subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
 
@@ -254,24 +260,35 @@ class Containers:
         environment: Mapping[str, str] | None = None,
         port: int | None = None,
         isolated: bool = False,
+        shared: JobNetwork | None = None,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
         `port` is the one that the container listens on, to be reached at `Container.address`.
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
+        `shared` is the network that it is in with others, which reach it by its host name.
         """
         client, session = self._connect()
-        host_names = {hostname: "127.0.0.1"} if isolated and port is None else None
+        alone = isolated and port is None and shared is None
         network: Network | None = None
         options: dict[str, Any] = {
             "name": f"{name}-{uuid.uuid4().hex[:6]}",
             "hostname": hostname,
             "environment": dict(environment or {}),
-            "extra_hosts": host_names,
+            "extra_hosts": {hostname: "127.0.0.1"} if alone else None,
         }
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
-        if isolated and port is None:
+        if shared is not None:
+            endpoint = client.client.api.create_endpoint_config(
+                ipv4_address=shared.addresses[hostname]
+            )
+            options["network"] = shared.name
+            options["networking_config"] = {shared.name: endpoint}
+            options["extra_hosts"] = {
+                host: address for host, address in shared.addresses.items() if host != hostname
+            }
+        elif alone:
             options["network_mode"] = "none"
         elif isolated:
             network = self._internal_network(name, client, session)
@@ -298,6 +315,40 @@ class Containers:
             raise
         return container
 
+    def network(self, name: str, hosts: Sequence[str], *, isolated: bool) -> JobNetwork:
+        """A network for the containers of one job, with an address for each of these host names.
+
+        `isolated`: it leads nowhere else. That the addresses are known before the containers start
+        lets the first one know the last one's name, as on AWS.
+        """
+        client, session = self._connect()
+        unique = f"{name}-{uuid.uuid4().hex[:6]}"
+        options = {"driver": "bridge", "internal": isolated, "labels": session.labels}
+        with self._lock, _engine_errors():
+            self._check_open()
+            # The engine takes addresses only in a subnet that it was given, and only it knows which
+            # ones are free: so it is asked for one, which is then given back to it.
+            for attempt in itertools.count(1):
+                asked = client.client_networks_create(unique, options)
+                asked.reload()
+                subnet = ipaddress.ip_network(asked.attrs["IPAM"]["Config"][0]["Subnet"])
+                asked.remove()
+                pool = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
+                try:
+                    made = client.client_networks_create(unique, {**options, "ipam": pool})
+                    break
+                except APIError:
+                    if attempt == SUBNET_ATTEMPTS:  # others took it each time
+                        raise
+            addresses = {host: str(subnet[2 + index]) for index, host in enumerate(hosts)}
+            network = JobNetwork(self, made, addresses)
+            self._networks.add(network)
+        return network
+
+    def forget_network(self, network: JobNetwork) -> None:
+        with self._lock:
+            self._networks.discard(network)
+
     def _internal_network(self, name: str, client: DockerClient, session: Session) -> Network:
         with _engine_errors():
             return client.client_networks_create(
@@ -323,10 +374,33 @@ class Containers:
         deadline = time.monotonic() + ENGINE_TIMEOUT
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            networks = list(self._networks)
+        for network in networks:
+            network.remove()
         if self._session:
             self._session.close()
         if self._docker:
             self._docker.client.close()
+
+
+class JobNetwork:
+    """A network that the containers of a job share."""
+
+    def __init__(self, owner: Containers, network: Network, addresses: dict[str, str]) -> None:
+        self._owner = owner
+        self._network = network
+        self.addresses = addresses
+        """By host name."""
+
+    @property
+    def name(self) -> str:
+        return cast("str", self._network.name)
+
+    def remove(self) -> None:
+        """Remove it, once its containers are. May be called twice."""
+        _remove_network(self._network)
+        self._owner.forget_network(self)
 
 
 class Container:

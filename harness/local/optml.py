@@ -71,6 +71,24 @@ def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
     yield b"\0" * (2 * tarfile.BLOCKSIZE)
 
 
+HOMOGENEOUS = "homogeneousCluster"
+"""The instance group of a cluster that has no groups."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One instance of a training cluster."""
+
+    name: str
+    """`algo-1`, …"""
+    instance_type: str
+    group: str = HOMOGENEOUS
+
+
+CHECKPOINTS = "/opt/ml/checkpoints"
+"""Where checkpoints are written unless `CheckpointConfig.LocalPath` says otherwise."""
+
+
 @dataclass(frozen=True)
 class TrainingLayout:
     """What SageMaker writes under /opt/ml before a training container starts."""
@@ -78,25 +96,29 @@ class TrainingLayout:
     hyperparameters: Mapping[str, str]
     channels: Mapping[str, Mapping[str, Any]]
     """Channel name → its `ContentType`, `TrainingInputMode`, … for inputdataconfig.json."""
-    hosts: Sequence[str]
-    current_host: str
-    instance_type: str
+    hosts: Sequence[Host]
+    current: Host
+    """The one of `hosts` that this is for."""
     data: Iterable[Entry] = field(default_factory=tuple)
     """The channels' files, named `<channel>/<path>`."""
+    checkpoint_path: str = CHECKPOINTS
+    checkpoints: Iterable[Entry] = field(default_factory=tuple)
+    """The files that stand below `checkpoint_path`."""
 
     def entries(self) -> Iterator[Entry]:
-        group = "homogeneousCluster"
+        groups = {host.group: host.instance_type for host in self.hosts}
         resources = {
-            "current_host": self.current_host,
-            "current_instance_type": self.instance_type,
-            "current_group_name": group,
-            "hosts": list(self.hosts),
+            "current_host": self.current.name,
+            "current_instance_type": self.current.instance_type,
+            "current_group_name": self.current.group,
+            "hosts": [host.name for host in self.hosts],
             "instance_groups": [
                 {
                     "instance_group_name": group,
-                    "instance_type": self.instance_type,
-                    "hosts": list(self.hosts),
+                    "instance_type": instance_type,
+                    "hosts": [host.name for host in self.hosts if host.group == group],
                 }
+                for group, instance_type in groups.items()
             ],
             "network_interface_name": "eth0",
         }
@@ -113,6 +135,11 @@ class TrainingLayout:
             yield folder(f"opt/ml/input/data/{channel}")
         for entry in self.data:
             yield Entry(f"opt/ml/input/data/{entry.name}", entry.size, entry.chunks)
+        checkpoints = self.checkpoint_path.strip("/")
+        if self.checkpoint_path != CHECKPOINTS:
+            yield folder(checkpoints)
+        for entry in self.checkpoints:
+            yield Entry(f"{checkpoints}/{entry.name}", entry.size, entry.chunks)
 
 
 MODEL_FOLDERS = ("opt/ml", "opt/ml/model")
@@ -152,19 +179,25 @@ class TarReader(io.RawIOBase):
         return len(taken)
 
 
-def repack(chunks: Iterator[bytes], archive: tarfile.TarFile, below: str) -> int:
+def repack(
+    chunks: Iterator[bytes], archive: tarfile.TarFile, below: str, taken: set[str] | None = None
+) -> int:
     """Copy a container's tar stream into `archive`, with names relative to the folder `below`.
 
     Returns how many files were copied. Device nodes and the like are left out; symbolic links
-    are kept as links.
+    are kept as links. Names that are in `taken` are left out as well; those copied are added.
     """
     files = 0
+    taken = set() if taken is None else taken
     with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
         for member in source:
             _, _, name = member.name.partition(f"{below}/")
             if not name or not (member.isfile() or member.isdir() or member.issym()
                                 or member.islnk()):  # fmt: skip
                 continue
+            if name in taken:
+                continue
+            taken.add(name)
             target = member.linkname
             if member.islnk():
                 target = target.partition(f"{below}/")[2]

@@ -14,6 +14,7 @@ from harness.local.optml import CHUNK, Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
 
 _URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
@@ -43,7 +44,22 @@ def exists(client: S3Client, uri: str) -> bool:
 
 def chunks(client: S3Client, bucket: str, key: str) -> Iterator[bytes]:
     """The object's bytes. Raises botocore's `ClientError`, `NoSuchKey` for instance."""
-    body = client.get_object(Bucket=bucket, Key=key)["Body"]
+    yield from opened(client, bucket, key)[1]
+
+
+def opened(client: S3Client, bucket: str, key: str) -> tuple[int, Iterator[bytes]]:
+    """The object's size, and its bytes.
+
+    Raises `DataError` if there is no such object, botocore's `ClientError` for other reasons.
+    """
+    try:
+        answer = client.get_object(Bucket=bucket, Key=key)
+    except client.exceptions.NoSuchKey as error:
+        raise DataError(f"s3://{bucket}/{key}: {error}") from error
+    return answer["ContentLength"], _read(answer["Body"])
+
+
+def _read(body: StreamingBody) -> Iterator[bytes]:
     try:
         yield from body.iter_chunks(CHUNK)
     finally:
@@ -54,7 +70,8 @@ def chunks(client: S3Client, bucket: str, key: str) -> Iterator[bytes]:
 class Object:
     bucket: str
     key: str
-    size: int
+    size: int | None
+    """Bytes; None where it isn't known before it is read."""
     path: str
     """Where it stands below the channel's folder."""
 
@@ -77,24 +94,28 @@ def objects(client: S3Client, uri: str) -> list[Object]:
             if key.endswith("/"):
                 continue
             below = key[len(folder) :] if key.startswith(folder) else key[len(parent) :]
-            path = _path(below)
-            if path is None:
-                raise DataError(f"s3://{bucket}/{key} can't be a file below a channel's folder")
-            found.append(Object(bucket, key, item["Size"], path))
+            found.append(Object(bucket, key, item["Size"], path(bucket, key, below)))
+    return without_clashes(found)
+
+
+def without_clashes(found: list[Object]) -> list[Object]:
+    """The same objects. Raises `DataError` if two of them can't both be files of a folder."""
     taken = Counter(item.path for item in found)
     for each in found:
         if taken[each.path] > 1 or any(above in taken for above in _folders(each.path)):
             raise DataError(
-                f"Cannot download s3://{bucket}/{each.key}, a previously downloaded file/folder "
-                "clashes with it"
+                f"Cannot download s3://{each.bucket}/{each.key}, a previously downloaded "
+                "file/folder clashes with it"
             )
     return found
 
 
-def _path(below: str) -> str | None:
-    """The path of a file, or None if it can't be one."""
+def path(bucket: str, key: str, below: str) -> str:
+    """The file's path below a folder that `below` stands for. Raises `DataError` if it has none."""
     parts = [part for part in below.split("/") if part not in ("", ".")]
-    return "/".join(parts) if parts and ".." not in parts else None
+    if not parts or ".." in parts:
+        raise DataError(f"s3://{bucket}/{key} can't be a file below a channel's folder")
+    return "/".join(parts)
 
 
 def _folders(path: str) -> Iterator[str]:
@@ -105,4 +126,7 @@ def _folders(path: str) -> Iterator[str]:
 def entries(client: S3Client, channel: str, items: Iterable[Object]) -> Iterator[Entry]:
     """The objects as files of a channel, each read when its turn comes."""
     for item in items:
-        yield Entry(f"{channel}/{item.path}", item.size, chunks(client, item.bucket, item.key))
+        size, data = item.size, chunks(client, item.bucket, item.key)
+        if size is None:
+            size, data = opened(client, item.bucket, item.key)
+        yield Entry(f"{channel}/{item.path}", size, data)

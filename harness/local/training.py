@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import math
-import tarfile
-import tempfile
 import threading
 import time
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import regex
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from harness.local import optml, s3, tags
+from harness.local import artifacts, channels, optml, s3, tags
 from harness.local.containers import (
     ArchiveError,
     Container,
@@ -27,7 +29,7 @@ from harness.local.listing import page
 from harness.local.protocol import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from harness.local.backend import Backend
     from harness.local.protocol import RequestContext
@@ -47,8 +49,19 @@ FAILURE_REASON_LIMIT = 1024
 METRIC_TIMEOUT = 1.0
 """Seconds that a metric's regular expression has for a line; one that needs more is given up."""
 
-COMPRESS_LEVEL = 1
-"""gzip level of artifacts: they are written and read once, on this machine."""
+FAILURE_GRACE = 10
+"""Seconds from SIGTERM to SIGKILL for the other hosts, once one has failed."""
+
+METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+
+METRICS_PERIOD = 10
+"""Seconds after which a running job's metrics are sent to CloudWatch."""
+
+METRICS_BATCH = 1000
+"""Values that PutMetricData takes at once."""
+
+METRICS_KEPT = 100_000
+"""Values that wait to be sent; older ones are dropped beyond it."""
 
 # What the request and the description have in common, under the same names.
 _DESCRIBED = (
@@ -58,6 +71,7 @@ _DESCRIBED = (
     "RoleArn",
     "InputDataConfig",
     "OutputDataConfig",
+    "CheckpointConfig",
     "ResourceConfig",
     "VpcConfig",
     "StoppingCondition",
@@ -80,6 +94,14 @@ class JobError(Exception):
 
 class JobStoppedError(Exception):
     """Ends a job as Stopped, before its container has started."""
+
+
+class _End(NamedTuple):
+    """How the containers of a job have ended."""
+
+    timed_out: bool = False
+    failed: Container | None = None
+    """The first that ended with another code than 0, unless they were stopped."""
 
 
 class TrainingJob:
@@ -110,8 +132,14 @@ class TrainingJob:
         self._wake = threading.Event()
         self._stopping = False
         self._abandoned = False
-        stream = f"{self.name}/algo-1-{int(time.time())}"
-        self._log = backend.logs.open(context.region, LOG_GROUP, stream)
+        self._hosts = _hosts(request["ResourceConfig"])
+        self._logs = {
+            host.name: backend.logs.open(
+                context.region, LOG_GROUP, f"{self.name}/{host.name}-{int(time.time())}"
+            )
+            for host in self._hosts
+        }
+        self._points: deque[dict[str, Any]] = deque(maxlen=METRICS_KEPT)
         self._enter("Starting", "Starting the training job")
 
     # What the operations ask for.
@@ -213,62 +241,57 @@ class TrainingJob:
             ) from error
         self._check_stopped()
         self._enter("Downloading", "Downloading input data")
-        container = self._create(image)
-        try:
-            self._download(container)
+        with contextlib.ExitStack() as clean:
+            containers = self._create(image, clean)
+            self._download(containers)
             self._check_stopped()
             self._enter("Training", "Training image download completed. Training in progress.")
-            timed_out = self._train(container)
+            end = self._train(containers)
             if self._abandoned:
                 return
-            self._finish(container, timed_out)
-        finally:
-            container.remove()
+            self._finish(containers, end)
 
-    def _create(self, image: str) -> Container:
+    def _create(self, image: str, clean: contextlib.ExitStack) -> list[Container]:
+        """A container a host; several share a network, in which their names resolve."""
         specification = self.request["AlgorithmSpecification"]
         entrypoint = specification.get("ContainerEntrypoint")
         arguments = specification.get("ContainerArguments")
         isolated = bool(self.request.get("EnableNetworkIsolation"))
-        return self._backend.containers.create(
-            image,
-            name=f"{self.name}-algo-1",
-            # The training toolkit waits a quarter of an hour for this name to resolve.
-            hostname="algo-1",
-            command=arguments if entrypoint or arguments else ["train"],
-            entrypoint=entrypoint,
-            environment={
-                **self._backend.container_environment(self._context.region, isolated=isolated),
-                "TRAINING_JOB_NAME": self.name,
-                "TRAINING_JOB_ARN": self.arn,
-                **self.request.get("Environment", {}),
-            },
-            isolated=isolated,
-        )
-
-    def _download(self, container: Container) -> None:
-        channels = {channel["ChannelName"]: channel for channel in self._channels()}
-        mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
-        try:
-            layout = optml.TrainingLayout(
-                hyperparameters=self.request.get("HyperParameters", {}),
-                channels={
-                    name: {
-                        "TrainingInputMode": "File",
-                        "ContentType": channel.get("ContentType"),
-                        "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
-                            "S3DataDistributionType", "FullyReplicated"
-                        ),
-                        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-                    }
-                    for name, channel in channels.items()
+        network = None
+        if len(self._hosts) > 1:
+            names = [host.name for host in self._hosts]
+            network = self._backend.containers.network(self.name, names, isolated=isolated)
+            clean.callback(network.remove)
+        containers = []
+        for host in self._hosts:
+            container = self._backend.containers.create(
+                image,
+                name=f"{self.name}-{host.name}",
+                # The training toolkit waits a quarter of an hour for this name to resolve.
+                hostname=host.name,
+                command=arguments if entrypoint or arguments else ["train"],
+                entrypoint=entrypoint,
+                environment={
+                    **self._backend.container_environment(self._context.region, isolated=isolated),
+                    "TRAINING_JOB_NAME": self.name,
+                    "TRAINING_JOB_ARN": self.arn,
+                    **self.request.get("Environment", {}),
                 },
-                hosts=["algo-1"],
-                current_host="algo-1",
-                instance_type=self.request["ResourceConfig"]["InstanceType"],
-                data=self._data(channels),
+                isolated=isolated,
+                shared=network,
             )
-            container.put("/", optml.tar_stream(layout.entries()))
+            clean.callback(container.remove)
+            containers.append(container)
+        return containers
+
+    def _download(self, containers: list[Container]) -> None:
+        mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
+        calls = [
+            partial(self._download_to, host, container)
+            for host, container in zip(self._hosts, containers, strict=True)
+        ]
+        try:
+            self._together(calls, "download")
         except (
             ClientError,
             BotoCoreError,
@@ -278,45 +301,85 @@ class TrainingJob:
         ) as error:
             raise JobError(f"ClientError: Data download failed: {error} ({mode} mode)") from error
 
-    def _channels(self) -> list[dict[str, Any]]:
-        return list(self.request.get("InputDataConfig") or [])
+    def _download_to(self, host: optml.Host, container: Container) -> None:
+        groups = {each.name: each.group for each in self._hosts}
+        mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
+        configs: dict[str, dict[str, Any]] = {}
+        files: list[Iterable[optml.Entry]] = []
+        for channel in self.request.get("InputDataConfig") or []:
+            name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
+            receivers = channels.receivers(source, groups)
+            if host.name not in receivers:
+                continue
+            configs[name] = {
+                "TrainingInputMode": channel.get("InputMode", mode),
+                "ContentType": channel.get("ContentType"),
+                "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+            }
+            index = receivers.index(host.name)
+            files.append(channels.entries(self._backend.s3, name, source, index, len(receivers)))
+        checkpoints = self.request.get("CheckpointConfig", {})
+        layout = optml.TrainingLayout(
+            hyperparameters=self.request.get("HyperParameters", {}),
+            channels=configs,
+            hosts=self._hosts,
+            current=host,
+            data=itertools.chain.from_iterable(files),
+            checkpoint_path=checkpoints.get("LocalPath", optml.CHECKPOINTS),
+            checkpoints=(
+                channels.checkpoints(self._backend.s3, checkpoints["S3Uri"]) if checkpoints else ()
+            ),
+        )
+        container.put("/", optml.tar_stream(layout.entries()))
 
-    def _data(self, channels: dict[str, dict[str, Any]]) -> Iterator[optml.Entry]:
-        for name, channel in channels.items():
-            uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-            found = s3.objects(self._backend.s3, uri)
-            if not found:
-                raise s3.DataError(f"no objects under {uri}")
-            yield from s3.entries(self._backend.s3, name, found)
+    def _together(self, calls: Sequence[Callable[[], None]], what: str) -> None:
+        """Run the calls at once, or a single one right here."""
+        if len(calls) == 1:
+            calls[0]()
+        else:
+            self._backend.together(calls, f"{what}-{self.name}")
 
-    def _train(self, container: Container) -> bool:
-        """Run the container to its end; True if it was stopped for its run time."""
+    def _train(self, containers: list[Container]) -> _End:
+        """Run the containers to their end, or stop them."""
         condition = self.request.get("StoppingCondition", {})
         limit = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
         with self._lock:
             self.started = datetime.now(UTC)
         deadline = time.monotonic() + limit
+        calls = [
+            partial(container.start, partial(self._on_line, host=host.name), self._wake.set)
+            for host, container in zip(self._hosts, containers, strict=True)
+        ]
         try:
-            container.start(self._on_line, self._wake.set)
+            self._together(calls, "start")
         except StartError as error:
             raise JobError(
                 "ClientError: CannotStartContainerError. Please make sure the container can be "
                 f"run with 'docker run <image> train'. ({error})"
             ) from error
-        while not container.exited.is_set():
+        while True:
+            ended = [container for container in containers if container.exited.is_set()]
+            failed = next((each for each in ended if each.exit_code != 0), None)
+            if len(ended) == len(containers) or self._abandoned:
+                return _End(failed=failed)
+            if failed:
+                self._stop(containers, FAILURE_GRACE)
+                return _End(failed=failed)
             remaining = deadline - time.monotonic()
-            if self._abandoned:
-                return False
             if remaining <= 0 or self._stopping:
-                container.stop(STOP_GRACE)
-                return not self._stopping
-            self._wake.wait(remaining)
+                self._stop(containers, STOP_GRACE)
+                return _End(timed_out=not self._stopping)
+            self._send_metrics()
+            self._wake.wait(min(remaining, METRICS_PERIOD))
             if not self._stopping:
                 self._wake.clear()
-        return False
 
-    def _on_line(self, line: str) -> None:
-        self._log.write(line)
+    def _stop(self, containers: list[Container], grace: int) -> None:
+        self._together([partial(container.stop, grace) for container in containers], "stop")
+
+    def _on_line(self, line: str, host: str = "algo-1") -> None:
+        self._logs[host].write(line)
         for name, pattern in list(self._metric_patterns.items()):
             try:
                 # Concurrent: other threads run meanwhile, so that no expression stops the server.
@@ -333,65 +396,94 @@ class TrainingJob:
                 continue
             if not math.isfinite(value):
                 continue
+            now = datetime.now(UTC)
             with self._lock:
-                self._metrics[name] = {
-                    "MetricName": name,
-                    "Value": value,
-                    "Timestamp": datetime.now(UTC),
-                }
+                self._metrics[name] = {"MetricName": name, "Value": value, "Timestamp": now}
+            self._points.append({
+                "MetricName": name,
+                "Dimensions": [{"Name": "TrainingJobName", "Value": self.name}],
+                "Timestamp": now,
+                "Value": value,
+            })  # fmt: skip
 
-    def _finish(self, container: Container, timed_out: bool) -> None:
-        """Upload what the container has left, and enter the status that its end calls for."""
-        if container.exit_code is None:
+    def _send_metrics(self) -> None:
+        """Send the metrics found since the last time to CloudWatch."""
+        while self._points:
+            batch = [self._points.popleft() for _ in range(min(len(self._points), METRICS_BATCH))]
+            try:
+                self._backend.cloudwatch(self._context.region).put_metric_data(
+                    Namespace=METRICS_NAMESPACE, MetricData=batch
+                )
+            except (ClientError, BotoCoreError) as error:
+                _log.warning("training job %s: lost %d metrics: %s", self.name, len(batch), error)
+
+    def _finish(self, containers: list[Container], end: _End) -> None:
+        """Upload what the containers have left, and enter the status that their end calls for."""
+        if any(container.exit_code is None for container in containers):
             raise engine_lost()
         self._enter("Uploading", "Uploading generated training model")
-        self._upload(container)
-        self._log.flush()
+        self._upload(containers)
+        for log in self._logs.values():
+            log.flush()
         if self._stopping:
             self._end("Stopped", "Stopped", "Training job stopped")
-        elif timed_out:
+        elif end.timed_out:
             self._end(
                 "Stopped",
                 "MaxRuntimeExceeded",
                 "Training job runtime exceeded MaxRuntimeInSeconds provided",
             )
-        elif container.exit_code == 0:
+        elif end.failed is None:
             self._end("Completed", "Completed", "Training job completed")
         else:
+            host = self._hosts[containers.index(end.failed)]
             # AWS leaves the text empty where there is no failure file; the log's last line helps.
-            text = optml.read_failure(container.get("/opt/ml/output/failure"))
-            words = text or self._log.last_line
-            if container.out_of_memory:
+            text = optml.read_failure(end.failed.get("/opt/ml/output/failure"))
+            words = text or self._logs[host.name].last_line
+            if end.failed.out_of_memory:
                 words = f"{words} (out of memory)".strip()
-            suffix = f", exit code: {container.exit_code}"
+            suffix = f", exit code: {end.failed.exit_code}"
             room = FAILURE_REASON_LIMIT - len("AlgorithmError: ") - len(suffix)
             raise JobError(f"AlgorithmError: {words[:room]}{suffix}")
 
-    def _upload(self, container: Container) -> None:
-        target = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-        prefix = f"{target}/{self.name}/output"
-        try:
-            self._upload_folder(container, "/opt/ml/model", f"{prefix}/model.tar.gz")
+    def _upload(self, containers: list[Container]) -> None:
+        client = self._backend.s3
+        output = self.request["OutputDataConfig"]
+        prefix = f"{output['S3OutputPath'].rstrip('/')}/{self.name}/output"
+        as_files = output.get("CompressionType") == "NONE"
+
+        def folders(path: str) -> Iterator[Iterator[bytes] | None]:
+            return (container.get(path) for container in containers)
+
+        def model() -> None:
+            uri = f"{prefix}/model/" if as_files else f"{prefix}/model.tar.gz"
+            upload = artifacts.upload_files if as_files else artifacts.upload_archive
+            upload(client, folders("/opt/ml/model"), "model", uri)
             with self._lock:
-                self.artifacts = f"{prefix}/model.tar.gz"
-            self._upload_folder(
-                container, "/opt/ml/output/data", f"{prefix}/output.tar.gz", only_if_files=True
-            )
+                self.artifacts = uri
+
+        def data() -> None:
+            found = folders("/opt/ml/output/data")
+            if as_files:
+                artifacts.upload_files(client, found, "data", f"{prefix}/data/")
+            else:
+                uri = f"{prefix}/output.tar.gz"
+                artifacts.upload_archive(client, found, "data", uri, only_if_files=True)
+
+        def checkpoints() -> None:
+            config = self.request["CheckpointConfig"]
+            path = config.get("LocalPath", optml.CHECKPOINTS).rstrip("/")
+            artifacts.upload_files(client, folders(path), path.rpartition("/")[2], config["S3Uri"])
+
+        calls = [model, data]
+        if "CheckpointConfig" in self.request:
+            calls.append(checkpoints)
+        if self._points:
+            calls.append(self._send_metrics)
+        try:
+            self._together(calls, "upload")
         except (ClientError, BotoCoreError, s3.DataError) as error:
             raise JobError(f"ClientError: Artifact upload failed: {error}") from error
-
-    def _upload_folder(
-        self, container: Container, path: str, uri: str, only_if_files: bool = False
-    ) -> None:
-        stream = container.get(path)
-        with tempfile.TemporaryFile() as packed:
-            with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=COMPRESS_LEVEL) as archive:
-                files = optml.repack(stream, archive, path.rpartition("/")[2]) if stream else 0
-            if only_if_files and not files:
-                return
-            packed.seek(0)
-            bucket, key = s3.split(uri)
-            self._backend.s3.upload_fileobj(packed, bucket, key)
 
     # Statuses.
 
@@ -437,6 +529,7 @@ class TrainingJobs:
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         _check_supported(request)
+        _check(request)
         self._check_data(context, request)
         job = TrainingJob(self._backend, context, request)
         with self._store.lock:
@@ -452,13 +545,12 @@ class TrainingJobs:
         return {"TrainingJobArn": job.arn}
 
     def _check_data(self, context: RequestContext, request: dict[str, Any]) -> None:
-        output = request["OutputDataConfig"]["S3OutputPath"]
-        try:
-            s3.split(output)
-        except s3.DataError as error:
-            raise AwsError(
-                "ValidationException", f"OutputDataConfig.S3OutputPath: {error}."
-            ) from error
+        for member, key in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
+            try:
+                if member in request:
+                    s3.split(request[member][key])
+            except s3.DataError as error:
+                raise AwsError("ValidationException", f"{member}.{key}: {error}.") from error
         for channel in request.get("InputDataConfig") or []:
             uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
             said = ""
@@ -511,20 +603,53 @@ class TrainingJobs:
             )
 
 
+def _hosts(resources: dict[str, Any]) -> list[optml.Host]:
+    """The hosts of a `ResourceConfig`, numbered through its instance groups."""
+    groups = resources.get("InstanceGroups") or [resources]
+    numbers = itertools.count(1)
+    return [
+        optml.Host(
+            f"algo-{next(numbers)}",
+            group["InstanceType"],
+            group.get("InstanceGroupName", optml.HOMOGENEOUS),
+        )
+        for group in groups
+        for _ in range(group.get("InstanceCount", 1))
+    ]
+
+
 def _check_supported(request: dict[str, Any]) -> None:
     """Refuse what isn't run locally, in one sentence, rather than ignore it."""
     specification = request.get("AlgorithmSpecification", {})
     resources = request.get("ResourceConfig", {})
-    channels = request.get("InputDataConfig") or []
-    names = [channel["ChannelName"] for channel in channels]
-    sources = [channel["DataSource"].get("S3DataSource") for channel in channels]
-    modes = [
-        specification.get("TrainingInputMode"),
-        *(c.get("InputMode", "File") for c in channels),
-    ]
+    inputs = request.get("InputDataConfig") or []
+    sources = [channel["DataSource"].get("S3DataSource") for channel in inputs]
+    modes = [specification.get("TrainingInputMode"), *(c.get("InputMode") for c in inputs)]
+    kinds = {source["S3DataType"] for source in sources if source}
+    checks = [
+        ("ServerlessJobConfig", "ServerlessJobConfig" in request),
+        ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
+         not specification.get("TrainingImage")),
+        ("ResourceConfig.InstanceType must be given: other clusters",
+         "InstanceType" not in resources and "InstanceGroups" not in resources),
+        ("DataSource: sources other than S3DataSource", not all(sources)),
+        ("InputMode Pipe", "Pipe" in modes),
+        ("S3DataType Converse", "Converse" in kinds),
+        ("EnableManagedSpotTraining", bool(request.get("EnableManagedSpotTraining"))),
+    ]  # fmt: skip
+    for what, present in checks:
+        if present:
+            raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
+
+
+def _check(request: dict[str, Any]) -> None:
+    """Refuse what AWS refuses, beyond what its service model says."""
+    inputs = request.get("InputDataConfig") or []
+    resources = request["ResourceConfig"]
+    names = [channel["ChannelName"] for channel in inputs]
     if len(set(names)) != len(names):
         raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
-    for pattern in specification.get("MetricDefinitions", []):
+    for pattern in request["AlgorithmSpecification"].get("MetricDefinitions", []):
         try:
             regex.compile(pattern["Regex"])
         except regex.error as error:
@@ -532,26 +657,44 @@ def _check_supported(request: dict[str, Any]) -> None:
                 "ValidationException",
                 f"MetricDefinitions: {pattern['Regex']!r} is not a regular expression: {error}.",
             ) from error
-    checks: list[tuple[str, Callable[[], bool]]] = [
-        ("ServerlessJobConfig", lambda: "ServerlessJobConfig" in request),
-        ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
-         lambda: not specification.get("TrainingImage")),
-        ("ResourceConfig.InstanceGroups", lambda: "InstanceGroups" in resources),
-        ("ResourceConfig.InstanceType must be given: other clusters",
-         lambda: "InstanceType" not in resources),
-        ("ResourceConfig.InstanceCount above 1",
-         lambda: resources.get("InstanceCount", 1) > 1),
-        ("DataSource: sources other than S3DataSource", lambda: not all(sources)),
-        ("S3DataType other than S3Prefix",
-         lambda: any(source["S3DataType"] != "S3Prefix" for source in sources if source)),
-        ("InputMode Pipe", lambda: "Pipe" in modes),
-        ("CompressionType Gzip",
-         lambda: any(c.get("CompressionType", "None") != "None" for c in channels)),
-        ("CheckpointConfig", lambda: "CheckpointConfig" in request),
-        ("OutputDataConfig.CompressionType NONE",
-         lambda: request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP"),
-        ("EnableManagedSpotTraining", lambda: bool(request.get("EnableManagedSpotTraining"))),
-    ]  # fmt: skip
-    for what, present in checks:
-        if present():
-            raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
+    if "InstanceGroups" in resources and {"InstanceType", "InstanceCount"} & resources.keys():
+        raise AwsError(
+            "ValidationException",
+            "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
+        )
+    groups = {host.group for host in _hosts(resources)}
+    for channel in inputs:
+        _check_channel(channel, groups)
+    if "MaxWaitTimeInSeconds" in request.get("StoppingCondition", {}):
+        raise AwsError(
+            "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is "
+            "set to true",
+        )
+    checkpoints = request.get("CheckpointConfig", {})
+    path = checkpoints.get("LocalPath", optml.CHECKPOINTS)
+    if not path.startswith("/") or not path.strip("/") or ".." in path.split("/"):
+        raise AwsError(
+            "ValidationException",
+            f"CheckpointConfig.LocalPath: {path!r} is not the absolute path of a folder.",
+        )
+
+
+def _check_channel(channel: dict[str, Any], groups: set[str]) -> None:
+    name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
+    for present, words in (
+        (
+            channel.get("CompressionType", "None") != "None",
+            "CompressionType is used only in Pipe input mode; leave it unset, or set it to None.",
+        ),
+        (
+            source["S3DataType"] == "AugmentedManifestFile",
+            "AugmentedManifestFile can only be used if the Channel's input mode is Pipe.",
+        ),
+        (
+            not set(source.get("InstanceGroupNames") or []) <= groups,
+            f"InstanceGroupNames must be among {sorted(groups)}.",
+        ),
+    ):
+        if present:
+            raise AwsError("ValidationException", f"Channel {name}: {words}")

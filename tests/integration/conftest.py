@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness import base_image
 from harness.local.client import local_boto_session
 from tests.integration.support import AWS, Names
+from tests.integration.training import ROLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from docker import DockerClient
 
     from harness.local import LocalAWS
@@ -46,3 +49,33 @@ def aws(local_aws: LocalAWS, docker_client: DockerClient) -> AWS:
 @pytest.fixture
 def names(request: pytest.FixtureRequest) -> Names:
     return Names(request.node.name)
+
+
+@pytest.fixture
+def create(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
+    """Creates a training job on the probe image; members given are merged into the request."""
+
+    def create(probe: str = "", **members: Any) -> str:
+        name = members.pop("TrainingJobName", names.new("job"))
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "AlgorithmSpecification": {
+                "TrainingImage": probe_image,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "probe:r2", "Regex": "probe:r2=([0-9.]+);"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{aws.bucket}/out"},
+            "ResourceConfig": {
+                "InstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+                "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 120},
+            "Environment": {"PROBE": probe},
+            **members,
+        }
+        aws.sagemaker.create_training_job(**request)
+        return name
+
+    return create

@@ -2,83 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.integration.training import ROLE, artifacts, channel, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.support import AWS, Names
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
-
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def create(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
-    """Creates a training job on the probe image; members given are merged into the request."""
-
-    def create(probe: str = "", **members: Any) -> str:
-        name = members.pop("TrainingJobName", names.new("job"))
-        request: dict[str, Any] = {
-            "TrainingJobName": name,
-            "AlgorithmSpecification": {
-                "TrainingImage": probe_image,
-                "TrainingInputMode": "File",
-                "MetricDefinitions": [{"Name": "probe:r2", "Regex": "probe:r2=([0-9.]+);"}],
-            },
-            "RoleArn": ROLE,
-            "OutputDataConfig": {"S3OutputPath": f"s3://{aws.bucket}/out"},
-            "ResourceConfig": {
-                "InstanceCount": 1,
-                "InstanceType": "ml.m5.large",
-                "VolumeSizeInGB": 1,
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 120},
-            "Environment": {"PROBE": probe},
-            **members,
-        }
-        aws.sagemaker.create_training_job(**request)
-        return name
-
-    return create
-
-
-def channel(name: str, uri: str) -> dict[str, Any]:
-    source = {
-        "S3DataType": "S3Prefix",
-        "S3Uri": uri,
-        "S3DataDistributionType": "FullyReplicated",
-    }
-    return {
-        "ChannelName": name,
-        "ContentType": "text/csv",
-        "DataSource": {"S3DataSource": source},
-    }
-
-
-def finish(aws: AWS, name: str) -> dict[str, Any]:
-    """Wait with boto3's own waiter, whatever the end."""
-    aws.wait("training_job_completed_or_stopped", TrainingJobName=name)
-    return dict(aws.sagemaker.describe_training_job(TrainingJobName=name))
-
-
-def artifacts(aws: AWS, uri: str) -> dict[str, bytes]:
-    """The files of a model.tar.gz in S3."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    packed = aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
-        return {
-            member.name: archive.extractfile(member).read()  # type: ignore[union-attr]
-            for member in archive
-            if member.isfile() or member.islnk()
-        }
 
 
 def test_a_job_reads_its_channels_and_leaves_its_model(
@@ -327,9 +264,8 @@ def test_several_jobs_run_at_once(aws: AWS, create: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"ResourceConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.large",
-                             "VolumeSizeInGB": 1}}, "InstanceCount above 1"),
-        ({"CheckpointConfig": {"S3Uri": "s3://b/c"}}, "CheckpointConfig"),
+        ({"InputDataConfig": [{**channel("train", "s3://b/c"), "InputMode": "Pipe"}]},
+         "InputMode Pipe"),
         ({"EnableManagedSpotTraining": True}, "EnableManagedSpotTraining"),
     ],
 )  # fmt: skip

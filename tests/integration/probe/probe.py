@@ -10,7 +10,9 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 ML = pathlib.Path("/opt/ml")
 PROBE = os.environ.get("PROBE", "")
+INSTANCE = os.urandom(4).hex()
 
 
 def train() -> int:
@@ -47,6 +50,13 @@ def train() -> int:
         (ML / "output/failure").symlink_to("/dev/stderr")
         print("the last words")
         return 3
+    if PROBE in ("hosts", "fail-on-algo-2"):
+        return host(seen)
+    if PROBE == "checkpoint":
+        folder = pathlib.Path(os.environ["CHECKPOINTS"])
+        found = {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
+        (ML / "model/checkpoints.json").write_text(json.dumps(found))
+        (folder / f"step-{len(found) + 1}").write_text(f"after {len(found)}")
     if PROBE == "fail-with-file":
         (ML / "output/failure").write_text("the reason, " + "x" * 2000)
         return 3
@@ -66,6 +76,59 @@ def train() -> int:
     if PROBE == "long-lines":
         print("y" * 600_000)
         print("after the long line")
+    return 0
+
+
+def exchange(name: str, hosts: list[str]) -> dict[str, str]:
+    """What the hosts say to each other over TCP: their names."""
+    with socket.create_server(("", 7000)) as server:
+
+        def say() -> None:
+            for _ in hosts:
+                connection, _address = server.accept()
+                with connection:
+                    connection.sendall(name.encode())
+
+        speaker = threading.Thread(target=say, daemon=True)
+        speaker.start()
+        told = {}
+        for other in hosts:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    with socket.create_connection((other, 7000), timeout=5) as connection:
+                        told[other] = connection.makefile().read()
+                        break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+        speaker.join(20)
+    return told
+
+
+def host(seen: dict[str, str]) -> int:
+    """What a host of several does: find the others, say what it has, and fail if it should."""
+    resources = json.loads(seen["input/config/resourceconfig.json"])
+    name = resources["current_host"]
+    print(f"this is {name}")
+    addresses = {other: socket.gethostbyname(other) for other in resources["hosts"]}
+    if PROBE == "fail-on-algo-2":
+        if name == "algo-2":
+            (ML / "output/failure").write_text("algo-2 has failed")
+            return 7
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+        while True:
+            time.sleep(0.1)
+    known = {
+        "seen": seen,
+        "addresses": addresses,
+        "told": exchange(name, resources["hosts"]),
+        "hostname": socket.gethostname(),
+    }
+    (ML / f"model/{name}.json").write_text(json.dumps(known))
+    (ML / "model/both.txt").write_text(name)
+    (ML / f"output/data/{name}.txt").write_text(name)
     return 0
 
 
@@ -114,6 +177,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(200, json.dumps(files).encode())
             case "probe/headers":
                 self.answer(200, json.dumps(dict(self.headers)).encode())
+            case "probe/instance":
+                self.answer(200, INSTANCE.encode())
             case "probe/host":
                 self.answer(200, os.uname().nodename.encode())
             case _:

@@ -103,9 +103,8 @@ def test_a_training_layout_is_what_sagemaker_writes():
     layout = optml.TrainingLayout(
         hyperparameters={"df": "20"},
         channels={"train": {"TrainingInputMode": "File"}, "empty": {}},
-        hosts=["algo-1"],
-        current_host="algo-1",
-        instance_type="ml.m5.large",
+        hosts=[optml.Host("algo-1", "ml.m5.large")],
+        current=optml.Host("algo-1", "ml.m5.large"),
         data=[optml.file("train/a.csv", b"1,2\n")],
     )
     found = contents(optml.tar_stream(layout.entries()))

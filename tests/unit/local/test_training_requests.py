@@ -15,8 +15,10 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job"
 HUB_MODEL = "arn:aws:sagemaker:us-east-1:aws:hub-content/hub/Model/m/1.0.0"
 
 
-def channel(uri, name="train", **members):
-    source = {"S3DataType": "S3Prefix", "S3Uri": uri}
+def channel(uri, name="train", kind="S3Prefix", **members):
+    source = {"S3DataType": kind, "S3Uri": uri}
+    if "InstanceGroupNames" in members:
+        source["InstanceGroupNames"] = members.pop("InstanceGroupNames")
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **members}
 
 
@@ -84,39 +86,82 @@ def specification(**members):
         ({"ResourceConfig": None}, "ResourceConfig.InstanceType must be given"),
         ({"ServerlessJobConfig": {"JobType": "FineTuning", "BaseModelArn": HUB_MODEL}},
          "ServerlessJobConfig"),
-        (
-            {"ResourceConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.large",
-                                "VolumeSizeInGB": 1}},
-            "ResourceConfig.InstanceCount above 1",
-        ),
-        (
-            {"ResourceConfig": {"InstanceGroups": [{"InstanceGroupName": "g", "InstanceCount": 1,
-                                                    "InstanceType": "ml.m5.large"}],
-                                "VolumeSizeInGB": 1}},
-            "ResourceConfig.InstanceGroups",
-        ),
-        ({"CheckpointConfig": {"S3Uri": "s3://b/c"}}, "CheckpointConfig"),
         ({"EnableManagedSpotTraining": True}, "EnableManagedSpotTraining"),
-        ({"InputDataConfig": [channel("s3://b/x", CompressionType="Gzip")]},
-         "CompressionType Gzip"),
         ({"InputDataConfig": [channel("s3://b/x", InputMode="Pipe")]}, "InputMode Pipe"),
         (
             {"InputDataConfig": [{"ChannelName": "c", "DataSource": {"S3DataSource": {
-                "S3DataType": "ManifestFile", "S3Uri": "s3://b/x"}}}]},
-            "S3DataType other than S3Prefix",
+                "S3DataType": "Converse", "S3Uri": "s3://b/x"}}}]},
+            "S3DataType Converse",
         ),
         ({"InputDataConfig": [{"ChannelName": "c", "DataSource": {}}]},
          "DataSource: sources other than S3DataSource"),
-        (
-            {"OutputDataConfig": {"S3OutputPath": "s3://b/o", "CompressionType": "NONE"}},
-            "OutputDataConfig.CompressionType NONE",
-        ),
     ],
 )  # fmt: skip
 def test_what_is_not_run_locally(aws, request_, members, what):
     message = refusal(aws.sagemaker.create_training_job, **request_(**members))
     assert message.startswith(what)
     assert message.endswith(": not run by the local AWS, only by AWS.")
+
+
+GROUPS = [
+    {"InstanceGroupName": "g", "InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    {"InstanceGroupName": "h", "InstanceCount": 1, "InstanceType": "ml.m5.large"},
+]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            {"InputDataConfig": [channel("s3://b/x", CompressionType="Gzip")]},
+            (
+                "Channel train: CompressionType is used only in Pipe input mode; leave it unset, "
+                "or set it to None."
+            ),
+        ),
+        (
+            {"InputDataConfig": [channel("s3://b/x", kind="AugmentedManifestFile")]},
+            (
+                "Channel train: AugmentedManifestFile can only be used if the Channel's input mode "
+                "is Pipe."
+            ),
+        ),
+        (
+            {
+                "ResourceConfig": {"InstanceGroups": GROUPS, "VolumeSizeInGB": 1},
+                "InputDataConfig": [channel("s3://b/x", InstanceGroupNames=["i"])],
+            },
+            "Channel train: InstanceGroupNames must be among ['g', 'h'].",
+        ),
+        (
+            {
+                "ResourceConfig": {
+                    "InstanceGroups": GROUPS,
+                    "InstanceType": "ml.m5.large",
+                    "VolumeSizeInGB": 1,
+                }
+            },
+            "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "https://b/c"}},
+            "CheckpointConfig.S3Uri: https://b/c is not of the form s3://bucket/key.",
+        ),
+        (
+            {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "here"}},
+            "CheckpointConfig.LocalPath: 'here' is not the absolute path of a folder.",
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}},
+            (
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining "
+                "is set to true"
+            ),
+        ),
+    ],
+)
+def test_what_aws_refuses(aws, request_, members, message):
+    assert refusal(aws.sagemaker.create_training_job, **request_(**members)) == message
 
 
 class TestData:

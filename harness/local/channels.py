@@ -1,0 +1,95 @@
+"""The input of jobs: which objects a source in S3 names, and which of them a host gets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from harness.local import s3
+from harness.local.optml import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from types_boto3_s3 import S3Client
+
+MANIFEST_LIMIT = 64 << 20
+"""Bytes of a manifest, which is read whole."""
+
+
+def found(client: S3Client, source: Mapping[str, Any]) -> list[s3.Object]:
+    """The objects that a source (an `S3DataSource` or its like) names, where their files stand.
+
+    Raises `DataError` if there are none, or if two of them clash, or if the manifest isn't one.
+    """
+    uri = source["S3Uri"]
+    if source["S3DataType"] == "ManifestFile":
+        objects = _listed(client, uri)
+    else:
+        objects = s3.objects(client, uri)
+    if not objects:
+        raise s3.DataError(f"no objects under {uri}")
+    return objects
+
+
+def _listed(client: S3Client, uri: str) -> list[s3.Object]:
+    """The objects of a manifest: a prefix, then what is to be appended to it (`S3DataSource`).
+
+    A file stands below the channel's folder as it does below the prefix.
+    """
+    bucket, key = s3.split(uri)
+    size, chunks = s3.opened(client, bucket, key)
+    if size > MANIFEST_LIMIT:
+        raise s3.DataError(f"the manifest {uri} has more than {MANIFEST_LIMIT} bytes")
+    try:
+        document = json.loads(b"".join(chunks))
+    except ValueError as error:
+        raise s3.DataError(f"the manifest {uri} is not JSON: {error}") from error
+    match document:
+        case [{"prefix": str(prefix)}, *suffixes] if all(isinstance(s, str) for s in suffixes):
+            pass
+        case _:
+            raise s3.DataError(
+                f'the manifest {uri} is not of the form [{{"prefix": "s3://bucket/prefix/"}}, '
+                '"suffix", …]'
+            )
+    bucket, start = s3.split(prefix)
+    return s3.without_clashes(
+        [s3.Object(bucket, start + suffix, None, s3.path(bucket, start + suffix, suffix))
+         for suffix in suffixes]
+    )  # fmt: skip
+
+
+def share(
+    objects: Sequence[s3.Object], source: Mapping[str, Any], index: int, hosts: int
+) -> Sequence[s3.Object]:
+    """What the host of this index, of so many that get data of the source, gets of it.
+
+    `ShardedByS3Key` gives each about as many objects; which, AWS doesn't say: here they are dealt
+    in turn, in key order.
+    """
+    if source.get("S3DataDistributionType") == "ShardedByS3Key":
+        return objects[index::hosts]
+    return objects
+
+
+def receivers(source: Mapping[str, Any], groups: Mapping[str, str]) -> list[str]:
+    """The hosts that get data of the source; `groups` are the instance groups by host."""
+    names = source.get("InstanceGroupNames")
+    return [host for host, group in groups.items() if not names or group in names]
+
+
+def entries(
+    client: S3Client, channel: str, source: Mapping[str, Any], index: int, hosts: int
+) -> Iterator[Entry]:
+    """The files of a channel on one host, each read when its turn comes."""
+    yield from s3.entries(client, channel, share(found(client, source), source, index, hosts))
+
+
+def checkpoints(client: S3Client, uri: str) -> Iterator[Entry]:
+    """The files of `CheckpointConfig`'s `S3Uri`, named relative to it; none may be there yet."""
+    bucket, prefix = s3.split(uri)
+    folder = f"s3://{bucket}/{prefix}" if not prefix or prefix.endswith("/") else f"{uri}/"
+    for item in s3.objects(client, folder):
+        size, data = s3.opened(client, item.bucket, item.key)
+        yield Entry(item.path, size, data)

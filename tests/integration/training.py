@@ -1,0 +1,45 @@
+"""What the tests of training jobs share."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.integration.support import AWS
+
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+
+
+def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
+    """A channel of a training job; `members` are those of its S3DataSource."""
+    source = {
+        "S3DataType": "S3Prefix",
+        "S3Uri": uri,
+        "S3DataDistributionType": "FullyReplicated",
+        **members,
+    }
+    return {
+        "ChannelName": name,
+        "ContentType": "text/csv",
+        "DataSource": {"S3DataSource": source},
+    }
+
+
+def finish(aws: AWS, name: str) -> dict[str, Any]:
+    """Wait with boto3's own waiter, whatever the end."""
+    aws.wait("training_job_completed_or_stopped", TrainingJobName=name)
+    return dict(aws.sagemaker.describe_training_job(TrainingJobName=name))
+
+
+def artifacts(aws: AWS, uri: str) -> dict[str, bytes]:
+    """The files of a model.tar.gz in S3."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    packed = aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
+        return {
+            member.name: archive.extractfile(member).read()  # type: ignore[union-attr]
+            for member in archive
+            if member.isfile() or member.islnk()
+        }
