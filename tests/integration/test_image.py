@@ -206,8 +206,11 @@ def test_a_container_that_a_killed_build_had_fetch_wheels_is_removed_by_the_next
     settings: Settings, docker_client: DockerClient, bare_image: str
 ) -> None:
     hangs = f"{settings.image.name}-hangs"  # its python3 answers to nothing
-    dockerfile = f"FROM {bare_image}\nRUN printf 'sleep 300' > /python3 && chmod +x /python3\n"
-    dockerfile += "ENV PATH=/:$PATH\n"
+    dockerfile = (
+        f"FROM {bare_image}\n"
+        "RUN printf '#!/bin/sh\\nexec sleep 300' > /python3 && chmod +x /python3\n"
+        "ENV PATH=/:$PATH\n"
+    )
     docker_client.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=hangs, rm=True)
     try:
         edit(settings, "", "requirements.txt")
