@@ -13,7 +13,7 @@ import sagemaker
 from sagemaker.estimator import Estimator
 from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor, ScriptProcessor
 
-from harness import dataset
+from harness import LocalSession, dataset
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:
@@ -47,6 +47,23 @@ def test_the_metrics_of_a_job_are_a_data_frame(trained):
     values = dict(zip(frame["metric_name"], frame["value"], strict=True))
     assert values["train:r2"] == pytest.approx(0.99672, abs=1e-5)
     assert values["test:r2"] == pytest.approx(0.99717, abs=1e-5)
+
+
+def test_a_predictor_updates_its_endpoint(trained, environment):
+    session = LocalSession(endpoint_url=environment["AWS_ENDPOINT_URL"])  # looks more often
+    attached = Estimator.attach(trained.latest_training_job.name, sagemaker_session=session)
+    predictor = notebook.deploy(attached)
+    try:
+        predictor.update_endpoint(initial_instance_count=2, instance_type=notebook.INSTANCE_TYPE)
+        described = session.sagemaker_client.describe_endpoint(EndpointName=predictor.endpoint_name)
+        assert described["EndpointStatus"] == "InService"
+        assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+        data = dataset.split()
+        test = notebook.r_squared(data.y_test, predictor.predict(data.x_test))
+        assert test == pytest.approx(0.99717, abs=1e-5)
+    finally:
+        predictor.delete_model()
+        predictor.delete_endpoint()
 
 
 def test_a_transformer_predicts_a_file(trained, session, prefix):
