@@ -283,8 +283,13 @@ class LocalAWS:
         )
 
     def _why_untrusted(self, request: Request) -> str:
-        asker = request.headers.get("origin") or request.headers.get("host", "")
-        return f"The local AWS answers no web page of {asker}."
+        if origin := request.headers.get("origin"):
+            return f"The local AWS answers no web page of {origin}."
+        return (
+            f"The local AWS on {self.host} doesn't answer to the name "
+            f"{request.headers.get('host', '')}, which a web page may have led here; call it by "
+            "its address, or let it listen on another one."
+        )
 
     def _health(self) -> Response:
         document = {"status": "ok", "region": self.region, "account_id": self.account_id}

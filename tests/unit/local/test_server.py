@@ -669,8 +669,10 @@ def test_a_name_that_was_rebound_to_loopback_is_refused(aws, host, status):
     with contextlib.closing(connection):
         named = {"Host": host.format(port=port)}
         connection.request("GET", "/_harness/health", headers=named)
+        answer = connection.getresponse()
 
-        assert connection.getresponse().status == status
+        assert answer.status == status
+        assert (named["Host"] in answer.read().decode()) is (status == 403)
 
 
 def test_a_further_address_answers_only_whom_it_accepts():
