@@ -102,6 +102,9 @@ class _End(NamedTuple):
     timed_out: bool = False
     failed: Container | None = None
     """The first that ended with another code than 0, unless they were stopped."""
+    waited: bool = False
+    """They were stopped for the time that a managed spot job may take in all."""
+    interrupted: bool = False
 
 
 class TrainingJob:
@@ -131,6 +134,8 @@ class TrainingJob:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
+        self._interrupted = False
+        self._trained = 0.0
         self._abandoned = False
         self._hosts = _hosts(request["ResourceConfig"])
         self._logs = {
@@ -177,7 +182,7 @@ class TrainingJob:
                 ),
                 "EnableManagedSpotTraining": bool(self.request.get("EnableManagedSpotTraining")),
                 "TrainingTimeInSeconds": seconds,
-                "BillableTimeInSeconds": seconds,
+                "BillableTimeInSeconds": None if seconds is None else int(self._trained),
             }
 
     def summary(self) -> dict[str, Any]:
@@ -203,6 +208,12 @@ class TrainingJob:
                 self._step("Stopping", "Stopping the training job")
             self._wake.set()
             return True
+
+    def interrupt(self) -> None:
+        """Take the instances away, as AWS does with those of managed spot training."""
+        if self.request.get("EnableManagedSpotTraining"):
+            self._interrupted = True
+            self._wake.set()
 
     def abandon(self) -> None:
         """Forget the job: its local AWS is being shut down."""
@@ -240,16 +251,27 @@ class TrainingJob:
                 "exists on this machine or in a registry that it can reach."
             ) from error
         self._check_stopped()
-        self._enter("Downloading", "Downloading input data")
+        while not self._attempt(image):
+            self._check_stopped()
+            self._enter("Starting", "Starting the training job again, after an interruption")
+
+    def _attempt(self, image: str) -> bool:
+        """Run the job's containers once; False if they were interrupted, as spot instances are."""
         with contextlib.ExitStack() as clean:
+            self._enter("Downloading", "Downloading input data")
             containers = self._create(image, clean)
             self._download(containers)
             self._check_stopped()
             self._enter("Training", "Training image download completed. Training in progress.")
             end = self._train(containers)
             if self._abandoned:
-                return
+                return True
+            if end.interrupted:
+                self._enter("Interrupted", "Training job interrupted")
+                self._upload(containers, only_checkpoints=True)
+                return False
             self._finish(containers, end)
+            return True
 
     def _create(self, image: str, clean: contextlib.ExitStack) -> list[Container]:
         """A container a host; several share a network, in which their names resolve."""
@@ -344,9 +366,13 @@ class TrainingJob:
         """Run the containers to their end, or stop them."""
         condition = self.request.get("StoppingCondition", {})
         limit = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+        now = datetime.now(UTC)
         with self._lock:
-            self.started = datetime.now(UTC)
-        deadline = time.monotonic() + limit
+            self.started = self.started or now
+        begun = time.monotonic()
+        deadline = begun + limit - self._trained
+        wait = condition.get("MaxWaitTimeInSeconds", math.inf)
+        last = begun + wait - (now - self.created).total_seconds()
         calls = [
             partial(container.start, partial(self._on_line, host=host.name), self._wake.set)
             for host, container in zip(self._hosts, containers, strict=True)
@@ -358,6 +384,13 @@ class TrainingJob:
                 "ClientError: CannotStartContainerError. Please make sure the container can be "
                 f"run with 'docker run <image> train'. ({error})"
             ) from error
+        try:
+            return self._until_end(containers, deadline, last)
+        finally:
+            self._trained += time.monotonic() - begun
+
+    def _until_end(self, containers: list[Container], deadline: float, last: float) -> _End:
+        """Wait for the containers, or stop them, at `deadline` or `last` if it must be."""
         while True:
             ended = [container for container in containers if container.exited.is_set()]
             failed = next((each for each in ended if each.exit_code != 0), None)
@@ -366,10 +399,16 @@ class TrainingJob:
             if failed:
                 self._stop(containers, FAILURE_GRACE)
                 return _End(failed=failed)
-            remaining = deadline - time.monotonic()
+            now = time.monotonic()
+            remaining = min(deadline, last) - now
             if remaining <= 0 or self._stopping:
                 self._stop(containers, STOP_GRACE)
-                return _End(timed_out=not self._stopping)
+                over = not self._stopping
+                return _End(timed_out=over and now >= deadline, waited=over and now < deadline)
+            if self._interrupted:
+                self._interrupted = False
+                self._stop(containers, STOP_GRACE)
+                return _End(interrupted=not self._stopping)
             self._send_metrics()
             self._wake.wait(min(remaining, METRICS_PERIOD))
             if not self._stopping:
@@ -433,6 +472,12 @@ class TrainingJob:
                 "MaxRuntimeExceeded",
                 "Training job runtime exceeded MaxRuntimeInSeconds provided",
             )
+        elif end.waited:
+            self._end(
+                "Stopped",
+                "MaxWaitTimeExceeded",
+                "Training job exceeded MaxWaitTimeInSeconds provided",
+            )
         elif end.failed is None:
             self._end("Completed", "Completed", "Training job completed")
         else:
@@ -446,7 +491,7 @@ class TrainingJob:
             room = FAILURE_REASON_LIMIT - len("AlgorithmError: ") - len(suffix)
             raise JobError(f"AlgorithmError: {words[:room]}{suffix}")
 
-    def _upload(self, containers: list[Container]) -> None:
+    def _upload(self, containers: list[Container], *, only_checkpoints: bool = False) -> None:
         client = self._backend.s3
         output = self.request["OutputDataConfig"]
         prefix = f"{output['S3OutputPath'].rstrip('/')}/{self.name}/output"
@@ -475,13 +520,14 @@ class TrainingJob:
             path = config.get("LocalPath", optml.CHECKPOINTS).rstrip("/")
             artifacts.upload_files(client, folders(path), path.rpartition("/")[2], config["S3Uri"])
 
-        calls = [model, data]
+        calls = [] if only_checkpoints else [model, data]
         if "CheckpointConfig" in self.request:
             calls.append(checkpoints)
         if self._points:
             calls.append(self._send_metrics)
         try:
-            self._together(calls, "upload")
+            if calls:
+                self._together(calls, "upload")
         except (ClientError, BotoCoreError, s3.DataError) as error:
             raise JobError(f"ClientError: Artifact upload failed: {error}") from error
 
@@ -519,7 +565,7 @@ class TrainingJob:
 
 
 class TrainingJobs:
-    """CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+    """Create-, Describe-, Stop- and DeleteTrainingJob, ListTrainingJobs."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -602,6 +648,21 @@ class TrainingJobs:
                 f"The request was rejected because the training job is in status {job.status}.",
             )
 
+    def delete_training_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+        arn = context.arn(f"training-job/{request['TrainingJobName']}")
+        with self._store.lock:
+            job = self._store.training_jobs.get(arn)
+            if job is None:
+                raise AwsError("ResourceNotFound", "Requested resource not found.")
+            if job.status in ("InProgress", "Stopping"):
+                raise AwsError(
+                    "ResourceInUse",
+                    f"The training job {arn} is in status {job.status}; only one that is "
+                    "Completed, Failed or Stopped can be deleted.",
+                )
+            del self._store.training_jobs[arn]
+            self._store.tags.pop(arn, None)
+
 
 def _hosts(resources: dict[str, Any]) -> list[optml.Host]:
     """The hosts of a `ResourceConfig`, numbered through its instance groups."""
@@ -635,7 +696,6 @@ def _check_supported(request: dict[str, Any]) -> None:
         ("DataSource: sources other than S3DataSource", not all(sources)),
         ("InputMode Pipe", "Pipe" in modes),
         ("S3DataType Converse", "Converse" in kinds),
-        ("EnableManagedSpotTraining", bool(request.get("EnableManagedSpotTraining"))),
     ]  # fmt: skip
     for what, present in checks:
         if present:
@@ -665,11 +725,20 @@ def _check(request: dict[str, Any]) -> None:
     groups = {host.group for host in _hosts(resources)}
     for channel in inputs:
         _check_channel(channel, groups)
-    if "MaxWaitTimeInSeconds" in request.get("StoppingCondition", {}):
+    condition = request.get("StoppingCondition", {})
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise AwsError(
+                "ValidationException",
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining "
+                "is set to true",
+            )
+    elif wait is None or wait < condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME):
         raise AwsError(
             "ValidationException",
-            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is "
-            "set to true",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds",
         )
     checkpoints = request.get("CheckpointConfig", {})
     path = checkpoints.get("LocalPath", optml.CHECKPOINTS)

@@ -227,6 +227,23 @@ def test_a_taken_name_is_refused(aws: AWS, create: Callable[..., str]) -> None:
     finish(aws, name)
 
 
+def test_a_deleted_job_is_gone_and_its_name_free(aws: AWS, create: Callable[..., str]) -> None:
+    name = create("until-sigterm")
+    aws.wait_for_log("/aws/sagemaker/TrainingJobs", name, "waiting for SIGTERM")
+    with pytest.raises(ClientError, match=r"ResourceInUse.*InProgress"):
+        aws.sagemaker.delete_training_job(TrainingJobName=name)
+    aws.sagemaker.stop_training_job(TrainingJobName=name)
+    finish(aws, name)
+
+    aws.sagemaker.delete_training_job(TrainingJobName=name)
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        aws.sagemaker.describe_training_job(TrainingJobName=name)
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        aws.sagemaker.delete_training_job(TrainingJobName=name)
+    create(TrainingJobName=name)
+    assert finish(aws, name)["TrainingJobStatus"] == "Completed"
+
+
 def test_network_isolation_leaves_only_the_own_name(
     aws: AWS, create: Callable[..., str], probe_image: str
 ) -> None:
@@ -266,7 +283,6 @@ def test_several_jobs_run_at_once(aws: AWS, create: Callable[..., str]) -> None:
     [
         ({"InputDataConfig": [{**channel("train", "s3://b/c"), "InputMode": "Pipe"}]},
          "InputMode Pipe"),
-        ({"EnableManagedSpotTraining": True}, "EnableManagedSpotTraining"),
     ],
 )  # fmt: skip
 def test_what_is_not_run_locally_is_refused(

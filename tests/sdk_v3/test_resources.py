@@ -62,6 +62,11 @@ def test_a_training_job_runs_to_its_end(image, role, bucket, channels, name):
     with pytest.raises(ClientError, match="ResourceInUse"):
         support.create_training_job(name, image, role, bucket, channels)
 
+    job.delete()
+    job.wait_for_delete(poll=1, timeout=support.WAIT)
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        TrainingJob.get(name)
+
 
 def test_a_training_job_is_stopped(sleeper, image, role, bucket, name):
     job = support.create_training_job(
