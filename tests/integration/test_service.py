@@ -196,7 +196,13 @@ def test_a_training_script_reaches_the_local_aws_unless_it_is_isolated(
         "ContainerEntrypoint": ["python3", "-c", REACH % "AWS_ENDPOINT_URL"],
     }
     reached, isolated, overridden = (names.new(kind) for kind in ("reached", "isolated", "own"))
-    shell.train(reached, probe_image, AlgorithmSpecification=specification)
+    hosts = {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    shell.train(
+        reached,
+        probe_image,
+        AlgorithmSpecification=specification,
+        ResourceConfig=hosts,  # which have a network of their own
+    )
     shell.train(
         isolated,
         probe_image,
