@@ -318,3 +318,35 @@ def test_a_model_may_be_objects(aws: AWS, hosting: Hosting) -> None:
     aws.s3.put_object(Bucket=aws.bucket, Key="parts/code", Body=b"a file where a folder is")
     with pytest.raises(ClientError, match="clashes with it"):
         files("parts/", "S3Prefix")
+
+
+def test_the_old_containers_may_be_kept_for_a_while(aws: AWS, hosting: Hosting) -> None:
+    name = hosting.endpoint(hosting.variant(hosting.model(ContainerHostname="old")))
+    config = hosting.config(hosting.variant(hosting.model(ContainerHostname="new")))
+    routing: Any = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    settings: Any = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": routing,
+            "TerminationWaitInSeconds": 4,
+        }
+    }
+    aws.sagemaker.update_endpoint(
+        EndpointName=name, EndpointConfigName=config, DeploymentConfig=settings
+    )
+    aws.wait_until(lambda: hosting.host(name) == "new", "the new container answers")
+    described = hosting.describe(name)
+    assert described["EndpointStatus"] == "Updating"
+    assert described["LastDeploymentConfig"] == settings
+    assert len(aws.containers(name)) == 2
+    hosting.settled(name)
+    assert len(aws.containers(name)) == 1
+
+
+def test_an_endpoint_that_is_being_deleted_is_not_changed(aws: AWS, hosting: Hosting) -> None:
+    name = hosting.endpoint(hosting.variant(hosting.model(), InitialInstanceCount=2))
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    assert hosting.describe(name)["EndpointStatus"] == "Deleting"
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        hosting.scale(name, {"VariantName": "AllTraffic", "DesiredWeight": 1})
+    aws.wait("endpoint_deleted", EndpointName=name)
+    assert not aws.containers(name)

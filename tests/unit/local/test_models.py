@@ -251,6 +251,48 @@ class TestEndpointConfigs:
         )
 
 
+class TestEndpoints:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
+                "Type": "CANARY", "WaitIntervalInSeconds": 0,
+                "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}}},
+             ("DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
+             "rolling deployments run on AWS only.")),
+            ({"RollingUpdatePolicy": {"WaitIntervalInSeconds": 0,
+                "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}}},
+             ("DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
+             "rolling deployments run on AWS only.")),
+            ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "alarm"}]}},
+             "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only."),
+        ],
+    )  # fmt: skip
+    def test_deployments_that_are_not_run_locally(self, aws, new, model, settings, message):
+        name = new("endpoint")
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[variant(model())]
+        )
+        assert message == refusal(
+            aws.sagemaker.create_endpoint,
+            EndpointName=name,
+            EndpointConfigName=name,
+            DeploymentConfig=settings,
+        )
+
+    def test_what_is_updated_must_be_there(self, aws):
+        words = f'Could not find endpoint "{ARN}:endpoint/none".'
+        assert words == refusal(
+            aws.sagemaker.update_endpoint, EndpointName="none", EndpointConfigName="none"
+        )
+        changes = [{"VariantName": "v", "DesiredInstanceCount": 1}]
+        assert words == refusal(
+            aws.sagemaker.update_endpoint_weights_and_capacities,
+            EndpointName="none",
+            DesiredWeightsAndCapacities=changes,
+        )
+
+
 class TestTags:
     def test_a_resource_has_fifty_at_most(self, aws, model):
         arn = f"{ARN}:model/{model()}"
