@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_TAGS = 50
 """Tags a resource can have (AWS's general limit)."""
 
+INTERRUPT = "harness:interrupt"
+"""The tag that interrupts a job of managed spot training when it is added, with any value."""
+
 
 def attach(store: Store, arn: str, request: dict[str, Any]) -> None:
     """Keep the tags that came with a Create request."""
@@ -41,6 +44,9 @@ class Tags:
                     f"{request['ResourceArn']} can have {MAX_TAGS} tags at most.",
                 )
             tags.update(added)
+            job = self._store.training_jobs.get(request["ResourceArn"])
+            if job is not None and INTERRUPT in added:
+                job.interrupt()
             return {"Tags": _listed(tags)}
 
     def list_tags(self, _: RequestContext, request: dict[str, Any]) -> dict[str, Any]:

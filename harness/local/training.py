@@ -399,12 +399,11 @@ class TrainingJob:
             if failed:
                 self._stop(containers, FAILURE_GRACE)
                 return _End(failed=failed)
-            now = time.monotonic()
-            remaining = min(deadline, last) - now
+            remaining = min(deadline, last) - time.monotonic()
             if remaining <= 0 or self._stopping:
                 self._stop(containers, STOP_GRACE)
                 over = not self._stopping
-                return _End(timed_out=over and now >= deadline, waited=over and now < deadline)
+                return _End(timed_out=over and deadline <= last, waited=over and last < deadline)
             if self._interrupted:
                 self._interrupted = False
                 self._stop(containers, STOP_GRACE)

@@ -52,11 +52,16 @@ def train() -> int:
         return 3
     if PROBE in ("hosts", "fail-on-algo-2"):
         return host(seen)
-    if PROBE == "checkpoint":
+    if PROBE in ("checkpoint", "spot"):
         folder = pathlib.Path(os.environ["CHECKPOINTS"])
         found = {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
         (ML / "model/checkpoints.json").write_text(json.dumps(found))
         (folder / f"step-{len(found) + 1}").write_text(f"after {len(found)}")
+        if PROBE == "spot" and not found:
+            signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+            print("waiting for an interruption")
+            while True:
+                time.sleep(0.1)
     if PROBE == "fail-with-file":
         (ML / "output/failure").write_text("the reason, " + "x" * 2000)
         return 3

@@ -86,7 +86,6 @@ def specification(**members):
         ({"ResourceConfig": None}, "ResourceConfig.InstanceType must be given"),
         ({"ServerlessJobConfig": {"JobType": "FineTuning", "BaseModelArn": HUB_MODEL}},
          "ServerlessJobConfig"),
-        ({"EnableManagedSpotTraining": True}, "EnableManagedSpotTraining"),
         ({"InputDataConfig": [channel("s3://b/x", InputMode="Pipe")]}, "InputMode Pipe"),
         (
             {"InputDataConfig": [{"ChannelName": "c", "DataSource": {"S3DataSource": {
@@ -150,6 +149,13 @@ GROUPS = [
         (
             {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "here"}},
             "CheckpointConfig.LocalPath: 'here' is not the absolute path of a folder.",
+        ),
+        (
+            {"EnableManagedSpotTraining": True},
+            (
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+                "MaxRuntimeInSeconds"
+            ),
         ),
         (
             {"StoppingCondition": {"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}},
