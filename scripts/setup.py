@@ -11,8 +11,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,9 +64,12 @@ def make_venv() -> None:
             sys.exit(f"setup: this Python has no ensurepip; install it (Debian: {package}).")
         say(f"installing {package} with apt-get")
         apt = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300"]
-        run([*apt, "update"])
-        run([*apt, "install", "--no-install-recommends", package], DEBIAN_FRONTEND="noninteractive")
-    run([sys.executable, "-m", "venv", "--clear", VENV])
+        run([*apt, "update"], os.kill)
+        apt += ["install", "--no-install-recommends", package]
+        run(apt, os.kill, DEBIAN_FRONTEND="noninteractive")
+    with tempfile.TemporaryDirectory(prefix="harness-setup-") as folder:
+        # ensurepip leaves its wheels in there when it is interrupted.
+        run([sys.executable, "-m", "venv", "--clear", VENV], TMPDIR=folder)
 
 
 def has_ensurepip() -> bool:
@@ -115,25 +121,42 @@ def output(command: list) -> str:
     ).stdout
 
 
-def run(command: list, **environ: str) -> None:
-    """Run it in silence; on failure, what it printed is the explanation."""
-    try:
-        subprocess.run(
+def run(command: list, tell: Callable[[int, int], None] = os.killpg, **environ: str) -> None:
+    """Run it in silence; on failure, what it printed is the explanation.
+
+    It has a session of its own, so that Ctrl-C goes to us alone. We hand it on and wait: by
+    `os.killpg` to its children as well, by `os.kill` not, so that apt-get lets dpkg finish.
+    """
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
             command,
-            check=True,
-            timeout=1800,
             cwd=ROOT,
             env=os.environ | environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=said,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        sys.exit(f"setup: gave up after 30 minutes: {' '.join(map(str, command))}")
-    except subprocess.CalledProcessError as error:
-        sys.stderr.buffer.write(error.stdout)
-        sys.exit(f"setup: exit status {error.returncode} from {' '.join(map(str, command))}")
+        try:
+            status = process.wait(1800)
+        except BaseException as error:
+            tell(process.pid, signal.SIGINT)
+            process.wait(120)
+            if isinstance(error, subprocess.TimeoutExpired):
+                sys.exit(f"setup: gave up after 30 minutes: {' '.join(map(str, command))}")
+            raise
+        if status:
+            said.seek(0)
+            sys.stderr.buffer.write(said.read())
+            sys.exit(f"setup: exit status {status} from {' '.join(map(str, command))}")
+
+
+def interrupted(number: int, _: object) -> None:
+    say(f"interrupted by {signal.Signals(number).name}; the next start goes on from here")
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     main()
