@@ -16,8 +16,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from serving import signals
 from serving.errors import StartError
-from serving.signals import wake_main_thread
 
 if TYPE_CHECKING:
     from serving.app import App
@@ -109,14 +109,14 @@ def _serve() -> None:
 
     def start_worker() -> App:
         """What Granian calls first in a new worker; its own signal handlers come next."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in signals.STOP:
             signal.signal(number, _leave)
-        if server.interrupt_signal:  # the parent's handler ran here, after the fork
-            _leave()
-        wake_main_thread()
+        signals.release()
+        signals.wake_main_thread()
         return app
 
-    wake_main_thread()
+    signals.hold_in_forks()
+    signals.wake_main_thread()
     server.serve(target_loader=start_worker, wrap_loader=False)
 
 

@@ -1,9 +1,4 @@
-"""Wakes Python's main thread for each signal, whichever thread the kernel gave it to.
-
-Python's handlers run in the main thread. One that waits for a lock, as Granian's does, wakes only
-for a signal that it was given itself; a signal to a process can go to any of its threads, and
-Granian's threads do take some: the handler then doesn't run, and SIGTERM is as good as lost.
-"""
+"""What it takes for no SIGTERM to be lost, in a process of many threads that forks."""
 
 from __future__ import annotations
 
@@ -11,13 +6,41 @@ import os
 import queue
 import signal
 import threading
+from functools import partial
+
+STOP = (signal.SIGTERM, signal.SIGINT)
 
 # Its default is to be ignored, so that one which comes from elsewhere does no harm.
 _WAKE = signal.SIGURG
 
 
+def hold_in_forks() -> None:
+    """Makes the processes that this one forks begin with `STOP` blocked, until they `release` it.
+
+    A new process has its parent's handlers, and Python drops what comes before it is set up.
+    """
+    parent = os.getpid()
+
+    def mask(how: int) -> None:
+        if os.getpid() == parent:  # its children inherit this
+            signal.pthread_sigmask(how, STOP)
+
+    os.register_at_fork(
+        before=partial(mask, signal.SIG_BLOCK), after_in_parent=partial(mask, signal.SIG_UNBLOCK)
+    )
+
+
+def release() -> None:
+    """Lets the signals in that were held since the fork; for the main thread to call."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+
+
 def wake_main_thread() -> None:
-    """Makes the main thread run the handlers of all signals that come from now on.
+    """Makes the main thread run the handlers of all signals, whichever thread gets them.
+
+    Python's handlers run in the main thread. One that waits for a lock, as Granian's does, wakes
+    only for a signal that it was given itself; the kernel may give a process's signal to any of
+    its threads, and Granian's do take some. Their handlers then wouldn't run.
 
     For the main thread to call, once in each process: threads don't survive a fork.
     """

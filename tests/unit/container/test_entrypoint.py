@@ -367,6 +367,18 @@ def test_sigterm_ends_a_worker_whichever_thread_gets_it(serving):
 
 
 @needs("granian")
+def test_sigterm_ends_workers_that_are_being_started(serving):
+    serving.environ["SAGEMAKER_MODEL_SERVER_WORKERS"] = "2"
+    serving.write("model/go", "")
+    serving.start("serve")
+    server = serving.process.pid
+    wait_for(Path(f"/proc/{server}/task/{server}/children").read_text, "the first worker")
+    serving.process.send_signal(signal.SIGTERM)
+    assert serving.status() == 0
+    assert "Killing" not in serving.output()
+
+
+@needs("granian")
 def test_sigterm_isnt_held_up_by_an_idle_connection(serving):
     up(serving)
     connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=LIMIT)
