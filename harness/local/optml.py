@@ -7,6 +7,7 @@ memory: objects stream from S3 into the tar, and from the tar into S3.
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 import json
@@ -201,7 +202,8 @@ def repack(
             target = member.linkname
             if member.islnk():
                 target = target.partition(f"{below}/")[2]
-            copied = member.replace(name=name, linkname=target, deep=False)
+            copied = copy.copy(member)  # TarInfo.replace isn't in Debian 12's 3.11.2 yet
+            copied.name, copied.linkname = name, target
             copied.pax_headers = {}  # in which long and non-ASCII names stand, and come first
             archive.addfile(copied, source.extractfile(member) if member.isreg() else None)
             files += not member.isdir()
