@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from harness import config, dataset, engine, flow, image
-from harness.local.optml import TrainingLayout
+from harness.local.optml import Host, TrainingLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +44,12 @@ def lay_out(folder: Path) -> None:
     settings = config.load(ROOT / "harness.toml")
     data = dataset.split()
     hyperparameters = {name: str(value) for name, value in settings.hyperparameters}
+    host = Host("algo-1", settings.training.instance_type)
     layout = TrainingLayout(
         hyperparameters={**hyperparameters, "train-file": "train.csv", "test-file": "test.csv"},
         channels={"train": {"TrainingInputMode": "File"}, "test": {"TrainingInputMode": "File"}},
-        hosts=["algo-1"],
-        current_host="algo-1",
-        instance_type=settings.training.instance_type,
+        hosts=[host],
+        current=host,
     )
     for entry in layout.entries():
         path = folder / entry.name
@@ -87,7 +87,7 @@ def by_hand(client: DockerClient, name: str) -> dict[str, float]:
         ports = {"8080/tcp": ("127.0.0.1", None)}
         serving = time.perf_counter()
         with container(client, name, "serve", ports=ports, volumes=volumes[1:2]) as server:
-            port = client.api.port(server.id, 8080)[0]["HostPort"]
+            port = client.api.port(str(server.id), 8080)[0]["HostPort"]
             url = f"http://127.0.0.1:{port}"
             wait_for_ping(url, server)
             headers = {"Content-Type": "text/csv"}
