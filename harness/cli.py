@@ -342,11 +342,19 @@ class Signals:
 
     def wait(self) -> None:
         """Wait for a signal, and take it for a wish to go on."""
+        # `signal.pause` would miss one that comes just before it, or to another thread.
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        before = signal.set_wakeup_fd(writer)
         try:
             while True:
-                signal.pause()
+                os.read(reader, 1)
         except Interrupted:
             _say("Tearing down ...")
+        finally:
+            signal.set_wakeup_fd(before)
+            os.close(reader)
+            os.close(writer)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self._count += 1
