@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from numpy.typing import NDArray
     from sagemaker.core.resources import Endpoint, TrainingJob
+    from types_boto3_sagemaker.client import SageMakerClient
     from types_boto3_sagemaker.literals import TrainingInstanceTypeType
     from types_boto3_sagemaker.type_defs import ChannelTypeDef, MetricDefinitionTypeDef, TagTypeDef
 
@@ -171,7 +172,7 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
     """Train to the end; returns the completed job.
 
     The job is created through boto3 and not through `TrainingJob.create`: importing the SDK's
-    resources takes two seconds, which the container can use.
+    resources takes two seconds, which are free while the container trains.
     """
     settings = this.settings
     client = this.connection.boto.client("sagemaker")
@@ -199,6 +200,8 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
         RoleArn=settings.place.role_arn,
         Tags=this.tags,
     )
+    limit, poll = settings.place.provisioning_seconds, settings.place.poll_seconds
+    wait_for_start(client, this.name, seconds=limit, poll=poll)
 
     from sagemaker.core.resources import TrainingJob
 
@@ -213,11 +216,24 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
         status="training_job_status",
         going={"InProgress", "Stopping"},
         done="Completed",
-        seconds=settings.training.max_runtime_seconds + settings.place.provisioning_seconds,
-        poll=settings.place.poll_seconds,
+        seconds=settings.training.max_runtime_seconds + limit,
+        poll=poll,
         log=Log(this, "/aws/sagemaker/TrainingJobs", f"{this.name}/"),
     )
     return job
+
+
+def wait_for_start(client: SageMakerClient, name: str, *, seconds: float, poll: float) -> None:
+    """Return once the job's container trains, or never will, or time is up.
+
+    A local job is staged by this process, and would have to share its interpreter with the import.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        job = client.describe_training_job(TrainingJobName=name)
+        if job["TrainingJobStatus"] != "InProgress" or job["SecondaryStatus"] == "Training":
+            return
+        time.sleep(poll)
 
 
 def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
