@@ -42,6 +42,7 @@ _FORMAT = "1"
 _KEEP = 3
 _PIP_SECONDS = 1800
 _PROBE_SECONDS = 60
+_WORK = "/wheelhouse"  # in the container that wheels are looked at, or made, in
 _PROBE = """\
 import json, os, sys
 python = "%d.%d" % sys.version_info[:2]
@@ -203,7 +204,7 @@ def _wheel_in_container(work: Path, base: str, client: DockerClient) -> None:
     environment = {**_pip_environment(), "DEBIAN_FRONTEND": "noninteractive"}
     if authorities := environment.get("PIP_CERT"):
         files["ca.pem"] = Path(authorities)
-        environment["PIP_CERT"] = "/work/ca.pem"
+        environment["PIP_CERT"] = f"{_WORK}/ca.pem"
     said, status = _run_in(
         client,
         base,
@@ -258,9 +259,9 @@ def _run_in(
     network_mode: str = "none",
     environment: dict[str, str] | None = None,
 ) -> tuple[str, int]:
-    """Run a command in /work of a container; its output and exit status.
+    """Run a command in `_WORK` of a container; its output and exit status.
 
-    `files` are put into /work before, and what is in /work/wheels goes to `result` after. If we
+    `files` are put there before, and what is in its `wheels` goes to `result` after. If we
     are killed, the next start sees by the session's label that it is nobody's.
     """
     from harness.local.containers import Session  # slow to import, and seldom needed
@@ -272,18 +273,18 @@ def _run_in(
                 image,
                 entrypoint=command,
                 command=[],
-                working_dir="/work",
+                working_dir=_WORK,
                 network_mode=network_mode,
                 environment=environment or {},
                 labels=session.labels,
             )
             if files:
-                container.put_archive("/work", tar_stream(files))
+                container.put_archive(_WORK, tar_stream(files))
             container.start()
             status = int(container.wait(timeout=seconds)["StatusCode"])
             said = container.logs().decode(errors="replace")
             if result is not None and status == 0:
-                chunks, _ = container.get_archive("/work/wheels")
+                chunks, _ = container.get_archive(f"{_WORK}/wheels")
                 _extract(chunks, result)
         except requests.exceptions.RequestException as error:
             raise BuildError(

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,10 +66,10 @@ def make_venv() -> None:
         apt = ["apt-get", "-qq", "-y", "-o", "DPkg::Lock::Timeout=300"]
         run([*apt, "update"], os.kill)
         apt += ["install", "--no-install-recommends", package]
-        run(apt, os.kill, DEBIAN_FRONTEND="noninteractive")
+        run(apt, os.kill, environ={"DEBIAN_FRONTEND": "noninteractive"})
     with tempfile.TemporaryDirectory(prefix="harness-setup-") as folder:
         # ensurepip leaves its wheels in there when it is interrupted.
-        run([sys.executable, "-m", "venv", "--clear", VENV], TMPDIR=folder)
+        run([sys.executable, "-m", "venv", "--clear", VENV], environ={"TMPDIR": folder})
 
 
 def has_ensurepip() -> bool:
@@ -85,13 +85,20 @@ def install() -> None:
     constraints = ROOT / "constraints.txt"
     run(
         [PYTHON, "-m", "pip", "install", "--quiet", "--constraint", constraints, "uv"],
-        PIP_DISABLE_PIP_VERSION_CHECK="1",
+        environ={"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
-    uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
+    uv: list[str | Path] = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     # Compiled once and here: where PYTHONDONTWRITEBYTECODE is set, every start would do it anew.
-    options = ["--constraint", constraints, "--compile-bytecode"]
-    packages = ["--editable", ROOT, "--editable", ROOT / "gam_model", "--group", "dev"]
-    run([*uv, *options, *packages], **pip_settings())
+    options: list[str | Path] = ["--constraint", constraints, "--compile-bytecode"]
+    packages: list[str | Path] = [
+        "--editable",
+        ROOT,
+        "--editable",
+        ROOT / "gam_model",
+        "--group",
+        "dev",
+    ]
+    run([*uv, *options, *packages], environ=pip_settings())
 
 
 def pip_settings() -> dict[str, str]:
@@ -115,13 +122,17 @@ def say(text: str) -> None:
     print(f"setup: {text}", file=sys.stderr, flush=True)
 
 
-def output(command: list) -> str:
+def output(command: Sequence[str | Path]) -> str:
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=60, cwd=ROOT
     ).stdout
 
 
-def run(command: list, tell: Callable[[int, int], None] = os.killpg, **environ: str) -> None:
+def run(
+    command: Sequence[str | Path],
+    tell: Callable[[int, int], None] = os.killpg,
+    environ: dict[str, str] | None = None,
+) -> None:
     """Run it in silence; on failure, what it printed is the explanation.
 
     It has a session of its own, so that Ctrl-C goes to us alone. We hand it on and wait: by
@@ -131,7 +142,7 @@ def run(command: list, tell: Callable[[int, int], None] = os.killpg, **environ: 
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | environ,
+            env=os.environ | (environ or {}),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,

@@ -230,9 +230,7 @@ def test_what_no_provider_has_is_motos(client):
     )
     (pipeline,) = client("sagemaker").list_pipelines()["PipelineSummaries"]
     assert pipeline["PipelineName"] == "p"
-
-
-def test_what_a_provider_leaves_to_moto(client):
+    # And what a provider of ours leaves to moto:
     arn = client("sagemaker").describe_pipeline(PipelineName="p")["PipelineArn"]
     assert client("sagemaker").list_tags(ResourceArn=arn)["Tags"] == []
 
