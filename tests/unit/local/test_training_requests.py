@@ -6,6 +6,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local import metrics as metrics_module
 from harness.local import training
 from harness.local.backend import Backend
 from harness.local.protocol import RequestContext
@@ -301,7 +302,7 @@ class TestMetrics:
 
     @pytest.mark.timeout(60)
     def test_an_expression_that_takes_too_long_is_given_up(self, metrics, monkeypatch):
-        monkeypatch.setattr(training, "METRIC_TIMEOUT", 0.05)
+        monkeypatch.setattr(metrics_module, "METRIC_TIMEOUT", 0.05)
         lines = ["a" * 60 + "!"] * 50 + ["k=7", "aa"]
         assert metrics(lines, m="(a+)+$", k="k=([0-9]+)") == {"k": 7.0}
 
