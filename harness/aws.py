@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from harness.errors import ConfigError
@@ -22,7 +24,7 @@ def boto_session(settings: Settings) -> boto3.Session:
     problems = preflight(settings)
     if problems:
         raise ConfigError('target = "aws" can\'t run yet: ' + "; ".join(problems) + ".")
-    return _session(settings)
+    return session(settings)
 
 
 def preflight(settings: Settings) -> list[str]:
@@ -46,7 +48,7 @@ def preflight(settings: Settings) -> list[str]:
 def _credentials_problem(settings: Settings) -> str | None:
     profile = settings.aws.profile
     try:
-        if _session(settings).get_credentials() is not None:
+        if session(settings).get_credentials() is not None:
             return None
     except BotoCoreError as error:  # an unknown profile, an SSO session that has expired
         return f"no credentials: {str(error).rstrip('.')} (aws.profile, AWS_PROFILE)"
@@ -58,5 +60,12 @@ def _credentials_problem(settings: Settings) -> str | None:
     )
 
 
-def _session(settings: Settings) -> boto3.Session:
-    return boto3.Session(profile_name=settings.aws.profile or None, region_name=settings.region)
+def session(settings: Settings) -> boto3.Session:
+    """A boto3 session as the settings have it, whose calls outlast throttling and lost servers.
+
+    "standard" takes every throttling error and 5xx for transient, and waits up to 20 s between two
+    attempts: a run of a quarter of an hour doesn't fail for a bad minute.
+    """
+    core = botocore.session.Session(profile=settings.aws.profile or None)
+    core.set_default_client_config(Config(retries={"mode": "standard", "total_max_attempts": 10}))
+    return boto3.Session(botocore_session=core, region_name=settings.region)

@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.errors import EngineError, HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -171,16 +171,23 @@ def doctor(arguments: argparse.Namespace, _: Signals) -> int:
 
 def clean(arguments: argparse.Namespace, _: Signals) -> int:
     settings = _settings(arguments)
-    from harness import engine, image
+    from harness import cleanup, engine, image
     from harness.local import containers
 
-    docker = engine.connect()
-    removed = containers.clean(docker) + image.prune(settings, docker)
+    removed, left = cleanup.clean(settings, every_host=arguments.every_host)
+    try:
+        docker = engine.connect()
+        removed += containers.clean(docker) + image.prune(settings, docker)
+    except (EngineError, containers.EngineError) as error:
+        if settings.target == "local":
+            raise
+        _say(f"harness: containers and images were left alone: {error}")
     if arguments.json:
-        _print_json(removed=removed)
+        _print_json(removed=removed, left=left)
     else:
         print("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
-    return 0
+        print("".join(f"left {name}\n" for name in left), end="")
+    return 1 if left else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -236,7 +243,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(build, "Build the image, unless it is there already.")
     add(doctor, "Say what is missing and how to get it.")
-    add(clean, "Remove what killed runs left behind, and images of ours that were superseded.")
+    add(
+        clean, "Remove what killed runs left behind, and images of ours that were superseded."
+    ).add_argument(
+        "--every-host",
+        action="store_true",
+        help="aws: also what runs of other machines have left, as far as tags tell; make sure that "
+        "none of them is at work",
+    )
     return parser
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.ledger import Ledger
 from harness.local.client import LocalBotocoreSession, local_boto_session
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Connection:
 
     boto: boto3.Session
     ephemeral: bool
+    target: str = "local"
 
     @property
     def region(self) -> str:
@@ -39,6 +41,24 @@ class Connection:
         """The endpoint URL of every service, or None where it is AWS's own."""
         session = self.boto._session
         return session.url if isinstance(session, LocalBotocoreSession) else None
+
+    @property
+    def account(self) -> str:
+        return self.boto.client("sts").get_caller_identity()["Account"]
+
+    def ledger(self, run: str) -> Ledger:
+        """The ledger of a run: on disk, unless what it creates ends with this process."""
+        if self.ephemeral:
+            return Ledger()
+        return Ledger.create(
+            {
+                "run": run,
+                "target": self.target,
+                "account": self.account,
+                "region": self.region,
+                "url": self.url or "",
+            }
+        )
 
 
 def ensure_bucket(boto: boto3.Session, bucket: str) -> None:
@@ -67,7 +87,7 @@ def connect(settings: Settings) -> Iterator[Connection]:
     if settings.target == "aws":
         from harness import aws
 
-        yield Connection(aws.boto_session(settings), ephemeral=False)
+        yield Connection(aws.boto_session(settings), ephemeral=False, target="aws")
     elif settings.local.endpoint_url:
         boto = local_boto_session(settings.local.endpoint_url, settings.region)
         ensure_bucket(boto, settings.local.bucket)

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import urlencode
 
 import numpy as np
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +22,7 @@ from harness import dataset, engine, image
 from harness.connection import Connection, connect
 from harness.errors import FlowError
 from harness.report import R2, Report
+from harness.teardown import Patience, TearDown, tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,10 +64,12 @@ class Run:
     connection: Connection
     progress: Progress
     tear_down: TearDown
+    keep: bool = False
 
     @property
     def tags(self) -> list[TagTypeDef]:
-        return [{"Key": "harness:run", "Value": self.name}]
+        """What everything that the run creates is tagged with."""
+        return [{"Key": key, "Value": value} for key, value in tags(self.name, self.keep).items()]
 
     def key(self, *parts: str) -> str:
         """A key in the place's bucket."""
@@ -91,8 +95,8 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
             docker = engine.ensure(progress)
         with steps("build"):
             built = image.build(settings, docker, progress=progress)
-        tear_down = stack.enter_context(TearDown(progress))
-        this = Run(unique_name(), settings, connection, progress, tear_down)
+        this = begin(settings, connection, progress, keep=hold is not None)
+        tear_down = stack.enter_context(this.tear_down)
 
         with steps("push"):
             uri = push(this, docker, built)
@@ -127,6 +131,16 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
     return replace(report, seconds=steps.so_far() | {"build": built.seconds})
 
 
+def begin(settings: Settings, connection: Connection, progress: Progress, *, keep: bool) -> Run:
+    """A run that has created nothing yet."""
+    name = unique_name()
+    place = settings.place
+    limit = settings.endpoint.startup_timeout_seconds + place.provisioning_seconds
+    patience = Patience(limit, place.poll_seconds, connection.ephemeral)
+    tear_down = TearDown(connection.boto, connection.ledger(name), progress, patience)
+    return Run(name, settings, connection, progress, tear_down, keep)
+
+
 def unique_name() -> str:
     """A name for a run: when it was, and six digits that tell apart runs of one second."""
     return f"harness-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
@@ -145,12 +159,14 @@ def stage(this: Run, data: Split) -> list[ChannelTypeDef]:
     s3 = this.connection.boto.client("s3")
     bucket = this.settings.place.bucket
     channels: list[ChannelTypeDef] = []
+    this.tear_down.add("objects", this.uri() + "/")
     for name, x, y in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
         s3.put_object(
             Bucket=bucket,
             Key=this.key("data", name, f"{name}.csv"),
             Body=csv(x, y),
             ContentType="text/csv",
+            Tagging=urlencode(tags(this.name, this.keep)),
         )
         channels.append(
             {
@@ -176,7 +192,7 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
     """
     settings = this.settings
     client = this.connection.boto.client("sagemaker")
-    this.tear_down.add(f"training job {this.name}", lambda: stop_training_job(client, this.name))
+    this.tear_down.add("training job", this.name)
     client.create_training_job(
         TrainingJobName=this.name,
         AlgorithmSpecification={
@@ -242,14 +258,13 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
     from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
 
     settings = this.settings
-    client = this.connection.boto.client("sagemaker")
     common: dict[str, Any] = {
         "tags": [{"key": tag["Key"], "value": tag["Value"]} for tag in this.tags],
         "session": this.connection.boto,
         "region": this.connection.region,
     }
 
-    this.tear_down.add(f"model {this.name}", lambda: client.delete_model(ModelName=this.name))
+    this.tear_down.add("model", this.name)
     Model.create(
         model_name=this.name,
         primary_container=ContainerDefinition(
@@ -259,10 +274,7 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
         **common,
     )
 
-    this.tear_down.add(
-        f"endpoint config {this.name}",
-        lambda: client.delete_endpoint_config(EndpointConfigName=this.name),
-    )
+    this.tear_down.add("endpoint config", this.name)
     EndpointConfig.create(
         endpoint_config_name=this.name,
         production_variants=[
@@ -279,12 +291,7 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
         **common,
     )
 
-    limit = settings.endpoint.startup_timeout_seconds + settings.place.provisioning_seconds
-    poll = settings.place.poll_seconds
-    this.tear_down.add(
-        f"endpoint {this.name}",
-        lambda: delete_endpoint(client, this.name, seconds=limit, poll=poll),
-    )
+    this.tear_down.add("endpoint", this.name)
     endpoint = Endpoint.create(endpoint_name=this.name, endpoint_config_name=this.name, **common)
     wait(
         endpoint,
@@ -292,8 +299,8 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
         status="endpoint_status",
         going={"Creating"},
         done="InService",
-        seconds=limit,
-        poll=poll,
+        seconds=settings.endpoint.startup_timeout_seconds + settings.place.provisioning_seconds,
+        poll=settings.place.poll_seconds,
         log=Log(this, f"/aws/sagemaker/Endpoints/{this.name}", ""),
     )
     return endpoint
@@ -461,68 +468,3 @@ class Steps:
 
     def so_far(self) -> dict[str, float]:
         return self._seconds | {"total": round(time.monotonic() - self._start, 3)}
-
-
-class TearDown:
-    """Undoes what a run created, last first: on success, failure, Ctrl-C and SIGTERM alike.
-
-    An undoing is entered before its creation, so that one that is interrupted half-way is undone
-    too; to find nothing is fine.
-    """
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._undoings: list[tuple[str, Callable[[], object]]] = []
-
-    def add(self, what: str, undo: Callable[[], object]) -> None:
-        self._undoings.append((what, undo))
-
-    def forget(self) -> None:
-        """Leave it all where it is."""
-        self._undoings.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        left = []
-        for what, undo in reversed(self._undoings):
-            try:
-                undo()
-            except ClientError as error:
-                if not is_missing(error):
-                    left.append(f"{what} ({error})")
-            except BotoCoreError as error:
-                left.append(f"{what} ({error})")
-        if left:
-            sentence = "could not be torn down, delete it by hand: " + "; ".join(left) + "."
-            if kind is None:
-                raise FlowError(sentence)
-            self._progress(sentence)
-
-
-def is_missing(error: ClientError) -> bool:
-    """Whether the error says that there is no such thing, for which SageMaker has two codes."""
-    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
-    return code == "ResourceNotFound" or (
-        code == "ValidationException" and ("not find" in message or "not found" in message)
-    )
-
-
-def stop_training_job(client: Any, name: str) -> None:
-    if client.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress":
-        client.stop_training_job(TrainingJobName=name)
-
-
-def delete_endpoint(client: Any, name: str, *, seconds: float, poll: float) -> None:
-    """Delete the endpoint; AWS refuses that while it is being created, so that is waited for."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            client.delete_endpoint(EndpointName=name)
-        except ClientError as error:
-            if "in-progress" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(poll)
-        else:
-            return

@@ -6,6 +6,7 @@ does is told to it by each test. With containers: tests/integration.
 
 import contextlib
 import io
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -147,13 +148,8 @@ def run(server, sagemaker, tmp_path):
     settings = config.Settings(root=tmp_path, local={"poll_seconds": 0.01})
     connection.ensure_bucket(boto, settings.local.bucket)
     shown = []
-    this = flow.Run(
-        flow.unique_name(),
-        settings,
-        connection.Connection(boto, ephemeral=True),
-        shown.append,
-        flow.TearDown(shown.append),
-    )
+    here = connection.Connection(boto, ephemeral=True)
+    this = flow.begin(settings, here, shown.append, keep=False)
     object.__setattr__(this, "shown", shown)
     return this
 
@@ -242,7 +238,10 @@ def test_a_training_job_is_created_with_all_it_needs(run, sagemaker):
         "test-file": "test.csv",
     }
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 600}
-    assert request["Tags"] == [{"Key": "harness:run", "Value": run.name}]
+    assert request["Tags"] == [
+        {"Key": "harness:run", "Value": run.name},
+        {"Key": "harness:host", "Value": socket.gethostname()},
+    ]
     assert {
         metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]
     } == {
@@ -335,64 +334,6 @@ def test_an_endpoint_that_fails_is_an_error_and_torn_down(run, sagemaker):
         flow.deploy(run, "image:tag", job)
 
     assert {"delete_endpoint", "delete_endpoint_config", "delete_model"} <= set(sagemaker.requests)
-
-
-def test_what_was_not_created_need_not_be_deleted(run, sagemaker):
-    sagemaker.refusals = {
-        "delete_model": ['Could not find model "arn:aws:sagemaker:us-east-1:1:model/a".'],
-        "delete_endpoint": ["Requested resource not found."],
-    }
-    client = run.connection.boto.client("sagemaker")
-
-    with run.tear_down:
-        run.tear_down.add("model a", lambda: client.delete_model(ModelName="a"))
-        run.tear_down.add("endpoint a", lambda: client.delete_endpoint(EndpointName="a"))
-
-    assert {"delete_endpoint", "delete_model"} == set(sagemaker.requests)
-
-
-def test_an_endpoint_in_creation_is_deleted_as_soon_as_aws_allows(run, sagemaker):
-    refusal = "Cannot update in-progress endpoint"
-    sagemaker.refusals = {"delete_endpoint": [refusal, refusal]}
-
-    flow.delete_endpoint(run.connection.boto.client("sagemaker"), "a", seconds=30, poll=0.01)
-
-    assert len(sagemaker.requests["delete_endpoint"]) == 3
-
-
-def test_an_endpoint_that_stays_in_creation_is_reported(run, sagemaker):
-    sagemaker.refusals = {"delete_endpoint": ["Cannot update in-progress endpoint"] * 1000}
-
-    with pytest.raises(ClientError, match="in-progress"):
-        flow.delete_endpoint(run.connection.boto.client("sagemaker"), "a", seconds=0.1, poll=0.01)
-
-
-def test_what_cannot_be_torn_down_is_named_and_the_rest_is_torn_down(run, sagemaker):
-    sagemaker.refusals = {"delete_endpoint": ["Not today"]}
-    client = run.connection.boto.client("sagemaker")
-
-    run.tear_down.add("model a", lambda: client.delete_model(ModelName="a"))
-    run.tear_down.add("endpoint a", lambda: client.delete_endpoint(EndpointName="a"))
-
-    left = pytest.raises(FlowError, match=r"delete it by hand: endpoint a \(.*Not today\)")
-    with left, run.tear_down:
-        pass
-
-    assert sagemaker.requests["delete_model"] == [{"ModelName": "a"}]
-
-
-@pytest.mark.parametrize("reason", [FlowError("the step failed"), KeyboardInterrupt()])
-def test_what_failed_first_stays_the_error(run, sagemaker, reason):
-    sagemaker.refusals = {"delete_endpoint": ["Not today"]}
-    client = run.connection.boto.client("sagemaker")
-
-    run.tear_down.add("endpoint a", lambda: client.delete_endpoint(EndpointName="a"))
-
-    with pytest.raises(type(reason)) as raised, run.tear_down:
-        raise reason
-
-    assert raised.value is reason
-    assert "delete it by hand: endpoint a" in run.shown[-1]
 
 
 def test_predictions_come_back_in_order_in_bodies_that_sagemaker_takes(endpoint, sagemaker):
