@@ -209,11 +209,12 @@ class LocalAWS:
         return None
 
     def _providers(self) -> dict[str, list[object]]:
-        """What implements SageMaker, all of it on one backend, which is closed with the server."""
+        """What is not moto's. SageMaker is on one backend, which is closed with the server."""
         from harness.local.backend import Backend
         from harness.local.endpoint_configs import EndpointConfigs
         from harness.local.endpoints import Endpoints
         from harness.local.models import Models
+        from harness.local.quotas import Quotas
         from harness.local.runtime import Runtime
         from harness.local.tags import Tags
         from harness.local.training import TrainingJobs
@@ -230,6 +231,7 @@ class LocalAWS:
                 Tags(backend),
             ],
             "sagemaker-runtime": [Runtime(backend)],
+            "service-quotas": [Quotas()],
         }
 
     def _warm_up(self) -> None:
