@@ -482,7 +482,11 @@ class Container:
                 # Attached before the start, so that no output is missed, whatever logging driver
                 # the engine has.
                 output = self._container.attach(stdout=True, stderr=True, stream=True)
-                self._client.start(self._container)
+                try:
+                    self._client.start(self._container)
+                except BaseException:
+                    _close(output)
+                    raise
             except APIError as error:
                 raise StartError(_words(error)) from error
         reader = threading.Thread(
@@ -499,6 +503,8 @@ class Container:
                 on_line(line)
         except (*_UNREACHABLE, ValueError) as error:
             _log.debug("lost the output of container %s: %s", self.name, error)
+        finally:
+            _close(output)
 
     def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
         try:
@@ -590,6 +596,14 @@ class _Source:
 def _watched(stream: Iterator[bytes]) -> Iterator[bytes]:
     with _engine_errors():
         yield from stream
+
+
+def _close(output: Any) -> None:
+    """Close the connection of an attached stream, which stays open at its end, and has no name.
+
+    Left to the garbage collector it would be closed, too: some hundred containers later.
+    """
+    output._response.close()  # its own close() leaves the file open that reads from the socket
 
 
 class _engine_errors:  # noqa: N801 - reads as a function: `with _engine_errors():`
