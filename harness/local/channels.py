@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.local import s3
 from harness.local.optml import Entry
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from types_boto3_s3 import S3Client
+
+Each = TypeVar("Each")
 
 MANIFEST_LIMIT = 64 << 20
 """Bytes of a manifest, which is read whole."""
@@ -33,9 +35,18 @@ def found(client: S3Client, source: Mapping[str, Any]) -> list[s3.Object]:
 
 
 def _listed(client: S3Client, uri: str) -> list[s3.Object]:
-    """The objects of a manifest: a prefix, then what is to be appended to it (`S3DataSource`).
+    """The objects of a manifest: each stands below the channel's folder as below its prefix."""
+    bucket, start, suffixes = manifest(client, uri)
+    return s3.without_clashes(
+        [s3.Object(bucket, start + suffix, None, s3.path(bucket, start + suffix, suffix))
+         for suffix in suffixes]
+    )  # fmt: skip
 
-    A file stands below the channel's folder as it does below the prefix.
+
+def manifest(client: S3Client, uri: str) -> tuple[str, str, list[str]]:
+    """What a manifest says: a bucket, a prefix, and what is to be appended to it (`S3DataSource`).
+
+    Raises `DataError` if it isn't one, or isn't there.
     """
     bucket, key = s3.split(uri)
     size, chunks = s3.opened(client, bucket, key)
@@ -47,22 +58,15 @@ def _listed(client: S3Client, uri: str) -> list[s3.Object]:
         raise s3.DataError(f"the manifest {uri} is not JSON: {error}") from error
     match document:
         case [{"prefix": str(prefix)}, *suffixes] if all(isinstance(s, str) for s in suffixes):
-            pass
-        case _:
-            raise s3.DataError(
-                f'the manifest {uri} is not of the form [{{"prefix": "s3://bucket/prefix/"}}, '
-                '"suffix", …]'
-            )
-    bucket, start = s3.split(prefix)
-    return s3.without_clashes(
-        [s3.Object(bucket, start + suffix, None, s3.path(bucket, start + suffix, suffix))
-         for suffix in suffixes]
-    )  # fmt: skip
+            return *s3.split(prefix), suffixes
+    raise s3.DataError(
+        f'the manifest {uri} is not of the form [{{"prefix": "s3://bucket/prefix/"}}, "suffix", …]'
+    )
 
 
 def share(
-    objects: Sequence[s3.Object], source: Mapping[str, Any], index: int, hosts: int
-) -> Sequence[s3.Object]:
+    objects: Sequence[Each], source: Mapping[str, Any], index: int, hosts: int
+) -> Sequence[Each]:
     """What the host of this index, of so many that get data of the source, gets of it.
 
     `ShardedByS3Key` gives each about as many objects; which, AWS doesn't say: here they are dealt

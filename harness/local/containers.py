@@ -7,24 +7,28 @@ free, and is removed by the next start (`clean`).
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import itertools
 import logging
 import os
+import platform
+import shutil
 import socket
 import threading
 import time
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import docker
 import platformdirs
 import requests
 import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import IPAMConfig, IPAMPool
+from docker.types import IPAMConfig, IPAMPool, Mount
 from filelock import FileLock
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container as DockerContainer
     from docker.models.networks import Network
+
+    from harness.local.registry import Registry
 
 LABEL_SESSION = "harness.session"
 LABEL_LOCK = "harness.lock"
@@ -75,6 +81,10 @@ class StartError(Exception):
     """The engine refused to start a container: its command doesn't exist, say."""
 
 
+class ElsewhereError(Exception):
+    """The engine is on another machine, where containers can't see this one's folders."""
+
+
 class NotRunningError(Exception):
     """A container that should be reached has ended."""
 
@@ -87,17 +97,23 @@ class MissingFolderError(ArchiveError):
     """The folder that an archive should be extracted in doesn't exist."""
 
 
+def _sessions() -> Path:
+    return Path(platformdirs.user_state_dir("harness")) / "sessions"
+
+
 class Session:
     """The owner of containers: this process, for as long as it holds the session's lock file."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex[:12]
-        folder = Path(platformdirs.user_state_dir("harness")) / "sessions"
+        folder = _sessions()
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{self.id}.lock"
         # Taken by the thread of the first job, released by the one that closes.
         self._lock = FileLock(self.path, thread_local=False)
         self._lock.acquire(blocking=False)
+        self.folder = folder / f"{self.id}@{socket.gethostname()}"
+        """What it keeps on this machine; made when it is needed."""
 
     @property
     def labels(self) -> dict[str, str]:
@@ -171,13 +187,39 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
                 _log.warning("could not remove %s: %s", name, _words(error))
             else:
                 removed.append(name)
+    return removed + _clean_folders()
+
+
+def _clean_folders() -> list[str]:
+    """Remove the folders that ended sessions left on this machine; return their paths."""
+    removed = []
+    for folder in _sessions().glob(f"*@{socket.gethostname()}"):
+        lock = folder.with_name(f"{folder.name.partition('@')[0]}.lock")
+        if _is_dead({LABEL_HOST: socket.gethostname(), LABEL_LOCK: str(lock)}):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(str(folder))
     return removed
 
 
-class Containers:
-    """Makes the containers of one local AWS, and removes them all when it is closed."""
+class Mounts(NamedTuple):
+    """What a container has from elsewhere, by the path that it has in it."""
 
-    def __init__(self) -> None:
+    folders: Mapping[str, Path] = MappingProxyType({})
+    """Those that `Containers.folder` made, to be read only."""
+    volumes: Sequence[str] = ()
+    """Empty ones, which are the container's own."""
+
+
+class Containers:
+    """Makes the containers of one local AWS, and removes them all when it is closed.
+
+    `registry` is the one behind its ECR: images of it are pulled with its login, and what was
+    pulled goes, too, when it is closed.
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self._registry = registry
+        self._pulled: set[str] = set()
         self._lock = threading.Lock()
         self._docker: DockerClient | None = None
         self._session: Session | None = None
@@ -216,10 +258,13 @@ class Containers:
             except ImageNotFound:
                 if on_pull:
                     on_pull()
+                ours = self._registry if self._registry and self._registry.has(name) else None
                 try:
-                    client.client.images.pull(name)
+                    client.client.images.pull(name, auth_config=ours.login if ours else None)
                 except APIError as error:
                     raise ImageError(_words(error)) from error
+                if ours:
+                    self._pulled.add(name)
 
     def gateway(self) -> str | None:
         """The address at which containers reach this machine, if the engine is on it."""
@@ -235,6 +280,33 @@ class Containers:
                     # Engine 20.10 names the default network's gateway only once it was restarted.
                     return str(config.get("Gateway") or subnet[1])
         return None
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder on this machine for containers to mount, removed in the end.
+
+        One that a killed process leaves is removed as containers are. Raises `ElsewhereError`.
+        """
+        client, session = self._connect()
+        if client.host() not in ("localhost", "127.0.0.1") or not self._is_kernel_ours(client):
+            raise ElsewhereError(f"the Docker engine at {_where()} is not on this machine")
+        folder = session.folder / uuid.uuid4().hex[:12]
+        with self._lock:
+            # Nobody but us gets to what is in it; for containers it begins with what they mount.
+            session.folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir()
+        try:
+            folder.chmod(0o755)  # whatever the umask: a container's user need not be ours
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with self._lock, contextlib.suppress(OSError):  # others may have theirs in it
+                session.folder.rmdir()
+
+    def _is_kernel_ours(self, client: DockerClient) -> bool:
+        """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
+        with _engine_errors():
+            return bool(client.client.info()["KernelVersion"] == platform.release())
 
     def is_container(self, address: str) -> bool:
         """Whether the address is in one of the engine's networks."""
@@ -261,6 +333,7 @@ class Containers:
         port: int | None = None,
         isolated: bool = False,
         shared: JobNetwork | None = None,
+        mounts: Mounts | None = None,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
@@ -268,6 +341,7 @@ class Containers:
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
         """
+        mounts = mounts or Mounts()
         client, session = self._connect()
         alone = isolated and port is None and shared is None
         network: Network | None = None
@@ -276,6 +350,12 @@ class Containers:
             "hostname": hostname,
             "environment": dict(environment or {}),
             "extra_hosts": {hostname: "127.0.0.1"} if alone else None,
+            # "z": also where SELinux keeps containers from files that aren't labelled as theirs.
+            "volumes": {
+                str(folder): {"bind": path, "mode": "ro,z"}
+                for path, folder in mounts.folders.items()
+            },
+            "mounts": [Mount(path, None, type="volume") for path in mounts.volumes],
         }
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
@@ -378,10 +458,21 @@ class Containers:
             networks = list(self._networks)
         for network in networks:
             network.remove()
+        for image in self._pulled:
+            self._forget_image(image)
         if self._session:
             self._session.close()
         if self._docker:
             self._docker.client.close()
+
+    def _forget_image(self, name: str) -> None:
+        """Remove the name, and the image if it has no other and nothing uses it."""
+        try:
+            if self._docker:
+                with _engine_errors():
+                    _ignore_gone(self._docker.client.images.remove, name, noprune=True)
+        except EngineError as error:
+            _log.warning("left image %s: %s", name, error)
 
 
 class JobNetwork:

@@ -123,16 +123,19 @@ class TrainingLayout:
             ],
             "network_interface_name": "eth0",
         }
-        for name in ("", "/input", "/input/config", "/input/data", "/model", "/output",
-                     "/output/data", "/checkpoints"):  # fmt: skip
+        files = [n for n, each in self.channels.items() if each.get("TrainingInputMode") != "Pipe"]
+        for name in ("", "/input", "/input/config", "/model", "/output", "/output/data",
+                     "/checkpoints"):  # fmt: skip
             yield folder(f"opt/ml{name}")
+        if len(files) == len(self.channels):  # else it is there, and can't be written to
+            yield folder("opt/ml/input/data")
         for name, content in (
             ("hyperparameters", dict(self.hyperparameters)),
             ("inputdataconfig", {name: dict(config) for name, config in self.channels.items()}),
             ("resourceconfig", resources),
         ):
             yield file(f"opt/ml/input/config/{name}.json", json.dumps(content).encode())
-        for channel in self.channels:
+        for channel in files:
             yield folder(f"opt/ml/input/data/{channel}")
         for entry in self.data:
             yield Entry(f"opt/ml/input/data/{entry.name}", entry.size, entry.chunks)

@@ -7,15 +7,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 
 from harness.local.optml import CHUNK, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 
@@ -56,14 +61,30 @@ def opened(client: S3Client, bucket: str, key: str) -> tuple[int, Iterator[bytes
         answer = client.get_object(Bucket=bucket, Key=key)
     except client.exceptions.NoSuchKey as error:
         raise DataError(f"s3://{bucket}/{key}: {error}") from error
-    return answer["ContentLength"], _read(answer["Body"])
+    return answer["ContentLength"], _read(client, bucket, key, answer)
 
 
-def _read(body: StreamingBody) -> Iterator[bytes]:
-    try:
-        yield from body.iter_chunks(CHUNK)
-    finally:
-        body.close()
+def _read(
+    client: S3Client, bucket: str, key: str, answer: GetObjectOutputTypeDef
+) -> Iterator[bytes]:
+    at, version = 0, answer["ETag"]
+    while True:
+        body, begun = answer["Body"], at
+        try:
+            for chunk in body.iter_chunks(CHUNK):
+                at += len(chunk)
+                yield chunk
+        except (HTTPClientError, IncompleteReadError):
+            if at == begun:
+                raise
+            # S3 hangs up on a reader that pauses for long, which a training script may.
+            answer = client.get_object(
+                Bucket=bucket, Key=key, Range=f"bytes={at}-", IfMatch=version
+            )
+        else:
+            return
+        finally:
+            body.close()
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,17 @@ class Object:
     """Bytes; None where it isn't known before it is read."""
     path: str
     """Where it stands below the channel's folder."""
+
+
+def keys(client: S3Client, uri: str) -> Iterator[tuple[str, int]]:
+    """The keys that begin as `uri` does, and the bytes of each, in key order, without folder
+    markers. Raises botocore's `ClientError` if the bucket doesn't exist.
+    """
+    bucket, prefix = split(uri)
+    for listing in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in listing.get("Contents", []):
+            if not item["Key"].endswith("/"):
+                yield item["Key"], item["Size"]
 
 
 def objects(client: S3Client, uri: str) -> list[Object]:
@@ -88,13 +120,9 @@ def objects(client: S3Client, uri: str) -> list[Object]:
     folder = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
     parent = prefix[: prefix.rfind("/") + 1]
     found: list[Object] = []
-    for listing in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in listing.get("Contents", []):
-            key = item["Key"]
-            if key.endswith("/"):
-                continue
-            below = key[len(folder) :] if key.startswith(folder) else key[len(parent) :]
-            found.append(Object(bucket, key, item["Size"], path(bucket, key, below)))
+    for key, size in keys(client, uri):
+        below = key[len(folder) :] if key.startswith(folder) else key[len(parent) :]
+        found.append(Object(bucket, key, size, path(bucket, key, below)))
     return without_clashes(found)
 
 

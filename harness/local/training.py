@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.local import artifacts, channels, jobs, optml, s3, training_requests
-from harness.local.containers import ArchiveError
+from harness.local import artifacts, channels, jobs, optml, pipes, s3, training_requests
+from harness.local.containers import ArchiveError, ElsewhereError
 from harness.local.jobs import Cluster, Job, JobError, JobStoppedError
 from harness.local.listing import page
 from harness.local.metrics import Metrics
 from harness.local.training_requests import DEFAULT_MAX_RUNTIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.local.backend import Backend
     from harness.local.containers import Container
@@ -59,6 +60,13 @@ _MESSAGES = {
     "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
 }
 """What AWS says of the secondary status that a job ends in."""
+
+
+_DATA_ERRORS = (ClientError, BotoCoreError, s3.DataError, ArchiveError, optml.ContentError)
+
+
+def _data_failure(error: Exception, mode: str) -> JobError:
+    return JobError(f"ClientError: Data download failed: {error} ({mode} mode)")
 
 
 class TrainingJob(Job):
@@ -162,21 +170,25 @@ class TrainingJob(Job):
         entrypoint = specification.get("ContainerEntrypoint")
         arguments = specification.get("ContainerArguments")
         self._enter("Downloading", "Downloading input data")
-        with self._cluster.created(
-            image,
-            command=arguments if entrypoint or arguments else ["train"],
-            entrypoint=entrypoint,
-            environment={
-                "TRAINING_JOB_NAME": self.name,
-                "TRAINING_JOB_ARN": self.arn,
-                **self.request.get("Environment", {}),
-            },
-            isolated=bool(self.request.get("EnableNetworkIsolation")),
+        with (
+            self._piped() as piped,
+            self._cluster.created(
+                image,
+                command=arguments if entrypoint or arguments else ["train"],
+                entrypoint=entrypoint,
+                environment={
+                    "TRAINING_JOB_NAME": self.name,
+                    "TRAINING_JOB_ARN": self.arn,
+                    **self.request.get("Environment", {}),
+                },
+                isolated=bool(self.request.get("EnableNetworkIsolation")),
+                mounts={host: each.mounts for host, each in piped.items()},
+            ),
         ):
             self._download()
             self.check_stopped()
             self._enter("Training", "Training image download completed. Training in progress.")
-            end = self._train()
+            end = self._train(piped)
             if end.why == "Interrupted":
                 self._enter("Interrupted", "Training job interrupted")
                 self._upload(only_checkpoints=True)
@@ -192,37 +204,68 @@ class TrainingJob(Job):
                 raise self._cluster.algorithm_error(end.failed, text)
             return True
 
+    def _channels(self, host: str) -> Iterator[tuple[dict[str, Any], int, int]]:
+        """The channels of a host, its index among those that get data of each, and their number."""
+        groups = {name: each.group for name, each in self._hosts.items()}
+        for channel in self.request.get("InputDataConfig") or []:
+            receivers = channels.receivers(channel["DataSource"]["S3DataSource"], groups)
+            if host in receivers:
+                yield channel, receivers.index(host), len(receivers)
+
+    def _mode(self, channel: dict[str, Any]) -> str:
+        return training_requests.input_mode(self.request, channel)
+
+    @contextlib.contextmanager
+    def _piped(self) -> Iterator[dict[str, pipes.Pipes]]:
+        """The pipes of each host that has channels in Pipe mode, closed in the end."""
+        with contextlib.ExitStack() as clean:
+            made: dict[str, pipes.Pipes] = {}
+            for host in self._hosts:
+                given = list(self._channels(host))
+                files = [c["ChannelName"] for c, _, _ in given if self._mode(c) != "Pipe"]
+                if len(files) == len(given):
+                    continue
+                try:
+                    folder = clean.enter_context(self.backend.containers.folder())
+                    streams = {
+                        channel["ChannelName"]: clean.enter_context(
+                            contextlib.closing(pipes.Stream(self.backend.s3, channel, index, hosts))
+                        )
+                        for channel, index, hosts in given
+                        if self._mode(channel) == "Pipe"
+                    }
+                except _DATA_ERRORS as error:
+                    raise _data_failure(error, "Pipe") from error
+                except ElsewhereError as error:
+                    raise JobError(
+                        "ClientError: Pipe input mode needs pipes that the local AWS and the "
+                        f"container both reach, and {error}; use File mode there."
+                    ) from error
+                made[host] = pipes.Pipes(folder, streams, self.wake.set, files)
+                clean.callback(made[host].close)
+                made[host].open()
+            yield made
+
     def _download(self) -> None:
-        mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
         try:
             self._cluster.each(self._download_to, "download")
-        except (
-            ClientError,
-            BotoCoreError,
-            s3.DataError,
-            ArchiveError,
-            optml.ContentError,
-        ) as error:
-            raise JobError(f"ClientError: Data download failed: {error} ({mode} mode)") from error
+        except _DATA_ERRORS as error:
+            mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
+            raise _data_failure(error, mode) from error
 
     def _download_to(self, host: str, container: Container) -> None:
-        groups = {name: each.group for name, each in self._hosts.items()}
-        mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
         configs: dict[str, dict[str, Any]] = {}
         files: list[Iterable[optml.Entry]] = []
-        for channel in self.request.get("InputDataConfig") or []:
+        for channel, index, hosts in self._channels(host):
             name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
-            receivers = channels.receivers(source, groups)
-            if host not in receivers:
-                continue
             configs[name] = {
-                "TrainingInputMode": channel.get("InputMode", mode),
+                "TrainingInputMode": self._mode(channel),
                 "ContentType": channel.get("ContentType"),
                 "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
                 "RecordWrapperType": channel.get("RecordWrapperType", "None"),
             }
-            index = receivers.index(host)
-            files.append(channels.entries(self.backend.s3, name, source, index, len(receivers)))
+            if self._mode(channel) != "Pipe":
+                files.append(channels.entries(self.backend.s3, name, source, index, hosts))
         checkpoints = self.request.get("CheckpointConfig", {})
         layout = optml.TrainingLayout(
             hyperparameters=self.request.get("HyperParameters", {}),
@@ -237,8 +280,13 @@ class TrainingJob(Job):
         )
         container.put("/", optml.tar_stream(layout.entries()))
 
-    def _train(self) -> jobs.End:
+    def _train(self, piped: Mapping[str, pipes.Pipes]) -> jobs.End:
         """Run the containers to their end, or stop them."""
+
+        def failure() -> JobError | None:
+            errors = (each.error for each in piped.values() if each.error)
+            return next((_data_failure(error, "Pipe") for error in errors), None)
+
         condition = self.request.get("StoppingCondition", {})
         now, begun = datetime.now(UTC), time.monotonic()
         with self.lock:
@@ -251,6 +299,7 @@ class TrainingJob(Job):
             return self._cluster.until_end(
                 {"MaxRuntimeExceeded": begun + limit, "MaxWaitTimeExceeded": begun + wait},
                 interrupted=self._interruption,
+                failure=failure,
                 tick=self._metrics.send,
             )
         finally:

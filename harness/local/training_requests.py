@@ -35,6 +35,11 @@ def hosts(resources: dict[str, Any]) -> list[optml.Host]:
     ]
 
 
+def input_mode(request: dict[str, Any], channel: dict[str, Any]) -> str:
+    """`File`, `FastFile` or `Pipe`."""
+    return str(channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]))
+
+
 def check(request: dict[str, Any]) -> None:
     """Raises `ValidationException` for what isn't run locally, and for what AWS refuses."""
     _check_supported(request)
@@ -77,7 +82,6 @@ def _check_supported(request: dict[str, Any]) -> None:
     resources = request.get("ResourceConfig", {})
     inputs = request.get("InputDataConfig") or []
     sources = [channel["DataSource"].get("S3DataSource") for channel in inputs]
-    modes = [specification.get("TrainingInputMode"), *(c.get("InputMode") for c in inputs)]
     kinds = {source["S3DataType"] for source in sources if source}
     checks = [
         ("ServerlessJobConfig", "ServerlessJobConfig" in request),
@@ -86,7 +90,6 @@ def _check_supported(request: dict[str, Any]) -> None:
         ("ResourceConfig.InstanceType must be given: other clusters",
          "InstanceType" not in resources and "InstanceGroups" not in resources),
         ("DataSource: sources other than S3DataSource", not all(sources)),
-        ("InputMode Pipe", "Pipe" in modes),
         ("S3DataType Converse", "Converse" in kinds),
     ]  # fmt: skip
     for what, present in checks:
@@ -116,7 +119,8 @@ def _check(request: dict[str, Any]) -> None:
         )
     groups = {host.group for host in hosts(resources)}
     for channel in inputs:
-        _check_channel(channel, groups)
+        _check_channel(channel, groups, input_mode(request, channel))
+    _check_pipes(request, inputs)
     condition = request.get("StoppingCondition", {})
     wait = condition.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):
@@ -141,16 +145,21 @@ def _check(request: dict[str, Any]) -> None:
         )
 
 
-def _check_channel(channel: dict[str, Any], groups: set[str]) -> None:
+def _check_channel(channel: dict[str, Any], groups: set[str], mode: str) -> None:
     name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
+    is_augmented = source["S3DataType"] == "AugmentedManifestFile"
     for present, words in (
         (
-            channel.get("CompressionType", "None") != "None",
+            mode != "Pipe" and channel.get("CompressionType", "None") != "None",
             "CompressionType is used only in Pipe input mode; leave it unset, or set it to None.",
         ),
         (
-            source["S3DataType"] == "AugmentedManifestFile",
+            mode != "Pipe" and is_augmented,
             "AugmentedManifestFile can only be used if the Channel's input mode is Pipe.",
+        ),
+        (
+            is_augmented and not source.get("AttributeNames"),
+            "AttributeNames must say which attributes of the AugmentedManifestFile to send.",
         ),
         (
             not set(source.get("InstanceGroupNames") or []) <= groups,
@@ -159,3 +168,15 @@ def _check_channel(channel: dict[str, Any], groups: set[str]) -> None:
     ):
         if present:
             raise AwsError("ValidationException", f"Channel {name}: {words}")
+
+
+def _check_pipes(request: dict[str, Any], inputs: list[dict[str, Any]]) -> None:
+    """Refuse a channel of files whose folder would stand where another's pipe of an epoch does."""
+    modes = {channel["ChannelName"]: input_mode(request, channel) for channel in inputs}
+    for name, mode in modes.items():
+        stem, _, epoch = name.rpartition("_")
+        if mode != "Pipe" and epoch.isdecimal() and modes.get(stem) == "Pipe":
+            raise AwsError(
+                "ValidationException",
+                f"Channel {name}: its folder has the name of a pipe of channel {stem}.",
+            )

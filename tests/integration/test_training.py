@@ -281,8 +281,8 @@ def test_several_jobs_run_at_once(aws: AWS, create: Callable[..., str]) -> None:
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"InputDataConfig": [{**channel("train", "s3://b/c"), "InputMode": "Pipe"}]},
-         "InputMode Pipe"),
+        ({"InputDataConfig": [channel("train", "s3://b/c", S3DataType="Converse")]},
+         "S3DataType Converse"),
     ],
 )  # fmt: skip
 def test_what_is_not_run_locally_is_refused(

@@ -83,11 +83,9 @@ def specification(**members):
             {"AlgorithmSpecification": {"AlgorithmName": "a", "TrainingInputMode": "File"}},
             "AlgorithmSpecification.TrainingImage must be given",
         ),
-        ({"AlgorithmSpecification": specification(TrainingInputMode="Pipe")}, "InputMode Pipe"),
         ({"ResourceConfig": None}, "ResourceConfig.InstanceType must be given"),
         ({"ServerlessJobConfig": {"JobType": "FineTuning", "BaseModelArn": HUB_MODEL}},
          "ServerlessJobConfig"),
-        ({"InputDataConfig": [channel("s3://b/x", InputMode="Pipe")]}, "InputMode Pipe"),
         (
             {"InputDataConfig": [{"ChannelName": "c", "DataSource": {"S3DataSource": {
                 "S3DataType": "Converse", "S3Uri": "s3://b/x"}}}]},
@@ -125,6 +123,38 @@ GROUPS = [
                 "Channel train: AugmentedManifestFile can only be used if the Channel's input mode "
                 "is Pipe."
             ),
+        ),
+        (
+            {
+                "AlgorithmSpecification": specification(TrainingInputMode="Pipe"),
+                "InputDataConfig": [
+                    channel("s3://b/x", CompressionType="Gzip", InputMode="FastFile")
+                ],
+            },
+            (
+                "Channel train: CompressionType is used only in Pipe input mode; leave it unset, "
+                "or set it to None."
+            ),
+        ),
+        (
+            {
+                "InputDataConfig": [
+                    channel("s3://b/x", kind="AugmentedManifestFile", InputMode="Pipe")
+                ]
+            },
+            (
+                "Channel train: AttributeNames must say which attributes of the "
+                "AugmentedManifestFile to send."
+            ),
+        ),
+        (
+            {
+                "InputDataConfig": [
+                    channel("s3://b/x", InputMode="Pipe"),
+                    channel("s3://b/x", name="train_1"),
+                ]
+            },
+            "Channel train_1: its folder has the name of a pipe of channel train.",
         ),
         (
             {
