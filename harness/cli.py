@@ -1,4 +1,4 @@
-"""The command line: `harness run | up | down | env | build | doctor | clean`.
+"""The command line: `harness run | up | down | env | build | push | doctor | clean`.
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
 to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import EngineError, HarnessError
+from harness.errors import ConfigError, EngineError, HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,6 +153,35 @@ def build(arguments: argparse.Namespace, _: Signals) -> int:
     return 0
 
 
+def push(arguments: argparse.Namespace, _: Signals) -> int:
+    settings = _settings(arguments)
+    if not settings.place.repository:
+        raise ConfigError(
+            f'target = "{settings.target}" has no repository to push to, as the engine that builds '
+            "the image runs it, too; for ECR: `harness push --target aws`."
+        )
+    from harness import engine, image
+    from harness.connection import connect
+    from harness.push import ensure
+
+    with connect(settings) as connection:
+        docker = engine.ensure(_say)
+        built = image.build(settings, docker, progress=_say)
+        there = ensure(settings, connection.boto, docker, built, progress=_say)
+    if arguments.json:
+        _print_json(
+            image=there.name,
+            repository=there.repository,
+            digest=there.digest,
+            pushed=there.pushed,
+            seconds=there.seconds,
+        )
+    else:
+        how = f"pushed in {there.seconds:.1f} s" if there.pushed else "was there"
+        print(f"{there.name}  {how}")
+    return 0
+
+
 def doctor(arguments: argparse.Namespace, _: Signals) -> int:
     settings = _settings(arguments)
     from harness.doctor import examine
@@ -242,6 +271,7 @@ def _parser() -> argparse.ArgumentParser:
         "nulls are variables to unset.",
     )
     add(build, "Build the image, unless it is there already.")
+    add(push, "Push the image to ECR, unless it is there already, and name it by its digest.")
     add(doctor, "Say what is missing and how to get it.")
     add(
         clean, "Remove what killed runs left behind, and images of ours that were superseded."

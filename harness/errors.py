@@ -25,6 +25,10 @@ class BuildError(HarnessError):
     """The image, its base or its wheels could not be made."""
 
 
+class PushError(HarnessError):
+    """The image could not be put into its repository, or is none that can run there."""
+
+
 class FlowError(HarnessError):
     """A step of the flow failed: a training job, an endpoint, a prediction."""
 

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness import dataset, engine, image
 from harness.connection import Connection, connect
 from harness.errors import FlowError
+from harness.push import push as push_to_ecr
 from harness.report import R2, Report
 from harness.teardown import Patience, TearDown, tags
 
@@ -151,7 +152,7 @@ def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
     if not this.settings.place.repository:
         return built.name
     boto = this.connection.boto
-    return image.push(this.settings, boto, docker, built, progress=this.progress)
+    return push_to_ecr(this.settings, boto, docker, built, progress=this.progress)
 
 
 def stage(this: Run, data: Split) -> list[ChannelTypeDef]:

@@ -1,4 +1,4 @@
-"""The image that trains and serves: built of `container/` and gam_model, pushed to ECR.
+"""The image that trains and serves, built of `container/` and gam_model.
 
 The tag is the hash of everything that goes in, so that "is it built already?" is one question to
 the engine. The build itself needs no network: `harness.wheelhouse` has fetched what it installs.
@@ -6,7 +6,6 @@ the engine. The build itself needs no network: `harness.wheelhouse` has fetched 
 
 from __future__ import annotations
 
-import base64
 import re
 import tempfile
 import time
@@ -15,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import requests
-from botocore.exceptions import BotoCoreError, ClientError
 from docker.errors import APIError, DockerException
 
-from harness import base_image, wheelhouse
+from harness import base_image, locks, wheelhouse
 from harness.context import Sources, files_hash, tar_stream
 from harness.debian import last_lines
 from harness.errors import BuildError, EngineError
@@ -28,7 +25,6 @@ from harness.errors import BuildError, EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import boto3
     from docker import DockerClient
 
     from harness.config import Settings
@@ -41,8 +37,7 @@ HASH_LABEL = "harness.content-hash"
 
 KEEP = 3  # images of former content, for going back and forth between two
 _KEEP_PACKAGES = 10
-_SILENCE_SECONDS = 600  # how long a step of a build, or a push, may say nothing
-_LOCK_SECONDS = 3600
+_SILENCE_SECONDS = 600  # how long a step of a build may say nothing
 _FROM = re.compile(r"^[ \t]*FROM[ \t].*(?<!\\)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -70,7 +65,7 @@ def build(
     with _explained():
         if found := _find(settings, client, sources):
             return found
-        with _lock(progress):
+        with locks.held("build", BuildError, progress=progress):
             _remove_orphans(client)
             base = _ensure_base(settings, client, progress)
             if found := _find(settings, client, sources):  # another process was faster
@@ -83,42 +78,6 @@ def build(
             _tag_stages(settings, client, stages)
             prune(settings, client, keep=KEEP)
     return BuiltImage(name, image, time.monotonic() - start, built=True)
-
-
-def push(
-    settings: Settings,
-    session: boto3.Session,
-    client: DockerClient,
-    built: BuiltImage,
-    *,
-    progress: Callable[[str], None] = print,
-) -> str:
-    """Push to the ECR repository of `[aws] repository`, which is created where it is missing.
-
-    Returns the image's URI by digest, as SageMaker takes it. What ECR has already isn't sent.
-
-    Raises:
-        BuildError: ECR or the engine refused.
-    """
-    tag = built.name.rpartition(":")[2]
-    try:
-        ecr = session.client("ecr", region_name=settings.region)
-        uri = _repository(ecr, settings.aws.repository)
-        if digest := _pushed(ecr, settings.aws.repository, tag):
-            return f"{uri}@{digest}"
-        token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
-    except (BotoCoreError, ClientError) as error:
-        raise BuildError(f"{built.name} can't be pushed to ECR: {error}") from error
-    user, _, password = base64.b64decode(token).decode().partition(":")
-    progress(f"pushing {built.name} to {uri}")
-    with _explained():
-        client.api.tag(built.id, uri, tag)
-        try:
-            digest = _run_push(client, uri, tag, {"username": user, "password": password})
-        finally:
-            with suppress(APIError):
-                client.images.remove(f"{uri}:{tag}", noprune=True)
-    return f"{uri}@{digest}"
 
 
 def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list[str]:
@@ -295,27 +254,6 @@ def _remove_orphans(client: DockerClient) -> None:
 
 
 @contextmanager
-def _lock(progress: Progress) -> Iterator[None]:
-    folder = wheelhouse.cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / "build.lock")
-    try:
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            progress("waiting for another build to end")
-            lock.acquire(timeout=_LOCK_SECONDS)
-    except filelock.Timeout:
-        raise BuildError(
-            f"another build has held {lock.lock_file} for {_LOCK_SECONDS} s; end it, or wait."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
 def _explained() -> Iterator[None]:
     """The engine's refusals and silences in our words."""
     try:
@@ -326,31 +264,3 @@ def _explained() -> Iterator[None]:
         raise EngineError(
             f"the Docker engine stopped answering ({error}); `harness doctor` tells how it is."
         ) from error
-
-
-def _repository(ecr: Any, name: str) -> str:
-    try:
-        return str(
-            ecr.describe_repositories(repositoryNames=[name])["repositories"][0]["repositoryUri"]
-        )
-    except ecr.exceptions.RepositoryNotFoundException:
-        return str(ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"])
-
-
-def _pushed(ecr: Any, repository: str, tag: str) -> str | None:
-    try:
-        found = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
-    except ecr.exceptions.ImageNotFoundException:
-        return None
-    return str(found["imageDetails"][0]["imageDigest"])
-
-
-def _run_push(client: DockerClient, uri: str, tag: str, credentials: dict[str, str]) -> str:
-    digest = None
-    for entry in client.api.push(uri, tag, auth_config=credentials, stream=True, decode=True):
-        if "error" in entry:
-            raise BuildError(f"{uri}:{tag} can't be pushed: {entry['error']}.")
-        digest = entry.get("aux", {}).get("Digest", digest)
-    if digest is None:
-        raise BuildError(f"the engine ended the push of {uri}:{tag} without a digest.")
-    return str(digest)

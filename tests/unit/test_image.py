@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import docker
-import moto
 import pytest
 
 from harness import base_image, config, context, image, wheelhouse
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BASE_ID = "sha256:0000"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 @pytest.fixture
@@ -308,41 +304,3 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
 def test_the_parts_of_an_image_name(name: str, repository: str, tag: str) -> None:
     split = base_image._split(name)
     assert (split[0], split[2]) == (repository, tag)
-
-
-@moto.mock_aws
-def test_what_ecr_has_is_not_pushed_again(tmp_path: Path) -> None:
-    session = boto3.Session("x", "x", region_name="eu-west-1")
-    ecr: Any = session.client("ecr")
-    repository = ecr.create_repository(repositoryName="harness-gam")["repository"]
-    manifest = json.dumps({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST})
-    pushed = ecr.put_image(
-        repositoryName="harness-gam", imageTag="0123456789ab", imageManifest=manifest
-    )["image"]["imageId"]
-    gone = docker.DockerClient(f"unix://{tmp_path}/none.sock", version="1.41")
-
-    uri = image.push(
-        config.Settings(region="eu-west-1"),
-        session,
-        gone,
-        image.BuiltImage("harness-gam:0123456789ab", "sha256:0", 0.0, built=False),
-        progress=unexpected,
-    )
-
-    assert uri == f"{repository['repositoryUri']}@{pushed['imageDigest']}"
-
-
-@moto.mock_aws
-def test_a_missing_repository_is_created(tmp_path: Path) -> None:
-    session = boto3.Session("x", "x", region_name="eu-west-1")
-    gone = docker.DockerClient(f"unix://{tmp_path}/none.sock", version="1.41")
-    with pytest.raises(EngineError):
-        image.push(
-            config.Settings(region="eu-west-1"),
-            session,
-            gone,
-            image.BuiltImage("harness-gam:0123456789ab", "sha256:0", 0.0, built=False),
-            progress=lambda line: None,
-        )
-    repositories = session.client("ecr").describe_repositories()["repositories"]
-    assert [repository["repositoryName"] for repository in repositories] == ["harness-gam"]
