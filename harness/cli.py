@@ -92,7 +92,7 @@ def up(arguments: argparse.Namespace, signals: Signals) -> int:
 
     service.prepare_engine(_say)
     if arguments.detach:
-        show(service.detach(arguments.host, port, arguments.config))
+        show(service.detach(arguments.host, port, settings.local.registry, arguments.config))
         return 0
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("harness").setLevel(logging.INFO)
@@ -264,6 +264,11 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument(
         "--port", type=_port, help="instead of local.port in the settings; 0 takes a free one"
     )
+    starting.add_argument(
+        "--registry",
+        metavar="HOST:PORT",
+        help="instead of local.registry in the settings: a container registry behind its ECR",
+    )
     add(down, "End the local AWS that `up` has started, with all that runs in it.")
     add(
         env,
@@ -296,6 +301,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     environ = dict(os.environ)
     if arguments.target:
         environ["HARNESS_TARGET"] = arguments.target
+    if getattr(arguments, "registry", None):  # of `up`
+        environ["HARNESS_LOCAL_REGISTRY"] = arguments.registry
     return config.load(arguments.config, environ)
 
 

@@ -35,6 +35,7 @@ RoleArn = Annotated[str, Field(pattern=r"^$|^arn:aws[a-z-]*:iam::\d{12}:role/\S+
 RepositoryName = Annotated[
     str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")
 ]
+Registry = Annotated[str, Field(pattern=r"^$|^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:\d{1,5}$")]
 
 
 class _Section(BaseModel):
@@ -103,6 +104,7 @@ class Local(Place):
     account_id: str = Field("123456789012", pattern=r"^\d{12}$")
     endpoint_url: str = Field("", pattern=r"^$|^https?://\S+$")
     port: int = Field(4599, ge=0, le=65_535)
+    registry: Registry = ""
     bucket: Bucket = Field("harness-local", min_length=3)
     poll_seconds: FiniteFloat = Field(0.05, gt=0, le=60)
     provisioning_seconds: int = Field(300, ge=1, le=24 * 3600)

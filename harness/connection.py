@@ -95,7 +95,9 @@ def connect(settings: Settings) -> Iterator[Connection]:
     else:
         from harness.local import LocalAWS
 
-        with LocalAWS(settings.region, settings.local.account_id) as server:
+        with LocalAWS(
+            settings.region, settings.local.account_id, registry=settings.local.registry
+        ) as server:
             boto = local_boto_session(server.url, settings.region)
             ensure_bucket(boto, settings.local.bucket)
             yield Connection(boto, ephemeral=True)

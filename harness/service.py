@@ -101,7 +101,8 @@ def serve(
     )
     with _being_the_only_one(running):
         remove_leftovers(progress)
-        server = LocalAWS(settings.region, settings.local.account_id, host, port)
+        local = settings.local
+        server = LocalAWS(settings.region, local.account_id, host, port, registry=local.registry)
         try:
             server.start()
         except OSError as error:
@@ -117,10 +118,10 @@ def serve(
             server.close()
 
 
-def detach(host: str, port: int, config: Path | None) -> Running:
+def detach(host: str, port: int, registry: str, config: Path | None) -> Running:
     """Start the service as a process of its own, and return when it is ready.
 
-    `config` names its settings, as for `config.load`.
+    `config` names its settings, as for `config.load`; the others go over what it says.
 
     Raises:
         ServiceError: it didn't get ready; the text is its own words.
@@ -128,6 +129,8 @@ def detach(host: str, port: int, config: Path | None) -> Running:
     if found := find():
         raise _runs_already(found)
     command = [sys.executable, "-m", "harness", "up", "--json", "--host", host, "--port", str(port)]
+    if registry:
+        command += ["--registry", registry]
     if config is not None:
         command += ["--config", str(config)]
     with log_file().open("ab") as log:

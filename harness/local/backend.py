@@ -14,6 +14,7 @@ from botocore.config import Config
 from harness.local.client import DUMMY_KEY, local_boto_session
 from harness.local.containers import Containers
 from harness.local.logs import LogStreams
+from harness.local.registry import Registry
 from harness.local.store import Store
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Backend:
     """One for each local AWS. `url` answers the local AWS's own address, once it listens.
 
     `listen` makes it listen on one more address, for the clients whose addresses are accepted,
-    and answers the URL, or None where the address isn't this machine's.
+    and answers the URL, or None where the address isn't this machine's. `registry` is the address
+    of the one that images of ECR are pulled from.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Backend:
         region: str,
         account_id: str,
         listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
+        registry: str = "",
     ) -> None:
         self._url = url
         self._listen = listen
@@ -52,7 +55,7 @@ class Backend:
         self.region = region
         self.account_id = account_id
         self.store = Store()
-        self.containers = Containers()
+        self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
         self._cloudwatch: dict[str, Any] = {}
         self._threads: set[threading.Thread] = set()

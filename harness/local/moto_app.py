@@ -44,9 +44,10 @@ class Refusal(Exception):  # noqa: N818  # an answer, not a fault
 class MotoApp:
     """A WSGI application: moto, for one account, answering in AWS's form what it has not."""
 
-    def __init__(self, account_id: str, region: str) -> None:
+    def __init__(self, account_id: str, region: str, registry: str = "") -> None:
         self._account_id = account_id
         self._region = region
+        self._registry = registry
         self._lock = threading.Lock()
         self._loaded: DomainDispatcherApplication | None = None
 
@@ -94,6 +95,10 @@ class MotoApp:
             raise NotImplementedError
         if service in ("iam", "sts"):
             iam.prepare(self._account_id, self._region)
+        if service == "ecr":
+            from harness.local import ecr  # which imports moto
+
+            ecr.prepare()
         return create_backend_app(service)
 
     def answer(
@@ -138,6 +143,7 @@ class MotoApp:
         environ["RAW_URI"] = environ["REQUEST_URI"]
         environ["PATH_INFO"] = unquote_to_bytes(request.path).decode("latin-1")
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account_id
+        environ["HTTP_X_HARNESS_REGISTRY"] = self._registry  # `ecr.HEADER`
         # S3 tells metadata keys with "_" from those with "-", which WSGI does not.
         environ["moto.preserved_header_names"] = {
             "HTTP_" + name.upper().replace("-", "_"): name

@@ -61,7 +61,9 @@ class LocalAWS:
     """A local AWS on `http://host:port`, running in threads of this process.
 
     `port` 0 takes a free one. `extra_hosts` are further addresses to listen on, on the same port
-    (Docker's bridge gateway, so that containers reach it). `providers` are the objects that
+    (Docker's bridge gateway, so that containers reach it). `registry` is the "host:port" of a
+    container registry that ECR's repositories are in; without one they hold no image that Docker
+    could pull. `providers` are the objects that
     implement operations, by botocore's service name; by default those of `harness.local`. One
     that has `close()` is closed first when the server closes, while that still answers.
 
@@ -78,6 +80,7 @@ class LocalAWS:
         port: int = 0,
         *,
         extra_hosts: Sequence[str] = (),
+        registry: str = "",
         providers: Mapping[str, Sequence[object]] | None = None,
     ) -> None:
         self.region = region
@@ -85,13 +88,14 @@ class LocalAWS:
         self.host = host
         self.port = port
         self._hosts = [host, *extra_hosts]
+        self._registry = registry
         self._given_providers = providers
         self._servers: list[_Server] = []
         self._closers: list[Callable[[], None]] = []
         self._services: list[Service] = []
         self._logs: Callable[[str], CloudWatchLogsClient] | None = None
         self._page: Page | None = None
-        self._moto = MotoApp(account_id, region)
+        self._moto = MotoApp(account_id, region, registry)
         self._started = False
         self._warming: threading.Thread | None = None
 
@@ -219,7 +223,9 @@ class LocalAWS:
         from harness.local.tags import Tags
         from harness.local.training import TrainingJobs
 
-        backend = Backend(lambda: self.url, self.region, self.account_id, self.listen)
+        backend = Backend(
+            lambda: self.url, self.region, self.account_id, self.listen, self._registry
+        )
         self._closers = [backend.close]
         self._logs = backend.logs_client
         return {
