@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.local.backend import Backend
+    from harness.local.containers import Mounts
     from harness.local.protocol import RequestContext
 
 _log = logging.getLogger(__name__)
@@ -160,6 +161,10 @@ class Job:
             self.status = status
 
 
+def _none() -> None:
+    """No failure."""
+
+
 class End(NamedTuple):
     """How the containers of a job have ended."""
 
@@ -192,8 +197,9 @@ class Cluster:
         entrypoint: Sequence[str] | None,
         environment: Mapping[str, str],
         isolated: bool,
+        mounts: Mapping[str, Mounts] | None = None,
     ) -> Iterator[None]:
-        """Create a container a host, and remove them in the end.
+        """Create a container a host, with its `mounts`, and remove them in the end.
 
         Several share a network, in which their names resolve.
         """
@@ -219,6 +225,7 @@ class Cluster:
                     },
                     isolated=isolated,
                     shared=network,
+                    mounts=mounts.get(host) if mounts else None,
                 )
                 clean.callback(container.remove)
                 self.containers.append(container)
@@ -256,15 +263,17 @@ class Cluster:
         deadlines: Mapping[str, float],
         *,
         interrupted: Callable[[], str] = str,
+        failure: Callable[[], JobError | None] = _none,
         tick: Callable[[], None] | None = None,
         period: float = TICK_PERIOD,
     ) -> End:
         """Wait for the containers, or stop them when they must be.
 
         That is when the job is to be stopped, when a host has failed, when one of `deadlines` has
-        come (by the reason that it is, in `time.monotonic()`), or when `interrupted` returns a
-        reason. `tick` is called every `period` seconds meanwhile. Raises `JobStoppedError` if
-        the job is abandoned, and `EngineError` if the engine was lost.
+        come (by the reason that it is, in `time.monotonic()`), when `interrupted` returns a
+        reason, or when `failure` returns an error, which is raised then. `tick` is called every
+        `period` seconds meanwhile. Raises `JobStoppedError` if the job is abandoned, and
+        `EngineError` if the engine was lost.
         """
         job = self._job
         why, until = min(deadlines.items(), key=lambda item: item[1])
@@ -272,6 +281,9 @@ class Cluster:
             job.wake.clear()
             if job.abandoned:
                 raise JobStoppedError
+            if error := failure():
+                self._ended(End(), FAILURE_GRACE)
+                raise error
             ended = [container for container in self.containers if container.exited.is_set()]
             failed = next((each for each in ended if each.exit_code != 0), None)
             if failed or len(ended) == len(self.containers):
