@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from harness.config import Settings
     from harness.connection import Connection
+    from harness.dry_run import Call
     from harness.report import Report
     from harness.service import Running
 
@@ -72,10 +74,34 @@ def run(arguments: argparse.Namespace, signals: Signals) -> int:
             _say("Serving until Ctrl-C.")
             signals.wait()
 
+    if arguments.dry_run:
+        return _dry_run(arguments, settings)
     report = flow.run(settings, progress=_say, hold=hold if arguments.keep else None)
     if not arguments.keep:
         show(report)
     return 0 if report.passed else 1
+
+
+def _dry_run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """The flow, with each call told instead of made."""
+    from harness import flow
+    from harness.connection import connect_dry
+
+    calls: list[Call] = []
+
+    def tell(call: Call) -> None:
+        calls.append(call)
+        if not arguments.json:
+            print(call, flush=True)
+
+    alone = settings.model_copy(
+        update={"aws": settings.aws.model_copy(update={"compare_locally": False})}
+    )
+    flow.run(alone, progress=_say, to=nullcontext(connect_dry(alone, tell)))
+    _say(f"A dry run: none of these {len(calls)} calls was made.")
+    if arguments.json:
+        _print_json(target=settings.target, calls=[str(call) for call in calls])
+    return 0
 
 
 def up(arguments: argparse.Namespace, signals: Signals) -> int:
@@ -238,14 +264,20 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--target", choices=("local", "aws"), help="instead of the file's target")
         return sub
 
-    add(
+    running = add(
         run,
         "Build the image, train, deploy, predict, compare R² with the thresholds, tear down. "
         "Sets up what is missing.",
-    ).add_argument(
+    )
+    running.add_argument(
         "--keep",
         action="store_true",
         help="keep the endpoint: local, serve it until Ctrl-C; aws, leave it there (it costs)",
+    )
+    running.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="build the image, then print each call that would be made, and make none",
     )
     starting = add(
         up,

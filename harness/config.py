@@ -73,6 +73,22 @@ class Training(_Section):
     instance_count: int = Field(1, ge=1, le=100)
     volume_size_gb: int = Field(5, ge=1, le=16_384)
     max_runtime_seconds: int = Field(600, ge=1, le=28 * 24 * 3600)
+    spot: bool = False
+    max_wait_seconds: int = Field(3600, ge=1)
+
+    @model_validator(mode="after")
+    def _time_to_wait_for_spot(self) -> Training:
+        if self.spot and self.max_wait_seconds < self.max_runtime_seconds:
+            raise ValueError(
+                f"max_wait_seconds ({self.max_wait_seconds}) must be at least max_runtime_seconds "
+                f"({self.max_runtime_seconds}), which it includes"
+            )
+        return self
+
+    @property
+    def limit_seconds(self) -> int:
+        """How long the job may take, beside what AWS needs for instances and transfers."""
+        return self.max_wait_seconds if self.spot else self.max_runtime_seconds
 
 
 class Endpoint(_Section):
@@ -80,6 +96,17 @@ class Endpoint(_Section):
     instance_count: int = Field(1, ge=1, le=100)
     # The range is that of ContainerStartupHealthCheckTimeoutInSeconds.
     startup_timeout_seconds: int = Field(480, ge=60, le=3600)
+    max_instance_count: int = Field(0, ge=0, le=1000)
+    invocations_per_instance: FiniteFloat = Field(1000.0, gt=0)
+
+    @model_validator(mode="after")
+    def _room_to_scale(self) -> Endpoint:
+        if 0 < self.max_instance_count < self.instance_count:
+            raise ValueError(
+                f"max_instance_count ({self.max_instance_count}) must be 0 or at least "
+                f"instance_count ({self.instance_count})"
+            )
+        return self
 
 
 class Place(_Section):
@@ -98,6 +125,7 @@ class Aws(Place):
     repository: RepositoryName = "harness-gam"
     poll_seconds: FiniteFloat = Field(5.0, gt=0, le=60)
     provisioning_seconds: int = Field(1800, ge=1, le=24 * 3600)
+    compare_locally: bool = True
 
 
 class Local(Place):
@@ -113,6 +141,11 @@ class Local(Place):
     def role_arn(self) -> str:
         """The local AWS asks for a role, as AWS does, and uses it for nothing."""
         return f"arn:aws:iam::{self.account_id}:role/harness"
+
+    @property
+    def compare_locally(self) -> bool:
+        """It would be compared with itself."""
+        return False
 
     @property
     def repository(self) -> str:

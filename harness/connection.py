@@ -14,11 +14,13 @@ from harness.ledger import Ledger
 from harness.local.client import LocalBotocoreSession, local_boto_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import boto3
+    from docker import DockerClient
 
     from harness.config import Settings
+    from harness.dry_run import Call, DryRun
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Connection:
     boto: boto3.Session
     ephemeral: bool
     target: str = "local"
+    dry_run: DryRun | None = None
+    """Notes the calls instead of making them."""
+
+    def engine(self, docker: DockerClient) -> DockerClient:
+        """The Docker engine as far as it sends anything to the target."""
+        return self.dry_run.engine(docker) if self.dry_run else docker
 
     @property
     def region(self) -> str:
@@ -75,6 +83,14 @@ def ensure_bucket(boto: boto3.Session, bucket: str) -> None:
                 "LocationConstraint": boto.region_name  # type: ignore[typeddict-item]
             },
         )
+
+
+def connect_dry(settings: Settings, tell: Callable[[Call], None]) -> Connection:
+    """A connection that tells each call instead of making it. Needs no credentials."""
+    from harness.dry_run import DryRun
+
+    dry_run = DryRun(settings.region, tell)
+    return Connection(dry_run.boto, ephemeral=True, target=settings.target, dry_run=dry_run)
 
 
 @contextmanager

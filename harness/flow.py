@@ -10,7 +10,7 @@ import io
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode
@@ -22,8 +22,8 @@ from harness import dataset, engine, image
 from harness.connection import Connection, connect
 from harness.errors import FlowError
 from harness.push import push as push_to_ecr
-from harness.report import R2, Report
-from harness.teardown import Patience, TearDown, tags
+from harness.report import R2, Comparison, Report
+from harness.teardown import SCALABLE_DIMENSION, Patience, TearDown, tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,17 +33,24 @@ if TYPE_CHECKING:
     from sagemaker.core.resources import Endpoint, TrainingJob
     from types_boto3_sagemaker.client import SageMakerClient
     from types_boto3_sagemaker.literals import TrainingInstanceTypeType
-    from types_boto3_sagemaker.type_defs import ChannelTypeDef, MetricDefinitionTypeDef, TagTypeDef
+    from types_boto3_sagemaker.type_defs import (
+        ChannelTypeDef,
+        MetricDefinitionTypeDef,
+        StoppingConditionTypeDef,
+        TagTypeDef,
+    )
 
     from harness.config import Settings
     from harness.dataset import Split
     from harness.image import BuiltImage
 
     Array = NDArray[np.float64]
+    Predicted = tuple[Array, Array]
 
 Progress = Callable[[str], None]
 Hold = Callable[[Report, Connection], None]
 
+VARIANT = "AllTraffic"
 NPY = "application/x-npy"
 # Of InvokeEndpoint's Body, from SageMaker Runtime's service model.
 MAX_BODY_BYTES = 6_291_456
@@ -80,11 +87,18 @@ class Run:
         return f"s3://{self.settings.place.bucket}/{self.key(*parts)}"
 
 
-def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> Report:
+def run(
+    settings: Settings,
+    *,
+    progress: Progress,
+    hold: Hold | None = None,
+    to: AbstractContextManager[Connection] | None = None,
+) -> Report:
     """Run the flow and tear down what it made, whatever happens.
 
     `hold` is called with the report while the endpoint serves. Where all of it would end with this
-    process, it ends when `hold` returns; where not, the endpoint is then left serving.
+    process, it ends when `hold` returns; where not, the endpoint is then left serving. `to` is
+    where the calls go, by default the settings' target.
 
     Raises:
         HarnessError: a step failed, or something could not be torn down.
@@ -92,7 +106,7 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
     steps = Steps(progress)
     with ExitStack() as stack:
         with steps("start"):
-            connection = stack.enter_context(connect(settings))
+            connection = stack.enter_context(to or connect(settings))
             docker = engine.ensure(progress)
         with steps("build"):
             built = image.build(settings, docker, progress=progress)
@@ -106,10 +120,16 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
             channels = stage(this, data)
         with steps("train"):
             job = train(this, uri, channels)
+        model_data = str(job.model_artifacts.s3_model_artifacts)
         with steps("deploy"):
-            endpoint = deploy(this, uri, job)
+            endpoint = deploy(this, uri, model_data)
+            scale(this)
         with steps("predict"):
             predicted = predict(endpoint, data.x_train), predict(endpoint, data.x_test)
+        local = None
+        if settings.place.compare_locally:
+            with steps("compare"):
+                local = compare(this, built, model_data, data, predicted)
 
         report = Report(
             target=settings.target,
@@ -117,9 +137,10 @@ def run(settings: Settings, *, progress: Progress, hold: Hold | None = None) -> 
             run=this.name,
             image=built.name,
             training_job=job.training_job_name,
-            model_data=job.model_artifacts.s3_model_artifacts,
+            model_data=model_data,
             endpoint=endpoint.endpoint_name,
-            r2=R2(r_squared(data.y_train, predicted[0]), r_squared(data.y_test, predicted[1])),
+            r2=score(data, predicted),
+            local=local,
             thresholds=R2(settings.thresholds.train_r2, settings.thresholds.test_r2),
             seconds=steps.so_far() | {"build": built.seconds},
         )
@@ -152,7 +173,8 @@ def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
     if not this.settings.place.repository:
         return built.name
     boto = this.connection.boto
-    return push_to_ecr(this.settings, boto, docker, built, progress=this.progress)
+    engine = this.connection.engine(docker)
+    return push_to_ecr(this.settings, boto, engine, built, progress=this.progress)
 
 
 def stage(this: Run, data: Split) -> list[ChannelTypeDef]:
@@ -213,7 +235,7 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
             "InstanceCount": settings.training.instance_count,
             "VolumeSizeInGB": settings.training.volume_size_gb,
         },
-        StoppingCondition={"MaxRuntimeInSeconds": settings.training.max_runtime_seconds},
+        **stopping(settings),
         RoleArn=settings.place.role_arn,
         Tags=this.tags,
     )
@@ -233,11 +255,21 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
         status="training_job_status",
         going={"InProgress", "Stopping"},
         done="Completed",
-        seconds=settings.training.max_runtime_seconds + limit,
+        seconds=settings.training.limit_seconds + limit,
         poll=poll,
         log=Log(this, "/aws/sagemaker/TrainingJobs", f"{this.name}/"),
     )
     return job
+
+
+def stopping(settings: Settings) -> dict[str, Any]:
+    """How long the job may run, always, and whether on spot instances."""
+    training = settings.training
+    limits: StoppingConditionTypeDef = {"MaxRuntimeInSeconds": training.max_runtime_seconds}
+    if not training.spot:
+        return {"StoppingCondition": limits}
+    limits["MaxWaitTimeInSeconds"] = training.max_wait_seconds
+    return {"StoppingCondition": limits, "EnableManagedSpotTraining": True}
 
 
 def wait_for_start(client: SageMakerClient, name: str, *, seconds: float, poll: float) -> None:
@@ -253,8 +285,8 @@ def wait_for_start(client: SageMakerClient, name: str, *, seconds: float, poll: 
         time.sleep(poll)
 
 
-def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
-    """Serve the job's model; returns the endpoint once it is in service."""
+def deploy(this: Run, image_uri: str, model_data: str) -> Endpoint:
+    """Serve the model.tar.gz at `model_data`; returns the endpoint once it is in service."""
     from sagemaker.core.resources import Endpoint, EndpointConfig, Model
     from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
 
@@ -268,9 +300,7 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
     this.tear_down.add("model", this.name)
     Model.create(
         model_name=this.name,
-        primary_container=ContainerDefinition(
-            image=image_uri, model_data_url=job.model_artifacts.s3_model_artifacts
-        ),
+        primary_container=ContainerDefinition(image=image_uri, model_data_url=model_data),
         execution_role_arn=settings.place.role_arn,
         **common,
     )
@@ -280,7 +310,7 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
         endpoint_config_name=this.name,
         production_variants=[
             ProductionVariant(
-                variant_name="AllTraffic",
+                variant_name=VARIANT,
                 model_name=this.name,
                 instance_type=settings.endpoint.instance_type,
                 initial_instance_count=settings.endpoint.instance_count,
@@ -307,6 +337,36 @@ def deploy(this: Run, image_uri: str, job: TrainingJob) -> Endpoint:
     return endpoint
 
 
+def scale(this: Run) -> None:
+    """Let the endpoint scale with its invocations, where the settings ask for it."""
+    settings = this.settings.endpoint
+    if not settings.max_instance_count:
+        return
+    client = this.connection.boto.client("application-autoscaling")
+    resource = f"endpoint/{this.name}/variant/{VARIANT}"
+    this.tear_down.add("scalable target", resource)
+    client.register_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=resource,
+        ScalableDimension=SCALABLE_DIMENSION,
+        MinCapacity=settings.instance_count,
+        MaxCapacity=settings.max_instance_count,
+    )
+    client.put_scaling_policy(
+        PolicyName=this.name,
+        ServiceNamespace="sagemaker",
+        ResourceId=resource,
+        ScalableDimension=SCALABLE_DIMENSION,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": settings.invocations_per_instance,
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+            },
+        },
+    )
+
+
 def predict(endpoint: Endpoint, x: Array) -> Array:
     """The endpoint's predictions for rows of shape (n, k): shape (n,), in as few calls as fit."""
     rows = max(1, (MAX_BODY_BYTES - 1024) // (x.shape[1] * x.itemsize))
@@ -331,6 +391,37 @@ def _array(body: bytes) -> Array:
         return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), dtype=float)
     except ValueError as error:
         raise FlowError(f"the endpoint's answer is not an array of numbers: {error}") from None
+
+
+def compare(
+    this: Run, built: BuiltImage, model_data: str, data: Split, predicted: Predicted
+) -> Comparison:
+    """Serve the same image and artifact on a local AWS of its own; say how far apart they are."""
+    settings = this.settings.model_copy(
+        update={
+            "target": "local",
+            "local": this.settings.local.model_copy(update={"endpoint_url": ""}),
+        }
+    )
+    with connect(settings) as connection:
+        twin = begin(settings, connection, this.progress, keep=False)
+        with twin.tear_down:
+            bucket, key = model_data.removeprefix("s3://").split("/", 1)
+            artifact = this.connection.boto.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+            twin_data = twin.uri("model.tar.gz")
+            connection.boto.client("s3").upload_fileobj(
+                artifact, settings.place.bucket, twin.key("model.tar.gz")
+            )
+            endpoint = deploy(twin, built.name, twin_data)
+            here = predict(endpoint, data.x_train), predict(endpoint, data.x_test)
+    largest = max(np.abs(part).max() for part in here)
+    difference = max(np.abs(a - b).max() for a, b in zip(here, predicted, strict=True))
+    return Comparison(score(data, here), float(difference / max(largest, 1.0)))
+
+
+def score(data: Split, predicted: Predicted) -> R2:
+    """R² of the predictions for the rows of `x_train`, and for those of `x_test`."""
+    return R2(r_squared(data.y_train, predicted[0]), r_squared(data.y_test, predicted[1]))
 
 
 def r_squared(y: Array, predicted: Array) -> float:

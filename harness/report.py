@@ -18,6 +18,19 @@ class R2:
     test: float
 
 
+DIFFERENCE = 1e-9
+"""How far predictions of one artifact may be apart, relative to the largest of them."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The same artifact's predictions on the local AWS."""
+
+    r2: R2
+    difference: float
+    """The largest one, relative to the largest prediction."""
+
+
 PUBLISHED = R2(train=0.9967, test=0.9972)
 
 
@@ -36,11 +49,21 @@ class Report:
     thresholds: R2
     seconds: dict[str, float]
     published: R2 = PUBLISHED
+    local: Comparison | None = None
+    """Where it was compared."""
 
     @property
     def passed(self) -> bool:
-        """Whether both thresholds hold. An R² that is not a number holds none."""
-        return self.r2.train >= self.thresholds.train and self.r2.test >= self.thresholds.test
+        """Whether all holds that has to. An R² that is not a number holds nothing."""
+        return (
+            self.r2.train >= self.thresholds.train
+            and self.r2.test >= self.thresholds.test
+            and self.same
+        )
+
+    @property
+    def same(self) -> bool:
+        return self.local is None or self.local.difference <= DIFFERENCE
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"passed": self.passed}
@@ -77,6 +100,15 @@ class Report:
                 f"{name:<10}{reached:>11.5f}{threshold:>11.5g}"
                 f"{published:>11.4f}{_paint(mark, 31, colour)}"
             )
+        if self.local:
+            mark = "" if self.same else f"  above {DIFFERENCE:g}"
+            scores = f"{self.local.r2.train:>11.5f}{self.local.r2.test:>11.5f}"
+            difference = f"{self.local.difference:>12.1e}{_paint(mark, 31, colour)}"
+            lines += [
+                "",
+                f"{'local':<10}{'train R²':>11}{'test R²':>11}{'difference':>12}",
+                f"{'':<10}{scores}{difference}",
+            ]
         verdict = _paint("PASS", 32, colour) if self.passed else _paint("FAIL", 31, colour)
         return [*lines, "", verdict]
 

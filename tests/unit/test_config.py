@@ -87,7 +87,7 @@ def test_both_targets_have_what_the_flow_reads():
     [
         ("colour = 1", "colour"),
         ("[thresholds]\ntrain = 0.9", "thresholds.train"),
-        ("[training]\nspot = true", "training.spot"),
+        ("[training]\nspots = true", "training.spots"),
         ('root = "/"', "root"),
         ('target = "gcp"', "target"),
         ('region = "Frankfurt"', "region"),
@@ -102,6 +102,8 @@ def test_both_targets_have_what_the_flow_reads():
         ('[image]\nname = "Harness GAM"', "image.name"),
         ('[training]\ninstance_type = "m5.large"', "training.instance_type"),
         ("[training]\nmax_runtime_seconds = 0", "training.max_runtime_seconds"),
+        ("[training]\nspot = true\nmax_wait_seconds = 60", "training"),
+        ("[endpoint]\ninstance_count = 3\nmax_instance_count = 2", "endpoint"),
         ("[endpoint]\nstartup_timeout_seconds = 59", "endpoint.startup_timeout_seconds"),
         ('[aws]\nrole_arn = "SageMakerExecution"', "aws.role_arn"),
         ('[aws]\nbucket = "My_Bucket"', "aws.bucket"),

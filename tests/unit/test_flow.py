@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from botocore.exceptions import ClientError
 
 from harness import config, connection, flow
 from harness.dataset import Split
@@ -250,6 +249,40 @@ def test_a_training_job_is_created_with_all_it_needs(run, sagemaker):
     }
 
 
+def test_a_spot_job_has_a_time_for_waiting_too(run, sagemaker):
+    sagemaker.statuses = ["Completed"]
+    thrifty = with_(run, training={"spot": True, "max_wait_seconds": 1200})
+
+    flow.train(thrifty, "image:tag", flow.stage(run, DATA))
+
+    (request,) = sagemaker.requests["create_training_job"]
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {
+        "MaxRuntimeInSeconds": 600,
+        "MaxWaitTimeInSeconds": 1200,
+    }
+
+
+def test_an_endpoint_scales_where_the_settings_say_so(run, sagemaker):
+    scaling = run.connection.boto.client("application-autoscaling")
+
+    def targets():
+        found = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+        return [(each["ResourceId"], each["MinCapacity"], each["MaxCapacity"]) for each in found]
+
+    flow.scale(run)
+    assert targets() == []
+
+    with run.tear_down:
+        flow.scale(with_(run, endpoint={"max_instance_count": 4}))
+        assert targets() == [(f"endpoint/{run.name}/variant/AllTraffic", 1, 4)]
+        (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")[
+            "ScalingPolicies"
+        ]
+        assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 1000.0
+    assert targets() == []
+
+
 def test_a_failed_job_is_an_error_with_its_reason_and_its_log(run, sagemaker):
     sagemaker.statuses = ["InProgress", "Failed"]
     sagemaker.reason = "AlgorithmError: no such file, exit code: 1"
@@ -307,7 +340,7 @@ def test_a_deployment_is_tagged_limited_and_torn_down(run, sagemaker):
     sagemaker.statuses = ["Creating", "Creating", "InService"]
 
     with run.tear_down:
-        endpoint = flow.deploy(run, "image:tag", job)
+        endpoint = flow.deploy(run, "image:tag", job.model_artifacts.s3_model_artifacts)
         assert endpoint.endpoint_status == "InService"
         assert "delete_endpoint" not in sagemaker.requests
         sagemaker.statuses = ["Completed"]
@@ -331,7 +364,7 @@ def test_an_endpoint_that_fails_is_an_error_and_torn_down(run, sagemaker):
 
     failed = pytest.raises(FlowError, match=r"is Failed: The primary .* did not pass\. Its log")
     with failed, run.tear_down:
-        flow.deploy(run, "image:tag", job)
+        flow.deploy(run, "image:tag", job.model_artifacts.s3_model_artifacts)
 
     assert {"delete_endpoint", "delete_endpoint_config", "delete_model"} <= set(sagemaker.requests)
 

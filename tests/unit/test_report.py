@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.report import R2, Report
+from harness.report import R2, Comparison, Report
 
 REPORT = Report(
     target="local",
@@ -70,3 +70,14 @@ def test_the_table_says_which_threshold_was_missed():
 
 def test_colours_on_request_only():
     assert REPORT.as_table(colour=True).endswith("\033[32mPASS\033[0m")
+
+
+@pytest.mark.parametrize(
+    ("difference", "passed"), [(0.0, True), (1e-9, True), (1.1e-9, False), (float("nan"), False)]
+)
+def test_the_local_predictions_have_to_be_the_same(difference, passed):
+    compared = replace(REPORT, local=Comparison(R2(0.99672, 0.99717), difference))
+
+    assert compared.passed is passed
+    assert ("above 1e-09" in compared.as_table()) is not passed
+    assert json.loads(compared.as_json())["local"]["r2"] == {"train": 0.99672, "test": 0.99717}
