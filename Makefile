@@ -22,10 +22,12 @@ test-local: setup ## set up the same, then all tests that need no AWS account
 e2e-aws: setup ## the flow on the real AWS (needs a role, a bucket and credentials)
 	@HARNESS_TARGET=aws $(BIN)/harness run
 
-lint: setup ## ruff and strict type checks
+lint: setup ## ruff, strict type checks, and a look at the CI's workflows
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/zizmor --offline --quiet .github/workflows
 
 bench: setup ## the figures of benchmarks/
 	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
