@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, signals: Signals) -> int:
 
     def hold(report: Report, connection: Connection) -> None:
         show(report)
-        _say(_how_to_call(report, connection))
+        _say(_how_to_call(report, settings, connection))
         if connection.ephemeral:
             _say("Serving until Ctrl-C.")
             signals.wait()
@@ -338,7 +338,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return config.load(arguments.config, environ)
 
 
-def _how_to_call(report: Report, connection: Connection) -> str:
+def _how_to_call(report: Report, settings: Settings, connection: Connection) -> str:
     name, region = report.endpoint, connection.region
     if connection.url:
         url = f"{connection.url}/endpoints/{name}/invocations"
@@ -352,13 +352,21 @@ def _how_to_call(report: Report, connection: Connection) -> str:
         options = f"--region {region}"
     lines = [f"Endpoint {name} is in service. Call it:", f"  {call}"]
     if not connection.ephemeral:
-        cost = "" if connection.url else ", and costs what its instances cost by the hour,"
+        cost = "" if connection.url else f", and {_cost(settings, connection)},"
         lines.append(f"It serves{cost} until you delete it:")
         lines += [
             f"  aws sagemaker delete-{kind} {options} --{kind}-name {name}"
             for kind in ("endpoint", "endpoint-config", "model")
         ]
     return "\n".join(lines)
+
+
+def _cost(settings: Settings, connection: Connection) -> str:
+    from harness import prices
+
+    endpoint = settings.endpoint
+    count = endpoint.instance_count
+    return prices.of_endpoint(connection.boto, endpoint.instance_type, count, connection.region)
 
 
 def _how_to_use(running: Running) -> str:
