@@ -222,6 +222,7 @@ class LocalAWS:
         from harness.local.runtime import Runtime
         from harness.local.tags import Tags
         from harness.local.training import TrainingJobs
+        from harness.local.transform import TransformJobs
 
         backend = Backend(
             lambda: self.url, self.region, self.account_id, self.listen, self._registry
@@ -231,6 +232,7 @@ class LocalAWS:
         return {
             "sagemaker": [
                 TrainingJobs(backend),
+                TransformJobs(backend),
                 Models(backend),
                 EndpointConfigs(backend),
                 Endpoints(backend),

@@ -52,6 +52,15 @@ class DeployError(Exception):
     """A model's container doesn't serve; the text says why, and becomes a failure reason."""
 
 
+class UnhealthyError(DeployError):
+    """The container ended before `GET /ping` answered 200, or the time was up."""
+
+    def __init__(self, text: str, details: str) -> None:
+        super().__init__(f"{text} {details}")
+        self.details = details
+        """What was seen of it, in brackets."""
+
+
 class Instance:
     """A container that serves: its connections, and the requests that it is answering."""
 
@@ -190,9 +199,10 @@ def _serve(
     if container.exited.is_set() and container.exit_code is None:
         raise engine_lost()
     log.flush()
-    raise DeployError(
+    raise UnhealthyError(
         f"The primary container for {owner} did not pass the ping health check. Please check "
-        f"CloudWatch logs for this {resource}. {_last_words(container, log.last_line, limit)}"
+        f"CloudWatch logs for this {resource}.",
+        _last_words(container, log.last_line, limit),
     )
 
 

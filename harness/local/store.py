@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from harness.local.endpoints import Endpoint
     from harness.local.models import Model
     from harness.local.training import TrainingJob
+    from harness.local.transform import TransformJob
 
 
 class Store:
@@ -18,6 +19,7 @@ class Store:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.training_jobs: dict[str, TrainingJob] = {}
+        self.transform_jobs: dict[str, TransformJob] = {}
         self.models: dict[str, Model] = {}
         self.endpoint_configs: dict[str, EndpointConfig] = {}
         self.endpoints: dict[str, Endpoint] = {}
@@ -27,13 +29,20 @@ class Store:
         """Whether a resource of ours has this ARN (moto keeps the others)."""
         return any(
             arn in kind
-            for kind in (self.training_jobs, self.models, self.endpoint_configs, self.endpoints)
+            for kind in (
+                self.training_jobs,
+                self.transform_jobs,
+                self.models,
+                self.endpoint_configs,
+                self.endpoints,
+            )
         )
 
     def close(self) -> None:
         """Let everything that runs in the background know that nobody waits for it any more."""
         with self.lock:
-            for job in self.training_jobs.values():
-                job.abandon()
+            for jobs in (self.training_jobs, self.transform_jobs):
+                for job in jobs.values():
+                    job.abandon()
             for endpoint in self.endpoints.values():
                 endpoint.abandon()

@@ -24,6 +24,17 @@ PROBE = os.environ.get("PROBE", "")
 INSTANCE = os.urandom(4).hex()
 
 
+def run_out_of_memory() -> NoReturn:
+    """Take memory until it is more than there is, once that has been made less."""
+    files = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    (limit,) = (path for path in map(pathlib.Path, files) if path.is_file())
+    print(f"memory limit: {limit.read_text().strip()}")
+    while int(limit.read_text()) > 1 << 30:
+        time.sleep(0.05)
+    taken = [b"x" * (1 << 20) for _ in range(2048)]
+    sys.exit(f"took {len(taken)} MiB, and was not killed")
+
+
 def train() -> int:
     """Echo what stands under /opt/ml into the model folder, then end as PROBE says."""
     print(f"train: PROBE={PROBE!r}")
@@ -62,6 +73,16 @@ def train() -> int:
             print("waiting for an interruption")
             while True:
                 time.sleep(0.1)
+    if PROBE == "out-of-memory":
+        (ML / "output/failure").write_text("what the script says")
+        run_out_of_memory()
+    if PROBE == "out-of-memory-in-a-child":
+        child = os.fork()
+        if not child:
+            run_out_of_memory()
+        os.waitpid(child, 0)
+        print("the child is gone")
+        return 1
     if PROBE == "fail-with-file":
         (ML / "output/failure").write_text("the reason, " + "x" * 2000)
         return 3
@@ -137,6 +158,38 @@ def host(seen: dict[str, str]) -> int:
     return 0
 
 
+def sums(body: bytes, content_type: str) -> bytes:
+    """What a model answers that adds up the numbers of each record."""
+    if content_type == "application/json":
+        return json.dumps({"sum": sum(json.loads(body))}).encode()
+    lines = [line for line in body.decode().splitlines() if line]
+    if content_type == "text/csv":
+        return "\n".join(str(sum(map(int, line.split(",")))) for line in lines).encode()
+    return "\n".join(json.dumps({"sum": sum(json.loads(line))}) for line in lines).encode()
+
+
+class Load:
+    """How many requests are being answered at once, and how many have come."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now = self.most = self.all = 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            self.now += 1
+            self.all += 1
+            self.most = max(self.most, self.now)
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.now -= 1
+
+
+LOAD = Load()
+TWO = threading.Barrier(2)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """/ping and /invocations; the content type of a request tells what to do with it."""
 
@@ -149,16 +202,55 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while True:
                 self.wfile.write(b".")
                 time.sleep(0.1)
+        if self.path == "/execution-parameters":
+            parameters = os.environ.get("EXECUTION_PARAMETERS", "")
+            self.answer(200 if parameters else 404, parameters.encode())
+            return
         self.answer(503 if PROBE == "unhealthy" else 200, b"")
 
+    def body(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        found = b""
+        while size := int(self.rfile.readline(), 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return found
+
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with LOAD:
+            self.invoke(self.body())
+
+    def invoke(self, body: bytes) -> None:
         match self.headers.get("Content-Type", ""):
+            case content_type if PROBE == "sums":
+                self.answer(200, sums(body, content_type))
+            case _ if PROBE == "two-lines":
+                self.answer(200, b"1\n2\n")
+            case "probe/environment":
+                self.answer(200, json.dumps(dict(os.environ)).encode())
+            case "probe/two-at-once":
+                try:
+                    TWO.wait(30)
+                except threading.BrokenBarrierError:
+                    self.answer(400, b"the other one didn't come")
+                    return
+                self.answer(200, body)
+            case "probe/load":
+                time.sleep(0.05)
+                self.answer(200, str(LOAD.most).encode())
+            case "probe/fails-first":
+                # As often as the body says, and then says at which request it was answered.
+                failed = LOAD.all <= int(body)
+                self.answer(503 if failed else 200, str(LOAD.all).encode())
             case "probe/error":
                 self.answer(int(body), b"the container's own words")
             case "probe/slow":
                 time.sleep(float(body))
                 self.answer(200, b"slow")
+            case "probe/out-of-memory":
+                run_out_of_memory()
             case "probe/exit":
                 os._exit(6)
             case "probe/hang-up":
@@ -208,6 +300,8 @@ def serve() -> int:
     if PROBE == "crash":
         print("no model here")
         return 5
+    if PROBE == "out-of-memory":
+        run_out_of_memory()
     if PROBE == "never-answers":
         signal.pause()
     if PROBE == "slow-start":
