@@ -42,6 +42,9 @@ IDLE_TIMEOUT = 60
 CLOSE_TIMEOUT = 5
 """Seconds that closing waits for requests that are being answered."""
 
+PIECE = 256 * 1024
+"""Bytes of a body that are handed to the connection at once."""
+
 DRAIN_LIMIT = 256 * 1024 * 1024
 """Bytes of a refused body that are read and thrown away. A client that still sends sees the
 answer only after that; past the limit it sees the connection closed."""
@@ -307,7 +310,12 @@ class LocalAWS:
 
 
 class _Gateway(Gateway_10):
-    """Hands on the headers under their own names, which WSGI mangles."""
+    """Hands on the headers under their own names, which WSGI mangles, and bodies in pieces."""
+
+    def write(self, chunk: bytes) -> None:
+        # cheroot copies all that is left of what it was given each time that it sends some of it.
+        for at in range(0, len(chunk), PIECE):
+            super().write(chunk[at : at + PIECE])
 
     def get_environ(self) -> Any:
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
