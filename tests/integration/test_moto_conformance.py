@@ -374,7 +374,7 @@ def repeats(answered: Any, requested: Any) -> bool:
     Empty structures don't count: an answer has none.
     """
     if requested == {}:
-        return answered in ({}, None)
+        return answered is None or isinstance(answered, dict)
     if isinstance(requested, dict):
         return isinstance(answered, dict) and all(
             repeats(answered.get(name), value) for name, value in requested.items()

@@ -117,8 +117,8 @@ class TestRefusals:
             (
                 {"DataCaptureConfig": {"DestinationS3Uri": "s3://bucket/captured"}},
                 (
-                    "DataCaptureConfig: the local AWS captures no data of transform jobs; run them on "
-                    "AWS."
+                    "DataCaptureConfig: the local AWS captures no data of transform jobs; run them "
+                    "on AWS."
                 ),
             ),
         ],
@@ -133,17 +133,17 @@ class TestRefusals:
                 types("application/jsonlines", "application/jsonlines"),
                 {"OutputFilter": "$['account_id','SageMakerOutput']"},
                 (
-                    "Invalid OutputFilter: \"$['account_id','SageMakerOutput']\". Unexpected \"_\" in "
-                    'JsonPath. Supported operators for "application/jsonlines" are '
-                    "['$', '[', ']', '*', '.', ' ', ',', ':', '-', ''']"
+                    "Invalid OutputFilter: \"$['account_id','SageMakerOutput']\". "
+                    'Unexpected "_" in JsonPath. Supported operators for "application/jsonlines" '
+                    "are ['$', '[', ']', '*', '.', ' ', ',', ':', '-', ''']"
                 ),
             ),
             (
                 types("text/csv", "text/csv"),
                 {"InputFilter": "$.features"},
                 (
-                    'Invalid InputFilter: "$.features". For CSV data only index based JSONPaths can be '
-                    "applied, as $[1:]"
+                    'Invalid InputFilter: "$.features". For CSV data only index based JSONPaths '
+                    "can be applied, as $[1:]"
                 ),
             ),
             (
