@@ -6,6 +6,7 @@ happens if they do: here the first host's file stays.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import tarfile
@@ -16,10 +17,12 @@ from harness.local import s3
 from harness.local.optml import CHUNK, TarReader, repack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import IO
 
     from types_boto3_s3 import S3Client
+
+    from harness.local.containers import Container
 
 _log = logging.getLogger(__name__)
 
@@ -63,29 +66,100 @@ def upload_files(
 
     Links are left out, with a warning: S3 has none.
     """
-    bucket, prefix = s3.split(uri)
-    if prefix and not prefix.endswith("/"):
-        prefix += "/"
+    target = _Target(client, uri)
     taken: set[str] = set()
     for stream in folders:
-        if stream is None:
-            continue
-        with tarfile.open(fileobj=io.BufferedReader(TarReader(stream), CHUNK), mode="r|") as source:
-            for member in source:
-                _, _, name = member.name.partition(f"{below}/")
-                if not name or member.isdir() or name in taken:
+        for name, size, content in _files(stream, below):
+            if name in taken:
+                continue
+            if content is None:
+                _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
+                continue
+            taken.add(name)
+            target.put(name, size, content)
+
+
+class Mirror:
+    """A folder that hosts write into, uploaded while they do: whatever is new or has changed.
+
+    Told by the files' content, since the times in the engine's archives are whole seconds.
+    """
+
+    def __init__(self, client: S3Client, path: str, uri: str) -> None:
+        self.uri = uri
+        self._path = path.rstrip("/")
+        self._target = _Target(client, uri)
+        self._known: dict[str, tuple[int, bytes]] = {}
+        """By name: which host's it is, and the digest of what was uploaded."""
+
+    def update(self, containers: Sequence[Container]) -> None:
+        """Upload what has changed since the last time. Links are left out: S3 has none.
+
+        Raises what reading from the engine, or writing to S3, does; what it has uploaded by then
+        isn't uploaded again.
+        """
+        below = self._path.rpartition("/")[2]
+        for host, container in enumerate(containers):
+            large: list[tuple[str, bytes]] = []
+            for name, size, content in _files(container.get(self._path), below):
+                if content is None or self._known.get(name, (host,))[0] != host:
                     continue
-                content = source.extractfile(member) if member.isreg() else None
-                if content is None:
-                    _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
+                kept = content.read() if size <= SMALL else None
+                digest = _digest(content if kept is None else io.BytesIO(kept))
+                if self._known.get(name) == (host, digest):
                     continue
-                taken.add(name)
-                if member.size <= SMALL:
-                    client.put_object(Bucket=bucket, Key=prefix + name, Body=content.read())
-                else:
-                    client.upload_fileobj(
-                        cast("IO[bytes]", _Unseekable(content)), bucket, prefix + name
-                    )
+                if kept is None:
+                    large.append((name, digest))
+                    continue
+                self._target.put(name, size, io.BytesIO(kept))
+                self._known[name] = host, digest
+            for name, digest in large:
+                path = f"{self._path}/{name}"
+                for _, size, content in _files(container.get(path), ""):
+                    if content is not None:
+                        self._target.put(name, size, content)
+                        self._known[name] = host, digest
+
+
+class _Target:
+    """A prefix in S3 that files are written below."""
+
+    def __init__(self, client: S3Client, uri: str) -> None:
+        self._client = client
+        self._bucket, self._prefix = s3.split(uri)
+        if self._prefix and not self._prefix.endswith("/"):
+            self._prefix += "/"
+
+    def put(self, name: str, size: int, content: IO[bytes]) -> None:
+        key = self._prefix + name
+        if size <= SMALL:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content.read())
+        else:
+            source = cast("IO[bytes]", _Unseekable(content))
+            self._client.upload_fileobj(source, self._bucket, key)
+
+
+def _files(
+    stream: Iterator[bytes] | None, below: str
+) -> Iterator[tuple[str, int, IO[bytes] | None]]:
+    """Name, size and content of what is in a folder's tar stream; no content for what isn't a file.
+
+    Names are relative to the folder `below`, or as they are if that is empty.
+    """
+    if stream is None:
+        return
+    with tarfile.open(fileobj=io.BufferedReader(TarReader(stream), CHUNK), mode="r|") as source:
+        for member in source:
+            name = member.name.partition(f"{below}/")[2] if below else member.name
+            if name and not member.isdir():
+                yield name, member.size, source.extractfile(member) if member.isreg() else None
+
+
+def _digest(content: IO[bytes]) -> bytes:
+    digest = hashlib.blake2b()
+    while chunk := content.read(CHUNK):
+        digest.update(chunk)
+    return digest.digest()
 
 
 class _Unseekable(io.RawIOBase):

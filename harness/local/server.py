@@ -221,6 +221,7 @@ class LocalAWS:
         from harness.local.endpoint_configs import EndpointConfigs
         from harness.local.endpoints import Endpoints
         from harness.local.models import Models
+        from harness.local.processing import ProcessingJobs
         from harness.local.quotas import Quotas
         from harness.local.runtime import Runtime
         from harness.local.tags import Tags
@@ -236,6 +237,7 @@ class LocalAWS:
             "sagemaker": [
                 TrainingJobs(backend),
                 TransformJobs(backend),
+                ProcessingJobs(backend),
                 Models(backend),
                 EndpointConfigs(backend),
                 Endpoints(backend),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from harness.local.endpoint_configs import EndpointConfig
     from harness.local.endpoints import Endpoint
     from harness.local.models import Model
+    from harness.local.processing import ProcessingJob
     from harness.local.training import TrainingJob
     from harness.local.transform import TransformJob
 
@@ -19,6 +20,7 @@ class Store:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.training_jobs: dict[str, TrainingJob] = {}
+        self.processing_jobs: dict[str, ProcessingJob] = {}
         self.transform_jobs: dict[str, TransformJob] = {}
         self.models: dict[str, Model] = {}
         self.endpoint_configs: dict[str, EndpointConfig] = {}
@@ -31,6 +33,7 @@ class Store:
             arn in kind
             for kind in (
                 self.training_jobs,
+                self.processing_jobs,
                 self.transform_jobs,
                 self.models,
                 self.endpoint_configs,
@@ -41,7 +44,7 @@ class Store:
     def close(self) -> None:
         """Let everything that runs in the background know that nobody waits for it any more."""
         with self.lock:
-            for jobs in (self.training_jobs, self.transform_jobs):
+            for jobs in (self.training_jobs, self.processing_jobs, self.transform_jobs):
                 for job in jobs.values():
                     job.abandon()
             for endpoint in self.endpoints.values():

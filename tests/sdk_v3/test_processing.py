@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from sagemaker.core.processing import ScriptProcessor
 from sagemaker.core.resources import ProcessingJob
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sagemaker.core.shapes import Channel
-
-# moto keeps them as records: nothing runs yet. Strict, so that this line goes when they do.
-pytestmark = pytest.mark.xfail(strict=True, reason="the local AWS runs no processing jobs yet")
 
 SCRIPT = """
 import json, os, pathlib, sys
@@ -64,7 +62,26 @@ def output(uri: str) -> ProcessingOutput:
     )
 
 
-def create(name: str, image: str, role: str, program: str, **members: Any) -> ProcessingJob:
+def create(
+    name: str,
+    image: str,
+    role: str,
+    bucket: str,
+    program: str,
+    *inputs: ProcessingInput,
+    **members: Any,
+) -> ProcessingJob:
+    """A job that runs the program, which is an input: an entry point takes 256 characters."""
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{name}/run.py", Body=program.encode())
+    code = ProcessingInput(
+        input_name="code",
+        s3_input=ProcessingS3Input(
+            s3_uri=f"s3://{bucket}/{name}/run.py",
+            s3_data_type="S3Prefix",
+            s3_input_mode="File",
+            local_path="/opt/ml/processing/code",
+        ),
+    )
     return ProcessingJob.create(
         processing_job_name=name,
         processing_resources=ProcessingResources(
@@ -74,10 +91,11 @@ def create(name: str, image: str, role: str, program: str, **members: Any) -> Pr
         ),
         app_specification=AppSpecification(
             image_uri=image,
-            container_entrypoint=["python3", "-c", program],
+            container_entrypoint=["python3", "/opt/ml/processing/code/run.py"],
             container_arguments=["--greeting", "hello"],
         ),
         role_arn=role,
+        processing_inputs=[code, *inputs],
         environment={"EXTRA": "of the job"},
         **members,
     )
@@ -89,8 +107,9 @@ def test_a_processing_job_runs(image, role, bucket, train, name):
         name,
         image,
         role,
+        bucket,
         SCRIPT,
-        processing_inputs=[train],
+        train,
         processing_output_config=ProcessingOutputConfig(outputs=[output(uri)]),
     )
     job.wait(poll=1, timeout=support.WAIT, logs=True)
@@ -107,9 +126,9 @@ def test_a_processing_job_runs(image, role, bucket, train, name):
     ]
 
 
-def test_a_processing_job_that_fails_says_why(image, role, name):
-    job = create(name, image, role, "import sys; sys.exit('no luck')")
-    with pytest.raises(FailedStatusError, match=r"AlgorithmError"):
+def test_a_processing_job_that_fails_says_why(image, role, bucket, name):
+    job = create(name, image, role, bucket, "import sys; sys.exit('no luck')")
+    with pytest.raises(FailedStatusError, match=r"AlgorithmError: no luck, exit code: 1"):
         job.wait(poll=1, timeout=support.WAIT)
     assert job.processing_job_status == "Failed"
 
