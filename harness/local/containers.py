@@ -334,12 +334,14 @@ class Containers:
         isolated: bool = False,
         shared: JobNetwork | None = None,
         mounts: Mounts | None = None,
+        memory: int | None = None,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
         `port` is the one that the container listens on, to be reached at `Container.address`.
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
+        `memory` is what it may take, in bytes, where the engine can limit that.
         """
         mounts = mounts or Mounts()
         client, session = self._connect()
@@ -348,6 +350,8 @@ class Containers:
         options: dict[str, Any] = {
             "name": f"{name}-{uuid.uuid4().hex[:6]}",
             "hostname": hostname,
+            "mem_limit": memory,
+            "memswap_limit": memory,  # of both together: no swap
             "environment": dict(environment or {}),
             "extra_hosts": {hostname: "127.0.0.1"} if alone else None,
             # "z": also where SELinux keeps containers from files that aren't labelled as theirs.
@@ -498,7 +502,7 @@ class Container:
     """One container: created, filled with files, started, followed, stopped, removed.
 
     `exited` is set once it has ended; then `exit_code` holds its code (None if the engine was
-    lost), and `out_of_memory` whether the kernel killed it.
+    lost), and `out_of_memory` whether the kernel killed it, or a process in it, before it failed.
     """
 
     def __init__(
@@ -601,7 +605,7 @@ class Container:
         try:
             self.exit_code = int(self._container.wait()["StatusCode"])
             reader.join(OUTPUT_TIMEOUT)
-            if self.exit_code == 137:
+            if self.exit_code:
                 state = self._client.client.api.inspect_container(self.id)["State"]
                 self.out_of_memory = bool(state.get("OOMKilled"))
         except (*_UNREACHABLE, ValueError) as error:

@@ -373,6 +373,7 @@ class Endpoint:
                     abandoned=lambda: not self._wants(variant),
                     owner=f"production variant {variant.name}",
                     resource="endpoint",
+                    instance_type=variant.request.get("InstanceType", ""),
                     on_exit=lambda: self._replace(variant),
                 )
             except (DeployError, EngineError) as error:
@@ -400,7 +401,8 @@ class Endpoint:
                 variant.instances.remove(each)
             missing = variant.reserve() if ended and self._wants(variant) else 0
         for each in ended:
-            _log.warning("container %s of endpoint %s ended", each.container.name, self.name)
+            why = ", out of memory" if each.container.out_of_memory else ""
+            _log.warning("container %s of endpoint %s ended%s", each.container.name, self.name, why)
             each.close()
         for _ in range(missing):
             self._backend.spawn(partial(self._restart, variant), f"replace-{self.name}")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from harness.local import tags
+from harness.local import instances, tags
 from harness.local.containers import Container, EngineError, ImageError, StartError, engine_lost
 from harness.local.protocol import AwsError
 
@@ -30,6 +30,12 @@ FAILURE_GRACE = 10
 """Seconds from SIGTERM to SIGKILL for the other hosts, once one has failed."""
 
 FAILURE_REASON_LIMIT = 1024
+
+OUT_OF_MEMORY = (
+    "ClientError: Please use an instance type with more memory, or reduce the size of job data "
+    "processed on an instance."
+)
+"""What AWS says, word for word, of a job that has failed for want of memory."""
 
 TICK_PERIOD = 10.0
 """Seconds after which `Cluster.until_end` calls `tick` again."""
@@ -197,6 +203,7 @@ class Cluster:
         entrypoint: Sequence[str] | None,
         environment: Mapping[str, str],
         isolated: bool,
+        instance_types: Mapping[str, str] | None = None,
         mounts: Mapping[str, Mounts] | None = None,
     ) -> Iterator[None]:
         """Create a container a host, with its `mounts`, and remove them in the end.
@@ -225,6 +232,7 @@ class Cluster:
                     },
                     isolated=isolated,
                     shared=network,
+                    memory=instances.memory((instance_types or {}).get(host, "")),
                     mounts=mounts.get(host) if mounts else None,
                 )
                 clean.callback(container.remove)
@@ -321,11 +329,12 @@ class Cluster:
     def algorithm_error(self, container: Container, text: str) -> JobError:
         """Why a container has failed: `text`, or without one the last line of its log.
 
-        AWS leaves it empty where there is no text; the last line helps.
+        AWS leaves it empty where there is no text; the last line helps. It has words of its own
+        for a container that ran out of memory.
         """
-        words = text or self.logs[self.hosts[self.containers.index(container)]].last_line
         if container.out_of_memory:
-            words = f"{words} (out of memory)".strip()
+            return JobError(OUT_OF_MEMORY)
+        words = text or self.logs[self.hosts[self.containers.index(container)]].last_line
         suffix = f", exit code: {container.exit_code}"
         room = FAILURE_REASON_LIMIT - len("AlgorithmError: ") - len(suffix)
         return JobError(f"AlgorithmError: {words[:room]}{suffix}")

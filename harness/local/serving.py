@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.local import optml, s3
+from harness.local import instances, optml, s3
 from harness.local.containers import (
     ArchiveError,
     Container,
@@ -123,6 +123,7 @@ def start(
     abandoned: Callable[[], bool],
     owner: str,
     resource: str,
+    instance_type: str = "",
     environment: Mapping[str, str] | None = None,
     on_exit: Callable[[], None] | None = None,
 ) -> Instance:
@@ -135,6 +136,7 @@ def start(
         abandoned: asked again and again while it isn't; true ends the wait.
         owner: whose container it is, in the words of failure reasons: "production variant v".
         resource: whose logs are to be read, in the same words: "endpoint".
+        instance_type: whose memory it has.
         environment: variables on top of the model's own.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
 
@@ -162,6 +164,7 @@ def start(
         },
         port=PORT,
         isolated=model.isolated,
+        memory=instances.memory(instance_type),
     )
     try:
         put_model(backend, container, model)
@@ -263,4 +266,6 @@ def _last_words(container: Container, last_line: str, limit: float) -> str:
         text = f"GET /ping did not answer 200 within {limit:g} s"
     else:
         text = f"The container exited with code {container.exit_code}"
+        if container.out_of_memory:
+            text += ", out of memory"
     return f"({text}; its last log line: {last_line})" if last_line else f"({text}.)"

@@ -182,6 +182,7 @@ class TrainingJob(Job):
                     **self.request.get("Environment", {}),
                 },
                 isolated=bool(self.request.get("EnableNetworkIsolation")),
+                instance_types={name: each.instance_type for name, each in self._hosts.items()},
                 mounts={host: each.mounts for host, each in piped.items()},
             ),
         ):

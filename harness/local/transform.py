@@ -195,6 +195,7 @@ class TransformJob(Job):
                 abandoned=lambda: self.stopping or self.abandoned,
                 owner=f"transform job {self.name}",
                 resource="transform job",
+                instance_type=self.request["TransformResources"]["InstanceType"],
                 environment=self._environment(),
             )
         except UnhealthyError as error:

@@ -75,6 +75,7 @@ def train() -> int:
                 time.sleep(0.1)
     if PROBE == "out-of-memory":
         (ML / "output/failure").write_text("what the script says")
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
         run_out_of_memory()
     if PROBE == "out-of-memory-in-a-child":
         child = os.fork()

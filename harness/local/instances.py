@@ -1,0 +1,42 @@
+"""How much memory an instance type has: what its containers get here, too."""
+
+from __future__ import annotations
+
+GIB = 1 << 30
+
+# GiB of an instance of the size `large`, by family, or by its first letter where there is a rule.
+# A `medium` has half of it, an `xlarge` twice as much, an `Nxlarge` N times what an `xlarge` has.
+_LARGE = {
+    "c": 4.0,
+    "c4": 3.75,
+    "c5n": 5.25,
+    "g4dn": 8.0,
+    "g5": 8.0,
+    "g6": 8.0,
+    "g6e": 16.0,
+    "inf1": 4.0,
+    "inf2": 8.0,
+    "m": 8.0,
+    "r": 16.0,
+    "t": 8.0,
+}
+_RULED = "cmrt"
+
+
+def memory(instance_type: str) -> int | None:
+    """Bytes of an `ml.` instance type; None of those larger than the machines people work on."""
+    _, _, kind = instance_type.partition("ml.")
+    family, _, size = kind.partition(".")
+    large = _LARGE.get(family)
+    if large is None and family[:1] in _RULED and family[1:2].isdigit():
+        large = _LARGE[family[0]]
+    times = _times(size)
+    return int(large * times * GIB) if large and times else None
+
+
+def _times(size: str) -> float | None:
+    """How many times a `large` an instance of this size is."""
+    number, found, rest = size.partition("xlarge")
+    if found and not rest and (number.isdigit() or not number):
+        return 2.0 * int(number or 1)
+    return {"medium": 0.5, "large": 1.0}.get(size)
