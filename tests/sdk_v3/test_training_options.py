@@ -21,6 +21,19 @@ me = os.environ["SM_CURRENT_HOST"]
 pathlib.Path(os.environ["SM_MODEL_DIR"], f"{me}.json").write_text(os.environ["SM_HOSTS"])
 """
 
+PIPES = """
+import json, os, pathlib
+
+import numpy as np
+
+channel = os.environ["SM_CHANNEL_TRAIN"]
+means = []
+for epoch in range(3):
+    with open(f"{channel}_{epoch}") as pipe:
+        means.append(np.loadtxt(pipe, delimiter=",").mean(axis=0).tolist())
+pathlib.Path(os.environ["SM_MODEL_DIR"], "means.json").write_text(json.dumps(means))
+"""
+
 
 def compute(**members) -> Compute:
     one = {"instance_type": support.INSTANCE, "instance_count": 1, "volume_size_in_gb": 5}
@@ -45,6 +58,24 @@ def test_two_hosts_train_together(image, role, name, tmp_path):
         "algo-1.json": ["algo-1", "algo-2"],
         "algo-2.json": ["algo-1", "algo-2"],
     }
+
+
+def test_a_script_reads_pipes(image, role, name, channels, data, tmp_path):
+    (tmp_path / "train.py").write_text(PIPES)
+    model = ModelTrainer(
+        training_image=image,
+        role=role,
+        base_job_name=name,
+        compute=compute(),
+        training_input_mode="Pipe",
+        source_code=SourceCode(source_dir=str(tmp_path), entry_script="train.py"),
+    )
+    model.train(input_data_config=channels[:1])  # in place of which `InputData` would ask for files
+
+    job = model._latest_training_job
+    assert job.training_job_status == "Completed"
+    means = json.loads(support.unpack(job.model_artifacts.s3_model_artifacts)["means.json"])
+    assert means == [pytest.approx(data.train.mean(axis=0).tolist())] * 3
 
 
 def test_checkpoints_go_to_s3(image, role, bucket, name):
