@@ -127,6 +127,10 @@ class ProcessingJob(Job):
             entrypoint=specification.get("ContainerEntrypoint"),
             environment=self.request.get("Environment", {}),
             isolated=self._isolated,
+            instance_types=dict.fromkeys(
+                self._cluster.hosts,
+                self.request["ProcessingResources"]["ClusterConfig"]["InstanceType"],
+            ),
         ):
             self._download()
             self.check_stopped()
