@@ -74,28 +74,42 @@ def container(client: DockerClient, name: str, command: str, **options: Any) -> 
 def by_hand(client: DockerClient, name: str) -> dict[str, float]:
     """Seconds of `train`, and of `serve` from its start to its end."""
     with tempfile.TemporaryDirectory() as temporary:
-        lay_out(Path(temporary))
-        ml = Path(temporary, "opt/ml")
-        # One by one: the image keeps its code under /opt/ml too.
-        volumes = [f"{ml / part}:/opt/ml/{part}" for part in ("input", "model", "output")]
-        start = time.perf_counter()
-        with container(client, name, "train", hostname="algo-1", volumes=volumes) as job:
-            status = job.wait(timeout=LIMIT)["StatusCode"]
-            if status != 0:
-                raise SystemExit(f"train ended with {status}:\n{job.logs().decode()}")
-            trained = time.perf_counter()
-        ports = {"8080/tcp": ("127.0.0.1", None)}
-        serving = time.perf_counter()
-        with container(client, name, "serve", ports=ports, volumes=volumes[1:2]) as server:
-            port = client.api.port(str(server.id), 8080)[0]["HostPort"]
-            url = f"http://127.0.0.1:{port}"
-            wait_for_ping(url, server)
-            headers = {"Content-Type": "text/csv"}
-            answer = requests.post(f"{url}/invocations", "100", headers=headers, timeout=LIMIT)
-            answer.raise_for_status()
-            server.stop(timeout=30)
-            stopped = time.perf_counter()
-    return {"train": trained - start, "serve": stopped - serving}
+        folder = Path(temporary)
+        lay_out(folder)
+        return {
+            "train": train_by_hand(client, name, folder),
+            "serve": serve_by_hand(client, name, folder),
+        }
+
+
+def volumes(folder: Path) -> list[str]:
+    """The folders of /opt/ml, one by one: the image keeps its code under /opt/ml too."""
+    return [f"{folder}/opt/ml/{part}:/opt/ml/{part}" for part in ("input", "model", "output")]
+
+
+def train_by_hand(client: DockerClient, name: str, folder: Path) -> float:
+    """Seconds of `docker run IMAGE train` on what was laid out in the folder."""
+    start = time.perf_counter()
+    with container(client, name, "train", hostname="algo-1", volumes=volumes(folder)) as job:
+        status = job.wait(timeout=LIMIT)["StatusCode"]
+        if status != 0:
+            raise SystemExit(f"train ended with {status}:\n{job.logs().decode()}")
+        return time.perf_counter() - start
+
+
+def serve_by_hand(client: DockerClient, name: str, folder: Path) -> float:
+    """Seconds of `docker run IMAGE serve` with the folder's model: a ping, a request, the stop."""
+    start = time.perf_counter()
+    ports = {"8080/tcp": ("127.0.0.1", None)}
+    with container(client, name, "serve", ports=ports, volumes=volumes(folder)[1:2]) as server:
+        port = client.api.port(str(server.id), 8080)[0]["HostPort"]
+        url = f"http://127.0.0.1:{port}"
+        wait_for_ping(url, server)
+        headers = {"Content-Type": "text/csv"}
+        answer = requests.post(f"{url}/invocations", "100", headers=headers, timeout=LIMIT)
+        answer.raise_for_status()
+        server.stop(timeout=30)
+        return time.perf_counter() - start
 
 
 def wait_for_ping(url: str, server: Container) -> None:
