@@ -14,14 +14,13 @@ import re
 import threading
 import urllib.parse
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from xml.sax.saxutils import escape
 
+import botocore.loaders
 from botocore.model import ServiceModel
-
-from harness.local.protocol import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +29,11 @@ if TYPE_CHECKING:
 
 # The services whose operations are told apart by method and path, by signing name.
 _REST = {"s3": ["s3"], "sagemaker": ["sagemaker-runtime"], "account": ["account"]}
+# One of our own: botocore's S3 clients take the bucket out of the paths of the model they share.
+_LOADER = botocore.loaders.create_loader()
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
 _TIMEOUT = 300
+_THROTTLING = {"Throttling", "ThrottlingException", "TooManyRequestsException"}
 
 
 @dataclass
@@ -81,7 +83,8 @@ class Faults:
         """From now on, answer calls of `operation` with an error.
 
         `operation` may have wildcards: `*` for all, `sagemaker:Describe*`. With `times`, the first
-        so many calls of each operation get it, and the ones after go through.
+        so many calls of each operation get it, and the ones after go through. S3's word for
+        throttling is its own, and so is its status.
         """
         fault = Fault(operation, code, message, status, times, headers or {})
         with self._lock:
@@ -131,7 +134,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self._body()
-        if fault := self.faults.fault_of(self._operation(body)):
+        operation = self._operation(body)
+        if fault := self.faults.fault_of(operation):
+            if fault.code in _THROTTLING and operation.startswith("s3:"):
+                fault = replace(fault, code="SlowDown", status=503)
             self._refuse(fault)
         else:
             self._forward(body)
@@ -162,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, fault: Fault) -> None:
         kind, body = self._error(fault)
-        self.send_response(fault.status)
+        self.send_response_only(fault.status)
         for name, value in fault.headers.items():
             self.send_header(name, value)
         self.send_header("x-amzn-RequestId", "injected")
@@ -239,7 +245,7 @@ def _routes(service: str) -> list[_Route]:
     """The routes of a service, those that ask for most first."""
     routes = []
     for name in _REST.get(service, []):
-        model = ServiceModel(LOADER.load_service_model(name, "service-2"), name)
+        model = ServiceModel(_LOADER.load_service_model(name, "service-2"), name)
         for operation in map(model.operation_model, model.operation_names):
             path, _, query = operation.http["requestUri"].partition("?")
             path = re.sub(r"\{\w+\}", "([^/]+)", re.sub(r"\{\w+\+\}", "(.+)", path))

@@ -101,6 +101,7 @@ def test_each_operation_fails_the_first_times_and_a_retry_gets_through(faults, c
     assert sagemaker.list_models()["Models"] == []
     assert sagemaker.list_endpoints()["Endpoints"] == []
     assert faults.calls == ["sagemaker:ListModels"] * 3 + ["sagemaker:ListEndpoints"] * 3
+    client("s3", attempts=3).list_buckets()
 
 
 def test_faults_are_forgotten(faults, client):
