@@ -1,4 +1,4 @@
-"""The command line: `harness run | up | down | env | build | push | doctor | clean`.
+"""The command line: `harness run | up | down | env | build | push | doctor | policy | clean`.
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
 to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
@@ -218,10 +218,25 @@ def doctor(arguments: argparse.Namespace, _: Signals) -> int:
         _print_json(ok=healthy, checks=[check.as_dict() for check in checks])
     else:
         for check in checks:
-            print(f"{'ok' if check.ok else 'MISSING':<9}{check.name:<14}{check.detail}")
+            found = "unknown" if check.unknown else "ok" if check.ok else "MISSING"
+            print(f"{found:<9}{check.name:<14}{check.detail}")
             if not check.ok:
                 print(f"{'':<9}{'':<14}→ {check.remedy}")
     return 0 if healthy else 1
+
+
+def policy(arguments: argparse.Namespace, _: Signals) -> int:
+    settings = _settings(arguments)
+    from harness import policies
+
+    role = settings.aws.role_arn
+    account = arguments.account or (policies.Role(role).account if role else "")
+    found = policies.document(arguments.name, settings, account, github=arguments.github)
+    if arguments.json:
+        _print_json(**found)
+    else:
+        print(json.dumps(found, indent=2))
+    return 0
 
 
 def clean(arguments: argparse.Namespace, _: Signals) -> int:
@@ -310,6 +325,19 @@ def _parser() -> argparse.ArgumentParser:
     add(build, "Build the image, unless it is there already.")
     add(push, "Push the image to ECR, unless it is there already, and name it by its digest.")
     add(doctor, "Say what is missing and how to get it.")
+    printing = add(policy, "Print a policy of IAM's that a run on AWS needs, filled in.")
+    printing.add_argument(
+        "name",
+        metavar="POLICY",
+        help="execution-role-trust, execution-role, caller, autoscaling or ci-trust: docs/aws.md "
+        "says whom they are for",
+    )
+    printing.add_argument(
+        "--account", type=_account, help="12 digits; by default that of aws.role_arn"
+    )
+    printing.add_argument(
+        "--github", default="", metavar="OWNER/REPOSITORY", help="ci-trust: whose workflows"
+    )
     add(
         clean, "Remove what killed runs left behind, and images of ours that were superseded."
     ).add_argument(
@@ -319,6 +347,12 @@ def _parser() -> argparse.ArgumentParser:
         "none of them is at work",
     )
     return parser
+
+
+def _account(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) == 12):
+        raise argparse.ArgumentTypeError(f"{text} is no account: 12 digits")
+    return text
 
 
 def _port(text: str) -> int:

@@ -20,12 +20,16 @@ PACKAGES = ("sagemaker-core", "boto3", "moto", "docker", "testcontainers")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is needed; `remedy`, empty where it is there, says how to get it."""
+    """One thing that is needed; `remedy`, empty where it is there, says how to get it.
+
+    `unknown`: it can't be found out, and nothing waits for it.
+    """
 
     name: str
     ok: bool
     detail: str
     remedy: str = ""
+    unknown: bool = False
 
     @classmethod
     def of(cls, name: str, ok: bool, detail: str, remedy: str) -> Check:
@@ -39,7 +43,9 @@ def examine(settings: Settings) -> list[Check]:
     """Every check that the settings' target calls for."""
     checks = [_python(), _packages(), _disk(settings), _engine()]
     if settings.target == "aws":
-        checks.append(_aws(settings))
+        from harness import preflight
+
+        checks += preflight.examine(settings)
     return checks
 
 
@@ -74,11 +80,3 @@ def _engine() -> Check:
         return Check("engine", True, engine.describe())
     except HarnessError as error:
         return Check("engine", False, "no Docker engine", str(error))
-
-
-def _aws(settings: Settings) -> Check:
-    from harness import aws
-
-    problems = aws.preflight(settings)
-    detail = f"role, bucket and credentials {'are not all' if problems else 'are'} set"
-    return Check.of("aws", not problems, detail, "; ".join(problems))

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from harness import cli, doctor, policies
+from harness.doctor import Check
+
 
 @pytest.fixture
 def harness(tmp_path):
@@ -107,11 +110,55 @@ def test_doctor_lists_what_is_there_and_how_to_get_the_rest(harness, tmp_path):
     assert answer["ok"] is False
     assert checks["python"]["ok"]
     assert not checks["engine"]["ok"]
-    assert not checks["aws"]["ok"]
-    assert "HARNESS_AWS_BUCKET" in checks["aws"]["remedy"]
+    assert not checks["bucket"]["ok"]
+    assert "HARNESS_AWS_BUCKET" in checks["bucket"]["remedy"]
+    assert not checks["credentials"]["ok"]
 
     table = harness("doctor", DOCKER_HOST=f"unix://{tmp_path}/x.sock")
     assert "MISSING  engine" in table.stdout
+
+
+def test_doctor_tells_what_it_cannot_know_from_what_is_there(tmp_path, capsys, monkeypatch):
+    known, unknown = Check("a", True, "there"), Check("b", True, "not checked", unknown=True)
+    monkeypatch.setattr(doctor, "examine", lambda settings: [known, unknown])
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["doctor"]) == 0
+
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["ok", "a"],
+        ["unknown", "b"],
+    ]
+
+
+def test_policy_prints_what_iam_takes(harness):
+    role = "arn:aws:iam::111122223333:role/mine"
+    variables = {"HARNESS_AWS_ROLE_ARN": role, "HARNESS_AWS_BUCKET": "my-bucket"}
+    described = harness("policy", "--help").stdout
+
+    for name in policies.NAMES:
+        assert name in described
+        printed = harness("policy", name, "--github", "me/mine", **variables)
+        assert printed.returncode == 0
+        assert "111122223333" in printed.stdout
+        assert json.loads(printed.stdout)["Version"] == "2012-10-17"
+
+    assert "me/mine" in printed.stdout
+    compact = harness("policy", "caller", "--json", **variables).stdout
+    assert len(compact.splitlines()) == 1
+    assert json.loads(compact)["Statement"]
+
+
+def test_policy_says_what_it_needs_to_know(harness):
+    refused = harness("policy", "caller", "--account", "111122223333")
+    assert refused.returncode == 2
+    assert "HARNESS_AWS_BUCKET" in refused.stderr
+
+    refused = harness("policy", "execution-role-trust")
+    assert refused.returncode == 2
+    assert "--account" in refused.stderr
+
+    assert harness("policy", "everything").returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ParamValidationError
 
 from harness import config, connection
+from harness.errors import ConfigError
 from harness.local import LocalAWS, client
 from harness.session import LocalSession, open_session
 
@@ -169,17 +170,31 @@ def test_a_connection_that_ends_with_the_process_says_so(settings, server):
         assert not attached.ephemeral
 
 
-def test_the_aws_target_takes_the_users_own_session(settings, monkeypatch):
+def test_the_aws_target_takes_the_users_own_session(settings, server, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUSER")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "user")
-    aws = settings.aws.model_copy(
-        update={"role_arn": "arn:aws:iam::111122223333:role/r", "bucket": "theirs"}
-    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    boto = client.local_boto_session(server.url, "eu-central-1")
+    connection.ensure_bucket(boto, "theirs")
+    role = boto.client("iam").get_role(RoleName="harness")["Role"]["Arn"]
+    aws = settings.aws.model_copy(update={"role_arn": role, "bucket": "theirs"})
 
     with open_session(settings.model_copy(update={"target": "aws", "aws": aws})) as session:
         assert not isinstance(session, LocalSession)
         assert session.boto_session.get_credentials().access_key == "AKIAUSER"
         assert session._default_bucket_name_override == "theirs"
-        assert session.sagemaker_client.meta.endpoint_url == (
-            "https://api.sagemaker.eu-central-1.amazonaws.com"
-        )
+        assert session.sagemaker_client.meta.endpoint_url == server.url
+        assert session.sagemaker_client.meta.region_name == "eu-central-1"
+
+
+def test_the_aws_target_is_looked_at_before_anything_is_done(settings, server, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "harness")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "harness")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    aws = settings.aws.model_copy(update={"bucket": "not-there"})
+
+    with (
+        pytest.raises(ConfigError, match="there is no bucket not-there"),
+        connection.connect(settings.model_copy(update={"target": "aws", "aws": aws})),
+    ):
+        pass
