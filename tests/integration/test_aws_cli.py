@@ -173,6 +173,45 @@ def test_a_wait_for_a_job_that_fails_says_so(aws, cli, names, probe_image):
     )
 
 
+@pytest.mark.parametrize(("status", "returned"), [(0, 0), (3, FAILURE)])
+def test_process(aws, cli, names, probe_image, tmp_path, status, returned):
+    name = names.new("process")
+    program = (
+        "import pathlib, sys; pathlib.Path('/opt/ml/processing/out/said.txt')"
+        f".write_text(sys.argv[1]); sys.exit({status})"
+    )
+    output = {
+        "OutputName": "out",
+        "S3Output": {
+            "S3Uri": f"s3://{aws.bucket}/{name}/out",
+            "LocalPath": "/opt/ml/processing/out",
+            "S3UploadMode": "EndOfJob",
+        },
+    }
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}
+    request = {
+        "ProcessingJobName": name,
+        "RoleArn": ROLE,
+        "AppSpecification": {
+            "ImageUri": probe_image,
+            "ContainerEntrypoint": ["python3", "-c", program],
+            "ContainerArguments": ["hello"],
+        },
+        "ProcessingOutputConfig": {"Outputs": [output]},
+        "ProcessingResources": {"ClusterConfig": cluster},
+    }
+    cli.create("create-processing-job", request)
+    result = cli.run(
+        "sagemaker", "wait", "processing-job-completed-or-stopped", "--processing-job-name", name
+    )
+    assert result.returncode == returned
+    if status == 0:
+        cli("s3", "cp", f"s3://{aws.bucket}/{name}/out/said.txt", "said.txt", "--no-progress")
+        assert (tmp_path / "said.txt").read_text() == "hello"
+    else:
+        assert "Waiter ProcessingJobCompletedOrStopped failed" in result.stderr
+
+
 def test_transform(aws, cli, names, probe_image, tmp_path):
     name = names.new("transform")
     (tmp_path / "rows.csv").write_text("1,2\n3,4\n")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tests.sdk_v3.support import Data
 
+
 @pytest.fixture
 def model(image: str, role: str, trained: TrainingJob, name: str) -> Iterator[Model]:
     model = Model.create(
