@@ -252,7 +252,7 @@ class TrainingJob(Job):
             self._cluster.each(self._download_to, "download")
         except _DATA_ERRORS as error:
             mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
-            raise _data_failure(error, mode) from error
+            raise _data_failure(error, "File" if mode == "Pipe" else mode) from error
 
     def _download_to(self, host: str, container: Container) -> None:
         configs: dict[str, dict[str, Any]] = {}

@@ -280,6 +280,20 @@ def test_data_that_is_not_there_at_all_fails_the_job_before_it_trains(
     assert "Training" not in [step["Status"] for step in job["SecondaryStatusTransitions"]]
 
 
+def test_files_beside_pipes_that_are_not_there_fail_the_job(
+    aws: AWS, piped: Callable[..., str], put: Callable[..., str]
+) -> None:
+    uri = put(a=b"<1>", manifest=b'[{"prefix": "ROOT/"}, "not/there"]')
+    files = channel("files", f"{uri}manifest", S3DataType="ManifestFile")
+    job = finish(
+        aws, piped(InputDataConfig=[channel("train", uri), {**files, "InputMode": "File"}])
+    )
+
+    assert job["FailureReason"].startswith(f"ClientError: Data download failed: {uri}not/there")
+    assert job["FailureReason"].endswith("(File mode)")
+    aws.wait_until(lambda: not threads(), "the threads end")
+
+
 def test_the_user_of_a_container_need_not_be_root(
     aws: AWS, piped: Callable[..., str], put: Callable[..., str], docker_client: DockerClient,
     probe_image: str, tmp_path: Path,
