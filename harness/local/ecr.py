@@ -88,11 +88,16 @@ def _behind(
                 for repository in call.repositories.values():
                     repository.uri = f"{call.registry.host}/{repository.name}"
         except RegistryError as error:
-            # Not the 500 that ECR would answer, which SDKs try again and again.
-            raise ServiceException("RegistryException", str(error)) from error
+            raise _UnavailableError(str(error)) from error
         return result
 
     return operation
+
+
+class _UnavailableError(ServiceException):
+    """The registry doesn't answer. A ServerException would be tried again and again by SDKs."""
+
+    code = "UnableToGetUpstreamImageException"
 
 
 def _read(call: _Call) -> ActionResult:
@@ -108,8 +113,8 @@ def _delete(call: _Call) -> ActionResult:
     _take(call.registry, repository)
     before = {image.image_digest for image in repository.images}
     result = call.moto()
-    kept = call.repository
-    for digest in before - {image.image_digest for image in kept.images if kept}:
+    left = call.repository.images if call.repository is not None else []
+    for digest in before - {image.image_digest for image in left}:
         call.registry.delete(repository.name, digest)
     return result
 
@@ -169,6 +174,8 @@ def _take(
     else:
         tags = {each["imageTag"] for each in identifiers if each.get("imageTag")}
         digests = {each["imageDigest"] for each in identifiers if each.get("imageDigest")}
+        if digests:  # which says nothing of the tags that stand for them
+            tags |= set(registry.tags(repository.name))
 
     def image(reference: str) -> Any:
         manifest = registry.manifest(repository.name, reference)

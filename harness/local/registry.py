@@ -6,9 +6,12 @@ The API is the OCI distribution specification's, which Docker's registry had fir
 from __future__ import annotations
 
 import ipaddress
+import logging
 from dataclasses import dataclass
 
 import requests
+
+_log = logging.getLogger(__name__)
 
 TIMEOUT = 10
 """Seconds in which the registry must answer."""
@@ -97,9 +100,10 @@ class Registry:
                     method, f"{self.url}/v2/{path}", headers=headers, data=data, timeout=TIMEOUT
                 )
             except requests.RequestException as error:
+                _log.info("%s %s: %s", method, path, error)
                 raise RegistryError(
                     f"the registry at {self.host} (local.registry) doesn't answer; start it, or "
-                    f"name another one: {error}"
+                    "name another one"
                 ) from error
         if response.status_code == requests.codes.not_found:
             return None
