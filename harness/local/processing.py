@@ -215,10 +215,9 @@ class ProcessingJob(Job):
         """Run the containers to their end, or stop them."""
         with self.lock:
             self.started = self.modified = datetime.now(UTC)
-        begun = time.monotonic()
         self._cluster.start(usage="docker run <image>")
         return self._cluster.until_end(
-            {"MaxRuntimeExceeded": begun + self._limit},
+            {"MaxRuntimeExceeded": time.monotonic() + self._limit},
             tick=self._upload_changes if self._continuous else None,
             period=UPLOAD_PERIOD,
         )

@@ -80,7 +80,8 @@ def _faults(given: list[dict[str, Any]], taken: list[dict[str, Any]]) -> Iterato
 def _place_faults(place: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a `ProcessingS3Input` or a `ProcessingS3Output`."""
     path = place.get("LocalPath", "")
-    if not path.startswith(ROOT) or not path.removeprefix(ROOT).strip("/") or ".." in path:
+    parts = set(path.removeprefix(ROOT).split("/"))
+    if not path.startswith(ROOT) or ".." in parts or not parts - {"", "."}:
         yield f"LocalPath must be the absolute path of a folder below {ROOT}, and is {path!r}."
     if place.get("S3CompressionType", "None") != "None":
         yield "S3CompressionType Gzip can only be used with the S3InputMode Pipe."

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local import LocalAWS
+from harness.local.client import local_boto_session
+from tests.integration.support import AWS
 from tests.integration.training import ROLE
 
 if TYPE_CHECKING:
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from tests.integration.support import AWS, Names
+    from tests.integration.support import Names
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -72,37 +76,23 @@ def output(uri: str, path: str = "out", mode: str = "EndOfJob") -> dict[str, Any
     return {"OutputName": path, "S3Output": place}
 
 
+def code(name: str, bucket: str) -> dict[str, Any]:
+    return source(f"s3://{bucket}/{name}-code/program.py", "code")
+
+
 @pytest.fixture
 def create(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
-    """Creates a processing job that runs a Python program; its output is s3://<bucket>/<name>.
-
-    The program is an input, too: an entry point has no room for much of it.
-    """
+    """Creates a processing job that runs a Python program."""
 
     def create(program: str, *, arguments: tuple[str, ...] = (), count: int = 1,
                **members: Any) -> str:  # fmt: skip
-        name = members.pop("ProcessingJobName", names.new("job"))
-        code = f"{name}-code/program.py"
-        aws.s3.put_object(Bucket=aws.bucket, Key=code, Body=program.encode())
-        inputs = [source(f"s3://{aws.bucket}/{code}", "code"), *members.pop("ProcessingInputs", [])]
-        specification: dict[str, Any] = {
-            "ImageUri": probe_image,
-            "ContainerEntrypoint": ["python3", f"{ROOT}/code/program.py"],
-        }
+        name = names.new("job")
+        aws.s3.put_object(Bucket=aws.bucket, Key=f"{name}-code/program.py", Body=program.encode())
+        made = request(name, aws.bucket, probe_image, count)
         if arguments:
-            specification["ContainerArguments"] = list(arguments)
-        cluster = {"InstanceCount": count, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-        request: dict[str, Any] = {
-            "ProcessingJobName": name,
-            "AppSpecification": specification,
-            "RoleArn": ROLE,
-            "ProcessingResources": {"ClusterConfig": cluster},
-            "ProcessingInputs": inputs,
-            "ProcessingOutputConfig": {"Outputs": [output(f"s3://{aws.bucket}/{name}")]},
-            "StoppingCondition": {"MaxRuntimeInSeconds": 120},
-            **members,
-        }
-        aws.sagemaker.create_processing_job(**request)
+            made["AppSpecification"]["ContainerArguments"] = list(arguments)
+        made["ProcessingInputs"] += members.pop("ProcessingInputs", [])
+        aws.sagemaker.create_processing_job(**made | members)
         return name
 
     return create
@@ -141,6 +131,26 @@ def uploaded(aws: AWS, prefix: str) -> dict[str, str]:
 
 def gone(aws: AWS, name: str) -> None:
     aws.wait_until(lambda: not aws.containers(name), "the job's containers are removed")
+
+
+def request(name: str, bucket: str, image: str, count: int = 1) -> dict[str, Any]:
+    """Runs `{bucket}/{name}-code/program.py`; its output is s3://<bucket>/<name>.
+
+    The program is an input, since an entry point has no room for much of it.
+    """
+    cluster = {"InstanceCount": count, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    return {
+        "ProcessingJobName": name,
+        "AppSpecification": {
+            "ImageUri": image,
+            "ContainerEntrypoint": ["python3", f"{ROOT}/code/program.py"],
+        },
+        "RoleArn": ROLE,
+        "ProcessingResources": {"ClusterConfig": cluster},
+        "ProcessingInputs": [code(name, bucket)],
+        "ProcessingOutputConfig": {"Outputs": [output(f"s3://{bucket}/{name}")]},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 120},
+    }
 
 
 def test_a_container_gets_its_files_its_arguments_and_its_configuration(
@@ -187,7 +197,7 @@ def test_a_container_gets_its_files_its_arguments_and_its_configuration(
         "Environment": {"EXTRA": "of the job"},
         "ProcessingInputs": [
             {"InputName": each["InputName"], "S3Input": {**each["S3Input"], **filled}}
-            for each in [source(f"s3://{aws.bucket}/{name}-code/program.py", "code"), *inputs]
+            for each in [code(name, aws.bucket), *inputs]
         ],
         "ProcessingOutputConfig": {
             "Outputs": [output(f"s3://{aws.bucket}/{name}")],
@@ -210,6 +220,12 @@ def test_a_container_gets_its_files_its_arguments_and_its_configuration(
     assert aws.log(GROUP, f"{name}/algo-1-") == ["this is algo-1"]
     gone(aws, name)
 
+    browser = urllib.request.Request(
+        aws.sagemaker.meta.endpoint_url, headers={"Accept": "text/html"}
+    )
+    with urllib.request.urlopen(browser, timeout=10) as page:
+        assert f"kind=ProcessingJob&amp;name={name}" in page.read().decode()
+
 
 def test_without_an_entry_point_the_images_own_command_runs(
     aws: AWS, create: Callable[..., str], probe_image: str
@@ -220,9 +236,14 @@ def test_without_an_entry_point_the_images_own_command_runs(
         aws,
         create("", AppSpecification=specification, Environment={"PROBE": "fail-without-file"}),
     )
-    # There is no /opt/ml/model in a processing job.
-    assert job["FailureReason"].startswith("AlgorithmError: FileNotFoundError: ")
     assert job["FailureReason"].endswith(", exit code: 1")
+    # There is no /opt/ml/model in a processing job.
+    aws.wait_until(
+        lambda: any(
+            "FileNotFoundError" in line for line in aws.log(GROUP, job["ProcessingJobName"])
+        ),
+        "the command's own error in the log",
+    )
 
 
 def test_hosts_find_each_other_and_share_the_data(
@@ -314,16 +335,20 @@ def test_outputs_are_uploaded_while_the_job_runs_or_at_its_end(
     gone(aws, name)
 
 
-def test_a_job_that_takes_too_long_is_stopped(aws: AWS, create: Callable[..., str]) -> None:
-    outputs = [output(f"s3://{aws.bucket}/unused", "now")]
+def test_a_job_that_takes_too_long_is_stopped(
+    aws: AWS, create: Callable[..., str], probe_image: str
+) -> None:
+    # A shell, since it catches signals from its first moment on.
+    program = f"trap 'echo saved >{ROOT}/out/last.txt; exit 0' TERM; while :; do sleep 0.1; done"
     name = create(
-        UNTIL_SIGTERM,
+        "",
+        AppSpecification={"ImageUri": probe_image, "ContainerEntrypoint": ["sh", "-c", program]},
         StoppingCondition={"MaxRuntimeInSeconds": 2},
-        ProcessingOutputConfig={"Outputs": [*outputs, output(f"s3://{aws.bucket}/late")]},
     )
     job = finish(aws, name)
     assert job["ProcessingJobStatus"] == "Stopped"
-    assert uploaded(aws, "late")["last.txt"] == "saved on SIGTERM"
+    assert "FailureReason" not in job
+    assert uploaded(aws, name) == {"last.txt": "saved\n"}
 
 
 def test_a_job_that_fails_uploads_what_it_has(aws: AWS, create: Callable[..., str]) -> None:
@@ -412,3 +437,27 @@ def test_network_isolation_leaves_only_the_own_name(aws: AWS, create: Callable[.
     job = finish(aws, create(script, NetworkConfig={"EnableNetworkIsolation": True}))
     assert job["FailureReason"] == "AlgorithmError: ['lo'] 127.0.0.1, exit code: 1"
     assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
+
+
+def test_nothing_is_left_when_the_local_aws_is_closed(
+    docker_client: DockerClient, names: Names, probe_image: str
+) -> None:
+    name = names.new("job")
+    with LocalAWS() as server:
+        session = local_boto_session(server.url, server.region)
+        aws = AWS(session, docker_client, bucket=names.new("bucket"))
+        aws.s3.put_object(
+            Bucket=aws.bucket, Key=f"{name}-code/program.py", Body=UNTIL_SIGTERM.encode()
+        )
+        outputs = [
+            output(f"s3://{aws.bucket}/end"),
+            output(f"s3://{aws.bucket}/now", "now", "Continuous"),
+        ]
+        made = request(name, aws.bucket, probe_image, count=2)
+        aws.sagemaker.create_processing_job(
+            **made | {"ProcessingOutputConfig": {"Outputs": outputs}}
+        )
+        aws.wait_until(lambda: "count.txt" in uploaded(aws, "now"), "the job runs")
+        assert len(aws.containers(name)) == 2
+    assert aws.containers(name) == []
+    assert docker_client.api.networks(names=[name]) == []
