@@ -122,7 +122,7 @@ class Aws(Place):
     profile: str = ""
     role_arn: RoleArn = ""
     bucket: Bucket = ""
-    repository: RepositoryName = "harness-gam"
+    repository: RepositoryName = Field("harness-gam", min_length=2, max_length=256)
     poll_seconds: FiniteFloat = Field(5.0, gt=0, le=60)
     provisioning_seconds: int = Field(1800, ge=1, le=24 * 3600)
     compare_locally: bool = True

@@ -107,6 +107,11 @@ class Registry:
                 ) from error
         if response.status_code == requests.codes.not_found:
             return None
+        if response.status_code == requests.codes.unauthorized:
+            raise RegistryError(
+                f"the registry at {self.host} (local.registry) doesn't take ECR's login; let in "
+                "user AWS with the password that GetAuthorizationToken gives, or everybody"
+            )
         if not response.ok:
             said = " ".join(response.text.split())[:300]
             raise RegistryError(

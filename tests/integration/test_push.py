@@ -7,6 +7,9 @@ import hashlib
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 import tarfile
 import threading
 import uuid
@@ -393,6 +396,21 @@ def test_a_registry_that_is_down(
     assert push.push(settings, boto, docker_client, built)
 
 
+def test_a_registry_that_does_not_take_the_local_aws_login(
+    registry: DockerRegistry,
+    boto: boto3.Session,
+    docker_client: DockerClient,
+    small: Small,
+    settings: Settings,
+) -> None:
+    registry.allow("somebody", "else")
+    try:
+        with pytest.raises(PushError, match=r"doesn't take ECR's login; let in user AWS with"):
+            push.push(settings, boto, docker_client, small("login"))
+    finally:
+        registry.allow(*token(boto))
+
+
 def test_a_login_that_the_registry_does_not_take(
     door: Door,
     behind_door: boto3.Session,
@@ -496,3 +514,67 @@ def test_the_login_is_nowhere_to_be_seen(
     for secret in (data["authorizationToken"], token(boto)[1]):
         assert secret not in seen
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_commands(
+    server: LocalAWS,  # which the registry lets in
+    registry: DockerRegistry,
+    docker_client: DockerClient,
+    probe_image: str,
+    tmp_path: Path,
+) -> None:
+    """`harness up --registry`, and `harness push --json` there: all of it from outside."""
+    project, repository = tmp_path / "project", f"commands-{uuid.uuid4().hex[:8]}"
+    (project / "container").mkdir(parents=True)
+    (project / "container/Dockerfile").write_text(
+        "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY unique /unique\n"
+    )
+    (project / "container/unique").write_text(uuid.uuid4().hex)
+    (project / "harness.toml").write_text(
+        f"[image]\nname = '{repository}'\nbase = '{probe_image}'\n"
+        f"[local]\naccount_id = '{ACCOUNT}'\nport = 0\n"
+        f"[aws]\nbucket = 'harness-local'\nrepository = '{repository}'\n"
+        f"role_arn = 'arn:aws:iam::{ACCOUNT}:role/harness'\n"
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environ |= {"XDG_STATE_HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path / "docker")}
+
+    def harness(*arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=project,
+            env={n: v for n, v in (environ | variables).items() if v is not None},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    nothing = harness("push")
+    assert nothing.returncode == 2
+    assert "`harness push --target aws`" in nothing.stderr
+
+    up = harness("up", "--detach", "--json", "--registry", registry.host)
+    assert up.returncode == 0, up.stderr
+    try:
+        variables = json.loads(harness("env", "--json").stdout)
+        done = [harness("push", "--target", "aws", "--json", **variables) for _ in range(2)]
+        assert [each.returncode for each in done] == [0, 0], [each.stderr for each in done]
+        first, second = (json.loads(each.stdout.splitlines()[-1]) for each in done)
+        assert first["image"] == f"{registry.host}/{repository}@{first['digest']}"
+        assert first["repository"] == f"{registry.host}/{repository}"
+        assert first["pushed"]
+        assert first["seconds"] > 0
+        assert second == {**first, "pushed": False, "seconds": 0.0}
+        secret = f"{ACCOUNT}-auth-token"
+        for each in done:
+            assert secret not in each.stdout + each.stderr
+            assert base64.b64encode(f"AWS:{secret}".encode()).decode() not in each.stderr
+        log = (tmp_path / "harness/service.log").read_text()
+        assert secret not in log
+        assert not (tmp_path / "docker").exists()
+    finally:
+        down = harness("down")
+        for image in docker_client.images.list(name=repository):
+            docker_client.images.remove(image.id, force=True)
+    assert down.returncode == 0, down.stderr

@@ -110,7 +110,11 @@ def test_both_targets_have_what_the_flow_reads():
         ('[aws]\nprefix = "/harness/"', "aws.prefix"),
         ('[local]\nbucket = ""', "local.bucket"),
         ("[local]\npoll_seconds = 0.0", "local.poll_seconds"),
+        ('[aws]\nrepository = "x"', "aws.repository"),
+        ('[aws]\nrepository = "Harness"', "aws.repository"),
         ('[local]\nendpoint_url = "localhost:4566"', "local.endpoint_url"),
+        ('[local]\nregistry = "http://localhost:5000"', "local.registry"),
+        ('[local]\nregistry = "localhost"', "local.registry"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_file_and_key(write, text, key):
