@@ -68,9 +68,10 @@ class ProcessingJob(Job):
         self._isolated = bool(request.get("NetworkConfig", {}).get("EnableNetworkIsolation"))
         condition = request.get("StoppingCondition", {})
         self._limit = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
-        count = request["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
-        hosts = [f"algo-{number}" for number in range(1, count + 1)]
+        cluster = request["ProcessingResources"]["ClusterConfig"]
+        hosts = [f"algo-{number}" for number in range(1, cluster["InstanceCount"] + 1)]
         self._cluster = Cluster(self, hosts, LOG_GROUP)
+        self._instance_types = dict.fromkeys(hosts, cluster["InstanceType"])
         self._continuous = [
             artifacts.Mirror(backend.s3, place["LocalPath"], place["S3Uri"])
             for place in self._places("Continuous")

@@ -365,6 +365,28 @@ def test_a_job_that_fails_uploads_what_it_has(aws: AWS, create: Callable[..., st
     assert uploaded(aws, name) == {"part.txt": "part"}
 
 
+def test_a_job_has_its_instances_memory_and_fails_in_aws_words_without_enough(
+    aws: AWS, create: Callable[..., str], docker_client: DockerClient
+) -> None:
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 1}
+    name = create(
+        "import sys; sys.path.insert(0, '/opt/probe'); import probe; probe.run_out_of_memory()",
+        ProcessingResources={"ClusterConfig": cluster},
+    )
+    aws.wait_for_log(GROUP, name, f"memory limit: {4 << 30}")
+    (container,) = aws.containers(name)
+    little = 64 << 20
+    docker_client.containers.get(container.lstrip("/")).update(
+        mem_limit=little, memswap_limit=little
+    )
+    job = finish(aws, name)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"] == (
+        "ClientError: Please use an instance type with more memory, or reduce the size of job "
+        "data processed on an instance."
+    )
+
+
 def test_a_message_that_is_no_text_fails_the_job(aws: AWS, create: Callable[..., str]) -> None:
     name = create(
         "import pathlib; "
