@@ -370,11 +370,17 @@ class _Account:
             return [_unknown(name, f"what {arn} may do: {self._why_unknown(error)}")]
         checks, missing = [], []
         for ask, results in denied:
-            what = f"{', '.join(each['EvalActionName'] for each in results)} on {ask.where}"
-            if why := _why_forbidden(results[0]):
-                checks.append(Check(name, False, f"{arn} may not {what}: {why[0]}", why[1]))
+            if open_keys := {key for each in results for key in each["MissingContextValues"]}:
+                keys = ", ".join(sorted(open_keys))
+                why = f"{', '.join(_actions(results))} on {ask.where} depends on {keys}"
+                checks.append(_unknown(name, f"what {arn} may do: {why}, which only a call has"))
+                continue
+            what = f"{', '.join(_actions(results))} on {ask.where}"
+            if forbidden := _why_forbidden(results[0]):
+                reason, remedy = forbidden
+                checks.append(Check(name, False, f"{arn} may not {what}: {reason}", remedy))
             else:
-                missing.append((what, ask.limited_to([each["EvalActionName"] for each in results])))
+                missing.append((what, ask.limited_to(_actions(results))))
         if len(missing) > _APART:
             all_of_it = "; ".join(what for what, _ in missing)
             return [*checks, Check(name, False, f"{arn} may not {all_of_it}", allow)]
@@ -390,14 +396,26 @@ class _Account:
 
     def _simulate(self, arn: str, ask: Ask) -> list[dict[str, Any]]:
         """The results of the actions that aren't allowed."""
+        account = self._identity.account
+        # What every call of a run has, for policies that ask after it.
+        context = {
+            "aws:PrincipalAccount": account,
+            "aws:PrincipalArn": arn,
+            "aws:RequestedRegion": self._settings.region,
+            "aws:ResourceAccount": account,
+            "s3:ResourceAccount": account,
+            **ask.context,
+        }
+        entries = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for key, value in context.items()
+        ]
+        secure = {"ContextKeyName": "aws:SecureTransport", "ContextKeyValues": ["true"]}
         answer = self._iam.simulate_principal_policy(
             PolicySourceArn=arn,
             ActionNames=ask.actions,
             ResourceArns=[ask.resource],
-            ContextEntries=[
-                {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-                for key, value in ask.context.items()
-            ],
+            ContextEntries=[*entries, {**secure, "ContextKeyType": "boolean"}],
         )
         results = answer["EvaluationResults"]
         return [result for result in results if result["EvalDecision"] != "allowed"]
@@ -554,6 +572,10 @@ def _includes_sagemaker(principal: Any) -> bool:
         return True
     services = principal.get("Service", []) if isinstance(principal, dict) else []
     return "sagemaker.amazonaws.com" in ([services] if isinstance(services, str) else services)
+
+
+def _actions(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [result["EvalActionName"] for result in results]
 
 
 def _why_forbidden(result: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -381,6 +381,35 @@ def test_a_permissions_boundary(settings, iam):
     assert "cloudwatch:PutMetricData on any resource: its permissions boundary" in found["role"]
 
 
+def test_conditions_that_every_call_of_a_run_fulfils(settings, iam):
+    policy = policies.document("execution-role", settings, ACCOUNT)
+    for statement in policy["Statement"]:
+        same = {"aws:RequestedRegion": "us-east-1", "aws:ResourceAccount": ACCOUNT}
+        condition = {"StringEquals": same, "Bool": {"aws:SecureTransport": "true"}}
+        statement["Condition"] = statement.get("Condition", {}) | condition
+    iam.put_role_policy(
+        RoleName=role(settings), PolicyName="harness", PolicyDocument=json.dumps(policy)
+    )
+
+    assert problems(settings) == {}
+    assert unknown(settings) == {}
+
+
+def test_conditions_that_only_the_call_itself_can_fulfil_stay_unknown(settings, iam):
+    policy = policies.document("execution-role", settings, ACCOUNT)
+    (objects,) = (each for each in policy["Statement"] if each["Sid"] == "Objects")
+    objects["Condition"] = {"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+    iam.put_role_policy(
+        RoleName=role(settings), PolicyName="harness", PolicyDocument=json.dumps(policy)
+    )
+
+    found = unknown(settings)
+
+    assert list(found) == ["role"]
+    assert "s3:GetObject" in found["role"]
+    assert "depends on aws:SourceVpc" in found["role"]
+
+
 def test_a_bucket_that_is_not_there(settings):
     found = problems(changed(settings, "aws", bucket="not-there", role_arn=settings.aws.role_arn))
 
