@@ -313,6 +313,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     starting.add_argument(
         "--registry",
+        type=_registry,
         metavar="HOST:PORT",
         help="instead of local.registry in the settings: a container registry behind its ECR",
     )
@@ -359,6 +360,13 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
     return int(text)
+
+
+def _registry(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or "/" in host:
+        raise argparse.ArgumentTypeError(f"{text} is no HOST:PORT")
+    return f"{host}:{_port(port)}"
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -35,7 +35,8 @@ def local_aws(harness_settings: Settings) -> Iterator[LocalAWS]:
     """A running local AWS; `local_aws.url` is its endpoint URL."""
     from harness.local import LocalAWS
 
-    with LocalAWS(harness_settings.region, harness_settings.local.account_id) as server:
+    local = harness_settings.local
+    with LocalAWS(harness_settings.region, local.account_id, registry=local.registry) as server:
         yield server
 
 

@@ -201,10 +201,11 @@ class _Repository:
 
     def ensure(self, progress: Progress) -> str:
         """Its URI; it is created unless it is there."""
+        exceptions = self._ecr.exceptions
         try:
-            with self._explained():
+            with self._explained(expected=exceptions.RepositoryNotFoundException):
                 return self._describe()
-        except self._ecr.exceptions.RepositoryNotFoundException:
+        except exceptions.RepositoryNotFoundException:
             pass
         progress(f"creating ECR repository {self._name}")
         try:
@@ -212,7 +213,8 @@ class _Repository:
                 f"the repository isn't there and couldn't be created; allow ecr:CreateRepository "
                 f"and ecr:TagResource, or have it created: `aws ecr create-repository --region "
                 f"{self._region} --repository-name {self._name} --image-tag-mutability IMMUTABLE "
-                "--image-scanning-configuration scanOnPush=true`"
+                "--image-scanning-configuration scanOnPush=true`",
+                expected=exceptions.RepositoryAlreadyExistsException,
             ):
                 created = self._ecr.create_repository(
                     repositoryName=self._name,
@@ -221,7 +223,7 @@ class _Repository:
                     tags=[{"Key": MANAGED_TAG, "Value": "true"}],
                 )
                 return created["repository"]["repositoryUri"]
-        except self._ecr.exceptions.RepositoryAlreadyExistsException:  # somebody else was faster
+        except exceptions.RepositoryAlreadyExistsException:  # somebody else was faster
             with self._explained():
                 return self._describe()
 
@@ -255,32 +257,35 @@ class _Repository:
         return {"username": user, "password": password}
 
     @contextmanager
-    def _explained(self, advice: str = "") -> Iterator[None]:
-        """AWS's refusals in one sentence, but for those that the caller knows what to do about."""
-        exceptions = self._ecr.exceptions
-        expected = (
-            exceptions.RepositoryNotFoundException,
-            exceptions.RepositoryAlreadyExistsException,
-        )
+    def _explained(
+        self, advice: str = "", expected: type[ClientError] | tuple[()] = ()
+    ) -> Iterator[None]:
+        """AWS's refusals in one sentence, but for the one that the caller expects."""
         what = f"{self.built.name} can't be pushed to ECR repository {self._name}"
         try:
             yield
         except expected:
             raise
         except (ClientError, BotoCoreError) as error:
-            advice = _aws_advice(error) or advice or f"see to that, in region {self._region}"
+            advice = _AWS_ADVICE.get(_code(error)) or advice or _DENIED.get(_code(error), "")
+            advice = advice or f"see to that, in region {self._region}"
             raise PushError(f"{what}: {_words(error)}; {advice}.") from error
 
 
-def _aws_advice(error: ClientError | BotoCoreError) -> str:
-    if not isinstance(error, ClientError):
-        return ""
-    code = error.response["Error"]["Code"]
-    if code in {"ExpiredTokenException", "ExpiredToken"}:
-        return "your credentials have expired: renew them (`aws sso login`, for one) and try again"
-    if code in {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"}:
-        return "your credentials aren't AWS's any more: see `aws sts get-caller-identity`"
-    return ""
+_EXPIRED = "your credentials have expired: renew them (`aws sso login`, for one) and try again"
+_UNKNOWN = "AWS doesn't know your credentials (any more): see `aws sts get-caller-identity`"
+_AWS_ADVICE = {
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "InvalidClientTokenId": _UNKNOWN,
+    "InvalidSignatureException": _UNKNOWN,
+    "UnrecognizedClientException": _UNKNOWN,
+}
+_DENIED = {"AccessDeniedException": "`harness policy caller` prints a policy that allows it"}
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
 def _push(

@@ -39,13 +39,32 @@ def test_help_names_the_commands(harness):
     assert all(command in shown.stdout for command in ("run", "up", "env", "doctor"))
 
 
-@pytest.mark.parametrize("arguments", [(), ("train",), ("run", "--fast"), ("run", "--target", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("train",),
+        ("run", "--fast"),
+        ("run", "--target", "x"),
+        ("up", "--registry", "127.0.0.1"),
+        ("up", "--registry", "127.0.0.1:http"),
+        ("up", "--registry", "http://127.0.0.1:5000"),
+    ],
+)
 def test_wrong_usage_is_status_2(harness, arguments):
     refused = harness(*arguments)
 
     assert refused.returncode == 2
     assert refused.stderr.startswith("usage: harness")
     assert refused.stdout == ""
+
+
+def test_there_is_nowhere_to_push_to_locally(harness):
+    refused = harness("push")
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith('harness: target = "local" has no repository to push to')
+    assert refused.stderr.endswith("`harness push --target aws`.\n")
 
 
 def test_a_wrong_setting_is_status_2_and_one_sentence(harness):

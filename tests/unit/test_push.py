@@ -212,3 +212,14 @@ def test_two_errors_of_ecr_are_told_apart(repository: push._Repository, faults: 
     faults.add("ecr:BatchGetImage", "ServerException", "Try again later.", status=400)
     with pytest.raises(PushError, match=r"Try again later; see to that, in region eu-west-1\.$"):
         repository.find(imageTag="x")
+
+
+def test_a_call_that_is_denied(repository: push._Repository, faults: Faults) -> None:
+    faults.add("ecr:GetAuthorizationToken", "AccessDeniedException", "Not you.")
+    with pytest.raises(PushError, match=r"Not you; `harness policy caller` prints a policy"):
+        repository.login()
+
+
+def test_a_repository_that_is_gone_again(repository: push._Repository) -> None:
+    with pytest.raises(PushError, match="RepositoryNotFoundException"):
+        repository.find(imageTag="x")
