@@ -10,24 +10,22 @@ import io
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import numpy as np
-from botocore.exceptions import BotoCoreError, ClientError
 
 from harness import dataset, engine, image
 from harness.connection import Connection, connect
 from harness.errors import FlowError
+from harness.progress import Log, Progress, Steps, wait
 from harness.push import push as push_to_ecr
 from harness.report import R2, Comparison, Report
 from harness.teardown import SCALABLE_DIMENSION, Patience, TearDown, tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from docker import DockerClient
     from numpy.typing import NDArray
     from sagemaker.core.resources import Endpoint, TrainingJob
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Predicted = tuple[Array, Array]
 
-Progress = Callable[[str], None]
 Hold = Callable[[Report, Connection], None]
 
 VARIANT = "AllTraffic"
@@ -59,8 +56,6 @@ METRICS: list[MetricDefinitionTypeDef] = [
     {"Name": "train:r2", "Regex": r"train:r2=([-+.0-9e]+)"},
     {"Name": "test:r2", "Regex": r"test:r2=([-+.0-9e]+)"},
 ]
-# A log is looked at less often than a status: it costs more, and nobody reads that fast.
-LOG_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -78,6 +73,10 @@ class Run:
     def tags(self) -> list[TagTypeDef]:
         """What everything that the run creates is tagged with."""
         return [{"Key": key, "Value": value} for key, value in tags(self.name, self.keep).items()]
+
+    def log(self, group: str, prefix: str) -> Log:
+        """What containers write to the group's streams whose names begin with `prefix`."""
+        return Log(self.connection.boto, self.progress, group, prefix)
 
     def key(self, *parts: str) -> str:
         """A key in the place's bucket."""
@@ -257,7 +256,7 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
         done="Completed",
         seconds=settings.training.limit_seconds + limit,
         poll=poll,
-        log=Log(this, "/aws/sagemaker/TrainingJobs", f"{this.name}/"),
+        log=this.log("/aws/sagemaker/TrainingJobs", f"{this.name}/"),
     )
     return job
 
@@ -332,7 +331,7 @@ def deploy(this: Run, image_uri: str, model_data: str) -> Endpoint:
         done="InService",
         seconds=settings.endpoint.startup_timeout_seconds + settings.place.provisioning_seconds,
         poll=settings.place.poll_seconds,
-        log=Log(this, f"/aws/sagemaker/Endpoints/{this.name}", ""),
+        log=this.log(f"/aws/sagemaker/Endpoints/{this.name}", ""),
     )
     return endpoint
 
@@ -436,127 +435,3 @@ def csv(x: Array, y: Array) -> bytes:
         for features, target in zip(x.tolist(), y.tolist(), strict=True)
     )
     return ("\n".join(rows) + "\n").encode()
-
-
-class Resource(Protocol):
-    """What the SDK's resources have in common, as far as `wait` cares."""
-
-    def refresh(self) -> Any: ...
-
-
-def wait(
-    resource: Resource,
-    what: str,
-    *,
-    status: str,
-    going: set[str],
-    done: str,
-    seconds: float,
-    poll: float,
-    log: Log,
-) -> None:
-    """Refresh until the attribute named `status` says `done`.
-
-    The SDK's own waiters look every five seconds at best and draw on the terminal.
-
-    Raises:
-        FlowError: it says something that is neither `done` nor in `going`, or time is up.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        resource.refresh()
-        now = getattr(resource, status)
-        if now == done:
-            log.show()
-            return
-        if now not in going:
-            log.show()
-            raise FlowError(f"{what} is {now}: {_why(resource)}. {log.where}")
-        if time.monotonic() > end:
-            raise FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
-        log.show_now_and_then()
-        time.sleep(poll)
-
-
-def _why(resource: Resource) -> str:
-    reason = getattr(resource, "failure_reason", None) or getattr(resource, "secondary_status", "")
-    if reason == "MaxRuntimeExceeded":
-        return "MaxRuntimeExceeded, the limit is training.max_runtime_seconds"
-    return str(reason or "no reason was given").rstrip(".")
-
-
-class Log:
-    """What containers write, read from CloudWatch Logs as it comes and shown as progress."""
-
-    def __init__(self, this: Run, group: str, prefix: str) -> None:
-        self._logs = this.connection.boto.client("logs")
-        self._progress = this.progress
-        self._group = group
-        self._prefix = prefix
-        self._tokens: dict[str, str] = {}
-        self._next_look = 0.0
-
-    @property
-    def where(self) -> str:
-        streams = f", streams {self._prefix}*" if self._prefix else ""
-        return f"Its log is above, and in CloudWatch Logs: group {self._group}{streams}."
-
-    def show_now_and_then(self) -> None:
-        if time.monotonic() >= self._next_look:
-            self.show()
-
-    def show(self) -> None:
-        """Show the lines that have come since the last time."""
-        for stream in self._streams():
-            for line in self._new_lines(stream):
-                self._progress(f"  | {line}")
-        self._next_look = time.monotonic() + LOG_SECONDS
-
-    def _streams(self) -> list[str]:
-        selection: dict[str, Any] = {"logGroupName": self._group}
-        if self._prefix:
-            selection["logStreamNamePrefix"] = self._prefix
-        try:
-            streams = self._logs.describe_log_streams(**selection)["logStreams"]
-        except self._logs.exceptions.ResourceNotFoundException:
-            return []  # nothing was written yet
-        return [stream["logStreamName"] for stream in streams]
-
-    def _new_lines(self, stream: str) -> Iterator[str]:
-        while True:
-            token = self._tokens.get(stream)
-            selection: dict[str, Any] = {"nextToken": token} if token else {}
-            page = self._logs.get_log_events(
-                logGroupName=self._group, logStreamName=stream, startFromHead=True, **selection
-            )
-            yield from (event["message"].rstrip("\n") for event in page["events"])
-            # The end is where the token doesn't change (GetLogEvents' contract).
-            self._tokens[stream] = page["nextForwardToken"]
-            if page["nextForwardToken"] == token:
-                return
-
-
-class Steps:
-    """How long each step took, and whose fault an AWS error is."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._start = time.monotonic()
-        self._seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        self._progress(f"{step} ...")
-        start = time.monotonic()
-        try:
-            yield
-        except (ClientError, BotoCoreError) as error:
-            raise FlowError(f"{step}: {str(error).rstrip('.')}.") from error
-        finally:
-            self.ended(step, start)
-
-    def ended(self, step: str, start: float) -> None:
-        self._seconds[step] = round(time.monotonic() - start, 3)
-
-    def so_far(self) -> dict[str, float]:
-        return self._seconds | {"total": round(time.monotonic() - self._start, 3)}

@@ -19,6 +19,7 @@ from harness.errors import FlowError
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from harness.local.protocol import AwsError
+from harness.progress import Steps
 
 ACCOUNT = "111122223333"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -411,7 +412,7 @@ def test_r_squared(predicted, r2):
 
 def test_a_log_shows_each_line_once_and_only_its_own(run):
     group = "/aws/sagemaker/TrainingJobs"
-    shown = flow.Log(run, group, f"{run.name}/")
+    shown = run.log(group, f"{run.name}/")
     log(run, group, f"{run.name}/algo-1-1", "one", "two")
     log(run, group, f"{run.name}0/algo-1-1", "somebody else's")
 
@@ -425,13 +426,13 @@ def test_a_log_shows_each_line_once_and_only_its_own(run):
 
 
 def test_a_log_that_does_not_exist_yet_shows_nothing(run):
-    flow.Log(run, "/aws/sagemaker/Endpoints/none", "").show()
+    run.log("/aws/sagemaker/Endpoints/none", "").show()
 
     assert run.shown == []
 
 
 def test_an_aws_error_names_the_step(run):
-    steps = flow.Steps(run.progress)
+    steps = Steps(run.progress)
 
     with pytest.raises(FlowError, match=r"^stage: .*NoSuchBucket.*PutObject"), steps("stage"):
         run.connection.boto.client("s3").put_object(Bucket="nowhere", Key="k", Body=b"")
