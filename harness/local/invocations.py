@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.local import records, s3
 from harness.local.artifacts import SMALL
 from harness.local.containers import engine_lost
-from harness.local.jobs import JobError
+from harness.local.jobs import OUT_OF_MEMORY, JobError
 from harness.local.optml import CHUNK
 from harness.local.records import RecordError
 
@@ -137,13 +137,13 @@ class Worker:
         kind = self._input["SplitType"]
         together = kind == "None" or settings.strategy == "MultiRecord"
         if settings.payload_in_mb == 0 and together and processing is None:
-            yield partial(self._invoke, item, [])  # in chunks, however large it is
+            yield partial(self._invoke, item)  # in chunks, however large it is
             return
         with contextlib.closing(self._chunks(item)) as chunks:
-            found = records.split(chunks, kind, settings.limit)
-            for batch in records.batches(found, settings.strategy, settings.limit, processing):
+            for body in records.requests(chunks, kind, settings.strategy, settings.limit):
                 self._job.check_stopped()
-                yield partial(self._invoke, batch.body, batch.records)
+                if processing is None or body.strip():  # there are filters for records only
+                    yield partial(self._invoke, body)
 
     def _chunks(self, item: s3.Object) -> Generator[bytes, None, None]:
         """The object's bytes, decompressed."""
@@ -152,15 +152,18 @@ class Worker:
 
     # Requests, in threads of their own.
 
-    def _invoke(self, body: bytes | s3.Object, originals: Sequence[bytes]) -> IO[bytes]:
+    def _invoke(self, body: bytes | s3.Object) -> IO[bytes]:
         """What is written for a request: the container's answer, filtered and joined."""
-        answer = self._answer(body)
         processing = self._job.processing
-        if processing is not None and processing.changes_answers:
-            with answer:
-                processed = processing.from_model(originals, answer.read())
-            answer = _file()
-            answer.write(processed)
+        if processing is None or not isinstance(body, bytes):
+            answer = self._answer(body)
+        else:
+            answer = self._answer(processing.to_model(body))
+            if processing.changes_answers:
+                with answer:
+                    processed = processing.from_model(body, answer.read())
+                answer = _file()
+                answer.write(processed)
         size = answer.seek(0, os.SEEK_END)
         answer.seek(max(0, size - 1))
         answer.write(records.ended(answer.read(), self._assemble_with))
@@ -221,9 +224,9 @@ class Worker:
         self._job.check_stopped()
         if container.exit_code is None:
             raise engine_lost()
-        words = f"its last log line: {self._log.last_line}" if self._log.last_line else "no output"
         if container.out_of_memory:
-            words = f"out of memory; {words}"
+            raise JobError(OUT_OF_MEMORY)
+        words = f"its last log line: {self._log.last_line}" if self._log.last_line else "no output"
         raise JobError(
             "AlgorithmError: Unable to get response from algorithm: the model container exited "
             f"with code {container.exit_code} ({words})"

@@ -17,12 +17,12 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from harness.local.optml import CHUNK, TarReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
 CSV = "text/csv"
 JSON = "application/json"
@@ -41,6 +41,9 @@ csv.field_size_limit(MAX_PAYLOAD)
 _RECORDIO_MAGIC = struct.pack("<I", 0xCED7230A)
 
 
+_File: TypeAlias = "io.BufferedReader[TarReader]"
+
+
 class RecordError(Exception):
     """Data that can't be transformed as the job says; the text says why."""
 
@@ -52,15 +55,7 @@ class Record(NamedTuple):
     data: bytes
 
 
-class Batch(NamedTuple):
-    """What one request carries."""
-
-    body: bytes
-    records: Sequence[bytes]
-    """The records as they stood in the input, where the output needs them; otherwise empty."""
-
-
-# Objects into records.
+# Objects into requests.
 
 
 def decompressed(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
@@ -79,37 +74,71 @@ def decompressed(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
         raise RecordError(f"Unable to decompress the input as Gzip: {error}") from error
 
 
-def split(chunks: Iterator[bytes], kind: str, limit: int) -> Iterator[Record]:
-    """The records of an object, for `SplitType` None, Line, RecordIO or TFRecord.
+def requests(chunks: Iterator[bytes], kind: str, strategy: str, limit: int) -> Iterator[bytes]:
+    """What the requests for an object carry, each of `limit` bytes at most.
 
-    Raises `RecordError` where one has more than `limit` bytes, or it isn't of that format.
+    `kind` is its `SplitType`: None, Line, RecordIO or TFRecord. `strategy` is SingleRecord, or
+    MultiRecord: as many as fit. Only in the first case are records taken out of what delimits or
+    wraps them ("padding is removed", `SplitType` in the API reference). Raises `RecordError` where
+    one has more than `limit` bytes, or the object isn't of that format.
     """
-    kinds = {"None": _whole, "Line": _lines, "RecordIO": _recordio, "TFRecord": _tfrecords}
-    return kinds[kind](io.BufferedReader(TarReader(chunks), CHUNK), limit)
+    file = io.BufferedReader(TarReader(chunks), CHUNK)
+    if kind == "None":
+        return _whole(file, limit)
+    single = strategy == "SingleRecord"
+    if kind == "Line" and not single:
+        return _blocks(file, limit)
+    kinds = {"Line": _lines, "RecordIO": _recordio, "TFRecord": _tfrecords}
+    records = kinds[kind](file, limit)
+    return (record.data for record in records) if single else _batches(records, limit)
 
 
-def too_large(limit: int) -> RecordError:
+def _too_large(limit: int) -> RecordError:
     return RecordError(
         "Too much data for max payload size: a request would carry more than MaxPayloadInMB "
         f"({limit >> 20} MB)"
     )
 
 
-def _whole(file: io.BufferedReader, limit: int) -> Iterator[Record]:
+def _whole(file: _File, limit: int) -> Iterator[bytes]:
     data = file.read(limit + 1)
     if len(data) > limit:
-        raise too_large(limit)
-    yield Record(data, data)
+        raise _too_large(limit)
+    yield data
 
 
-def _lines(file: io.BufferedReader, limit: int) -> Iterator[Record]:
+def _blocks(file: _File, limit: int) -> Iterator[bytes]:
+    """As many lines as fit, in one piece: a record of a few bytes must not take a microsecond."""
+    rest = b""
+    while data := rest + file.read(limit - len(rest)):
+        end = data.rfind(b"\n") + 1 if len(data) == limit and file.peek(1) else len(data)
+        if not end:
+            raise _too_large(limit)
+        yield data[:end]
+        rest = data[end:]
+
+
+def _batches(records: Iterator[Record], limit: int) -> Iterator[bytes]:
+    bodies: list[bytes] = []
+    size = 0
+    for record in records:
+        if bodies and size + len(record.stored) > limit:
+            yield b"".join(bodies)
+            bodies, size = [], 0
+        bodies.append(record.stored)
+        size += len(record.stored)
+    if bodies:
+        yield b"".join(bodies)
+
+
+def _lines(file: _File, limit: int) -> Iterator[Record]:
     while line := file.readline(limit + 1):
         if len(line) > limit:
-            raise too_large(limit)
+            raise _too_large(limit)
         yield Record(line, line.removesuffix(b"\n"))
 
 
-def _recordio(file: io.BufferedReader, limit: int) -> Iterator[Record]:
+def _recordio(file: _File, limit: int) -> Iterator[Record]:
     """MXNet's RecordIO: a magic number, the length, the data padded to four bytes.
 
     A record with the magic number within its data is stored in parts, cut there.
@@ -123,7 +152,7 @@ def _recordio(file: io.BufferedReader, limit: int) -> Iterator[Record]:
             part, length = word >> 29, word & ((1 << 29) - 1)
             padded = (length + 3) // 4 * 4
             if len(stored) + 8 + padded > limit:
-                raise too_large(limit)
+                raise _too_large(limit)
             body = _exactly(file, padded, "RecordIO")
             stored += header + body
             data += body[:length]
@@ -134,62 +163,26 @@ def _recordio(file: io.BufferedReader, limit: int) -> Iterator[Record]:
         yield Record(stored, data)
 
 
-def _tfrecords(file: io.BufferedReader, limit: int) -> Iterator[Record]:
+def _tfrecords(file: _File, limit: int) -> Iterator[Record]:
     """TensorFlow's TFRecord: the length, its checksum, the data, its checksum (not looked at)."""
     while header := file.read(12):
         if len(header) < 12:
             raise RecordError("Failed to split the input into TFRecord records: it ends too early")
         (length,) = struct.unpack("<Q", header[:8])
         if length + 16 > limit:
-            raise too_large(limit)
+            raise _too_large(limit)
         body = _exactly(file, length + 4, "TFRecord")
         yield Record(header + body, body[:length])
 
 
-def _exactly(file: io.BufferedReader, size: int, kind: str) -> bytes:
+def _exactly(file: _File, size: int, kind: str) -> bytes:
     data = file.read(size)
     if len(data) < size:
         raise RecordError(f"Failed to split the input into {kind} records: it ends too early")
     return data
 
 
-# Records into requests.
-
-
-def batches(
-    records: Iterable[Record], strategy: str, limit: int, processing: Processing | None
-) -> Iterator[Batch]:
-    """The requests for the records of one object, each with `limit` bytes at most.
-
-    `strategy` is SingleRecord, or MultiRecord: as many as fit. Only what is wrapped is unwrapped
-    in the first case ("padding is removed", `SplitType` in the API reference).
-    """
-    single = strategy == "SingleRecord"
-    bodies: list[bytes] = []
-    kept: list[bytes] = []
-    size = 0
-    for record in records:
-        if processing is None:
-            body, originals = record.data if single else record.stored, []
-        else:
-            originals = processing.records(record.data)
-            body = b"\n".join(processing.to_model(each) for each in originals)
-            if not originals:
-                continue
-            if not single:
-                body += b"\n"
-        if len(body) > limit:
-            raise too_large(limit)
-        # Filters may leave little of a record: those that wait for the answer count, too.
-        weight = max(len(body), len(record.stored))
-        if bodies and (single or size + weight > limit):
-            yield Batch(b"".join(bodies), kept)
-            bodies, kept, size = [], [], 0
-        bodies.append(body)
-        kept += originals
-        size += weight
-    if bodies:
-        yield Batch(b"".join(bodies), kept)
+# Answers into output.
 
 
 def ended(body: bytes, assemble_with: str) -> bytes:
@@ -330,10 +323,12 @@ def kind(content_type: str) -> str:
 class Processing:
     """`DataProcessing`: what of a record the model gets, and what is written of its answer.
 
-    `content_type` is that of the input and of the answers: CSV, JSON or JSON lines.
+    `content_type` is that of the input and of the answers: CSV, JSON or JSON lines. `by_line`:
+    whether a request carries records line by line; a JSON document may be all of it.
     """
 
     content_type: str
+    by_line: bool
     input_filter: Path
     join: bool
     output_filter: Path
@@ -342,63 +337,75 @@ class Processing:
     def changes_answers(self) -> bool:
         return self.join or not self.output_filter.is_root
 
-    def records(self, data: bytes) -> list[bytes]:
-        """The records in a part of the input: its lines, or for JSON all of it."""
-        if self.content_type == JSON:
-            return [data] if data.strip() else []
-        return _nonblank(data)
-
-    def to_model(self, record: bytes) -> bytes:
-        """What the model gets of a record."""
+    def to_model(self, body: bytes) -> bytes:
+        """What the model gets of the records that a request would carry."""
         if self.input_filter.is_root:
-            return record
-        return self._dump(self.input_filter.apply(self._load(record, "input")))
+            return body
+        records = self._values(body, "input", self.by_line)
+        return self._written(self.input_filter.apply(each) for each in records)
 
-    def from_model(self, records: Sequence[bytes], answer: bytes) -> bytes:
+    def from_model(self, body: bytes, answer: bytes) -> bytes:
         """What is written of the model's answer to these records."""
         if not self.changes_answers:
             return answer
-        one = len(records) == 1 and self.content_type != CSV
-        parts = [answer] if one else _nonblank(answer)
-        answers = [self._load(part, "output from the algorithm") for part in parts]
+        # The answer to one record may have several lines, as JSON that is written for people has.
+        several = self.by_line and (self.content_type == CSV or len(_nonblank(body)) != 1)
+        answers = self._values(answer, "output from the algorithm", several)
         if self.join:
-            if len(answers) != len(records):
+            answers = self._joined(self._values(body, "input", self.by_line), answers)
+        return self._written(self.output_filter.apply(each) for each in answers)
+
+    def _joined(self, records: Iterator[Any], answers: Iterator[Any]) -> Iterator[Any]:
+        missing: Any = object()
+        for record, answer in itertools.zip_longest(records, answers, fillvalue=missing):
+            if record is missing or answer is missing:
                 raise RecordError(
-                    "Fail to join data: mismatched line count between the input and the output: "
-                    f"{len(records)} and {len(answers)}"
+                    "Fail to join data: mismatched line count between the input and the output"
                 )
-            inputs = (self._load(record, "input") for record in records)
-            answers = [self._joined(*each) for each in zip(inputs, answers, strict=True)]
-        return b"\n".join(self._dump(self.output_filter.apply(each)) for each in answers)
+            if self.content_type == CSV:
+                yield [*record, *answer]
+            elif isinstance(record, dict):
+                yield {**record, OUTPUT_KEY: answer}
+            else:
+                yield {INPUT_KEY: record, OUTPUT_KEY: answer}
 
-    def _joined(self, record: Any, answer: Any) -> Any:
-        if self.content_type == CSV:
-            return [*record, *answer]
-        if isinstance(record, dict):
-            return {**record, OUTPUT_KEY: answer}
-        return {INPUT_KEY: record, OUTPUT_KEY: answer}
-
-    def _load(self, data: bytes, what: str) -> Any:
-        """A row as a list of its fields, or a JSON value."""
+    def _values(self, data: bytes, what: str, by_line: bool) -> Iterator[Any]:
+        """Rows as lists of their fields, or JSON values; each made when it is asked for."""
+        name = "CSV" if self.content_type == CSV else "JSON"
         try:
-            text = data.decode()
-            if self.content_type != CSV:
-                return json.loads(text, parse_float=_finite, parse_constant=_finite)
-            rows = list(csv.reader([text], strict=True))
-        except (ValueError, RecursionError, csv.Error) as error:
-            name = "CSV" if self.content_type == CSV else "JSON"
-            raise RecordError(
-                f"Failed to parse {what} as {name}: {error} found near: {data[:100]!r}"
-            ) from error
-        return rows[0] if rows else []
+            if self.content_type == CSV:
+                yield from _rows(data)
+            else:
+                yield from _documents(_nonblank(data) if by_line else [data])
+        except ValueError as error:
+            raise RecordError(f"Failed to parse {what} as {name}: {error}") from error
 
-    def _dump(self, value: Any) -> bytes:
+    def _written(self, values: Iterator[Any]) -> bytes:
+        """The values as lines, without a newline at the end."""
         if self.content_type != CSV:
-            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-            return text.encode(errors="backslashreplace")  # half a surrogate pair, as JSON escapes
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(value if isinstance(value, list) else [value])
-        return line.getvalue().encode()
+            lines = (json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in values)
+            # Half a surrogate pair becomes what it is in JSON.
+            return "\n".join(lines).encode(errors="backslashreplace")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows(each if isinstance(each, list) else [each] for each in values)
+        return text.getvalue().encode().removesuffix(b"\n")
+
+
+def _rows(data: bytes) -> Iterator[list[str]]:
+    reader = csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+    try:
+        yield from filter(None, reader)
+    except csv.Error as error:
+        raise ValueError(f"{error} in line {reader.line_num}") from error
+
+
+def _documents(parts: list[bytes]) -> Iterator[Any]:
+    for part in parts:
+        try:
+            yield json.loads(part, parse_float=_finite, parse_constant=_finite)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{error} found near: {part[:100]!r}") from error
 
 
 def _nonblank(data: bytes) -> list[bytes]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.local import s3
 from harness.local.protocol import AwsError
-from harness.local.records import CSV, FORMATS, Path, Processing, RecordError, kind
+from harness.local.records import CSV, FORMATS, JSON, Path, Processing, RecordError, kind
 
 MAX_CONCURRENT = 100
 """Requests to an instance at once: what a product of 100 with `MaxPayloadInMB` leaves."""
@@ -71,4 +71,5 @@ def processing(request: dict[str, Any]) -> Processing | None:
             "ValidationException",
             f"DataProcessing: for {CSV}, SplitType and AssembleWith must be Line.",
         )
-    return Processing(given, paths["InputFilter"], join, paths["OutputFilter"])
+    by_line = given != JSON or request["TransformInput"].get("SplitType") == "Line"
+    return Processing(given, by_line, paths["InputFilter"], join, paths["OutputFilter"])

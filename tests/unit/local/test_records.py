@@ -1,6 +1,8 @@
 """Objects into records and requests, and answers into output: filters and the join."""
 
+import csv
 import gzip
+import io
 import itertools
 import json
 import struct
@@ -23,9 +25,8 @@ def cut(data, size):
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def bodies(data, kind, strategy, limit=LIMIT, chunk=7, processing=None):
-    found = records.split(cut(data, chunk), kind, limit)
-    return [batch.body for batch in records.batches(found, strategy, limit, processing)]
+def bodies(data, kind, strategy, limit=LIMIT, chunk=7):
+    return list(records.requests(cut(data, chunk), kind, strategy, limit))
 
 
 def tfrecord(data):
@@ -95,9 +96,10 @@ class TestSplitting:
             ("RecordIO", recordio(MAGIC.join([bytes(20)] * 4))),
         ],
     )
-    def test_a_record_that_is_too_large(self, kind, data):
+    @pytest.mark.parametrize("strategy", ["SingleRecord", "MultiRecord"])
+    def test_a_record_that_is_too_large(self, kind, data, strategy):
         with pytest.raises(RecordError, match="Too much data for max payload size"):
-            bodies(data, kind, "SingleRecord")
+            bodies(data, kind, strategy)
 
     @pytest.mark.parametrize("kind", ["TFRecord", "RecordIO"])
     def test_what_ends_too_early(self, kind):
@@ -222,10 +224,9 @@ class TestPaths:
             Path.parse(path, "text/csv; charset=utf-8")
 
 
-def processing(content_type, input_filter="$", output_filter="$", join=True):
-    paths = (Path.parse(text, content_type) for text in (input_filter, output_filter))
-    given, written = paths
-    return Processing(content_type, given, join, written)
+def processing(content_type, input_filter="$", output_filter="$", join=True, by_line=True):
+    given, written = (Path.parse(text, content_type) for text in (input_filter, output_filter))
+    return Processing(content_type, by_line, given, join, written)
 
 
 fields = st.text(st.characters(exclude_characters="\n\r\x00", codec="utf-8"), min_size=1)
@@ -235,47 +236,49 @@ class TestProcessing:
     def test_csv(self):
         both = processing(CSV, "$[1:]", "$[0,-1]")
         assert both.to_model(b"id,1,2") == b"1,2"
-        assert both.from_model([b"a,1,2", b"b,3,4"], b"0.5\n0.25\n") == b"a,0.5\nb,0.25"
+        assert both.from_model(b"a,1,2\nb,3,4\n", b"0.5\n0.25\n") == b"a,0.5\nb,0.25"
 
     def test_csv_in_quotes(self):
         both = processing(CSV, "$[1]")
         assert both.to_model(b'id,"a, ""b"""') == b'"a, ""b"""'
-        assert both.from_model([b'id,"a, ""b"""'], b'"x,y"') == b'id,"a, ""b""","x,y"'
+        assert both.from_model(b'id,"a, ""b"""', b'"x,y"') == b'id,"a, ""b""","x,y"'
 
     @given(st.lists(fields, min_size=1), st.lists(fields, min_size=1))
     def test_joined_rows_are_the_input_then_the_answer(self, row, answer):
         def line(values):
-            return processing(CSV, "$[0:]")._dump(values)
+            text = io.StringIO()
+            csv.writer(text, lineterminator="").writerow(values)
+            return text.getvalue().encode()
 
-        joined = processing(CSV).from_model([line(row)], line(answer))
+        joined = processing(CSV).from_model(line(row), line(answer))
         assert joined == line([*row, *answer])
 
     def test_json_gets_the_answer_as_an_attribute(self):
         both = processing(JSON, "$.features", "$['id','SageMakerOutput']")
         record = b'{"id": 1, "features": [1, 2]}'
         assert both.to_model(record) == b"[1,2]"
-        assert both.from_model([record], b'{\n "label": 1\n}') == (
+        assert both.from_model(record, b'{\n "label": 1\n}') == (
             b'{"id":1,"SageMakerOutput":{"label":1}}'
         )
 
     def test_what_is_no_object_becomes_one(self):
-        assert processing(JSON).from_model([b"[1, 2]"], b"3") == (
+        assert processing(JSON).from_model(b"[1, 2]", b"3") == (
             b'{"SageMakerInput":[1,2],"SageMakerOutput":3}'
         )
 
     def test_json_lines(self):
         both = processing(JSON_LINES)
-        assert both.from_model([b'{"a":1}', b'{"a":2}'], b'"x"\n\n"y"\n') == (
+        assert both.from_model(b'{"a":1}\n\n{"a":2}\n', b'"x"\n\n"y"\n') == (
             b'{"a":1,"SageMakerOutput":"x"}\n{"a":2,"SageMakerOutput":"y"}'
         )
 
     def test_the_output_filter_alone(self):
         alone = processing(CSV, output_filter="$[1]", join=False)
-        assert alone.from_model([b"a"], b"1,2\n3,4\n5,6\n") == b"2\n4\n6"  # whatever came in
+        assert alone.from_model(b"a", b"1,2\n3,4\n5,6\n") == b"2\n4\n6"  # whatever came in
 
     def test_an_answer_that_nothing_changes_stays_as_it_is(self):
         unchanged = processing(JSON, "$.a", join=False)
-        assert unchanged.from_model([b'{"a":1}'], b"{ not JSON") == b"{ not JSON"
+        assert unchanged.from_model(b'{"a":1}', b"{ not JSON") == b"{ not JSON"
 
     @given(st.recursive(
         st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False,
@@ -283,17 +286,17 @@ class TestProcessing:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8,
     ))  # fmt: skip
     def test_json_values_pass_unchanged(self, value):
-        joined = processing(JSON).from_model([b'{"a":1}'], json.dumps(value).encode())
+        joined = processing(JSON).from_model(b'{"a":1}', json.dumps(value).encode())
         assert json.loads(joined) == {"a": 1, "SageMakerOutput": value}
 
     def test_half_a_surrogate_pair_stays_escaped(self):
-        joined = processing(JSON).from_model([b"{}"], rb'"\ud800"')
+        joined = processing(JSON).from_model(b"{}", rb'"\ud800"')
         assert joined == rb'{"SageMakerOutput":"\ud800"}'
 
     @pytest.mark.parametrize("answer", [b"1\n", b"1\n2\n3\n", b""])
     def test_an_answer_of_other_length_is_not_joined(self, answer):
         with pytest.raises(RecordError, match="mismatched line count"):
-            processing(CSV).from_model([b"a", b"b"], answer)
+            processing(CSV).from_model(b"a\nb", answer)
 
     @pytest.mark.parametrize(
         ("content_type", "record", "answer", "words"),
@@ -311,31 +314,24 @@ class TestProcessing:
     )
     def test_what_is_not_of_the_content_type(self, content_type, record, answer, words):
         with pytest.raises(RecordError, match=words):
-            processing(content_type).from_model([record], answer)
+            processing(content_type).from_model(record, answer)
 
     def test_a_field_may_be_long(self):
         long = b"x" * 1_000_000
         assert processing(CSV, "$[1]").to_model(b"id," + long) == long
 
-    def test_filtered_records_are_batched_by_what_is_held(self):
-        data = b"".join(b"%d,%s\n" % (number, b"x" * 20) for number in range(5))
-        found = list(
-            records.batches(
-                records.split(cut(data, 9), "Line", LIMIT),
-                "MultiRecord",
-                LIMIT,
-                processing(CSV, "$[0]"),
-            )
-        )
-        assert [batch.body for batch in found] == [b"0\n1\n", b"2\n3\n", b"4\n"]
-        assert b"\n".join(each for batch in found for each in batch.records) + b"\n" == data
+    def test_several_records(self):
+        both = processing(CSV, "$[0]")
+        assert both.to_model(b"1,x\r\n\r\n2,y\r\n") == b"1\n2"
+        assert both.from_model(b"1,x\r\n\r\n2,y\r\n", b"3\r\n4\r\n") == b"1,x,3\n2,y,4"
 
-    def test_blank_lines_are_no_records(self):
-        for strategy in ("SingleRecord", "MultiRecord"):
-            assert bodies(b"\n\r\n\n", "Line", strategy, processing=processing(CSV)) == []
-        assert bodies(b"1\r\n\n2\r\n", "Line", "MultiRecord", processing=processing(CSV)) == [
-            b"1\n2\n"
-        ]
+    def test_a_document_that_is_all_of_a_request(self):
+        document = b'{\n "a": 1\n}'
+        assert processing(JSON, by_line=False).from_model(document, b"[\n2\n]") == (
+            b'{"a":1,"SageMakerOutput":[2]}'
+        )
+        with pytest.raises(RecordError, match="Failed to parse input as JSON"):
+            processing(JSON).from_model(document, b"2")
 
 
 class TestAssembling:
