@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import botocore.exceptions as boto_errors
 from botocore.config import Config
@@ -19,7 +20,7 @@ from harness.doctor import Check
 from harness.local.protocol import LOADER, partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import boto3
 
@@ -66,47 +67,25 @@ class NoIdentity(Exception):  # noqa: N818  # carries what is reported
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the credentials are, and the session that has them."""
+    """Whose the credentials are."""
 
-    session: boto3.Session
     account: str
     arn: str
 
-    @property
-    def check(self) -> Check:
-        return Check("credentials", True, f"account {self.account}, {self.arn}")
-
     @classmethod
-    def ask(cls, settings: Settings, seconds: float) -> Identity:
+    def ask(cls, sts: Any, settings: Settings) -> Identity:
         """Ask STS.
 
         Raises:
             NoIdentity: with what is wrong with the credentials.
         """
-        asked = start(lambda: cls._ask(settings))
-        try:
-            return asked.result(seconds)
-        except TimeoutError:
-            raise NoIdentity(
-                _bad_credentials(
-                    f"AWS didn't say within {seconds:.0f} s whose they are",
-                    "see to the network, and to what gives the credentials (aws.profile)",
-                )
-            ) from None
+        with _explained(settings):
+            found = sts.get_caller_identity()
+        return cls(found["Account"], found["Arn"])
 
-    @classmethod
-    def _ask(cls, settings: Settings) -> Identity:
-        region = settings.region if is_known(settings.region) else _main_region(settings.region)
-        try:
-            session = aws.session(settings.model_copy(update={"region": region}))
-            if session.get_credentials() is None:
-                raise boto_errors.NoCredentialsError
-            found = session.client("sts", config=CONFIG).get_caller_identity()
-        except ClientError as error:
-            raise NoIdentity(_refused(error, settings, session)) from None
-        except BotoCoreError as error:
-            raise NoIdentity(_unusable(error, settings)) from None
-        return cls(session, found["Account"], found["Arn"])
+    @property
+    def check(self) -> Check:
+        return Check("credentials", True, f"account {self.account}, {self.arn}")
 
     @cached_property
     def kind(self) -> str:
@@ -120,6 +99,47 @@ class Identity:
         return parts[1] if self.kind == "assumed-role" else parts[-1]
 
 
+def open_session(settings: Settings) -> boto3.Session:
+    """The settings' session, which has found its credentials.
+
+    Raises:
+        NoIdentity: there are none, or they can't be read or renewed.
+    """
+    region = settings.region if is_known(settings.region) else _main_region(settings.region)
+    with _explained(settings):
+        session = aws.session(settings.model_copy(update={"region": region}))
+        if session.get_credentials() is None:
+            raise boto_errors.NoCredentialsError
+    return session
+
+
+def wait(asked: Future[T], seconds: float) -> T:
+    """The result of `open_session` or `Identity.ask`.
+
+    Raises:
+        NoIdentity: they do, or take longer.
+    """
+    try:
+        return asked.result(seconds)
+    except TimeoutError:
+        raise NoIdentity(
+            _bad_credentials(
+                f"AWS didn't say within {seconds:.0f} s whose they are",
+                "see to the network, and to what gives the credentials (aws.profile)",
+            )
+        ) from None
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        raise NoIdentity(_refused(error, settings)) from None
+    except BotoCoreError as error:
+        raise NoIdentity(_unusable(error, settings)) from None
+
+
 def _main_region(region: str) -> str:
     """The region of a partition that is always enabled."""
     of = partition(region)
@@ -130,7 +150,7 @@ def _bad_credentials(detail: str, remedy: str) -> Check:
     return Check("credentials", False, detail, remedy)
 
 
-def _refused(error: ClientError, settings: Settings, session: boto3.Session) -> Check:
+def _refused(error: ClientError, settings: Settings) -> Check:
     """STS's refusal in our words. Its codes are in "Common errors" of its API reference."""
     code, message = code_of(error), error.response["Error"].get("Message", "")
     profile = f" --profile {settings.aws.profile}" if settings.aws.profile else ""
@@ -149,7 +169,7 @@ def _refused(error: ClientError, settings: Settings, session: boto3.Session) -> 
             "AWS_SESSION_TOKEN with its keys if they are in the environment",
         )
     if code in _UNKNOWN_KEY:
-        if _is_disabled(settings, session):
+        if _is_disabled(settings):
             return Check(
                 "region",
                 False,
@@ -172,7 +192,7 @@ def _refused(error: ClientError, settings: Settings, session: boto3.Session) -> 
     )
 
 
-def _is_disabled(settings: Settings, session: boto3.Session) -> bool:
+def _is_disabled(settings: Settings) -> bool:
     """Whether the region doesn't know the key and another does: it isn't enabled.
 
     A region that the account hasn't opted into says the same of a key as one where there is none.
@@ -181,7 +201,8 @@ def _is_disabled(settings: Settings, session: boto3.Session) -> bool:
     if main == settings.region:
         return False
     try:
-        session.client("sts", region_name=main, config=CONFIG).get_caller_identity()
+        elsewhere = aws.session(settings.model_copy(update={"region": main}))
+        elsewhere.client("sts", config=CONFIG).get_caller_identity()
     except (ClientError, BotoCoreError):
         return False
     return True

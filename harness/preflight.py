@@ -25,8 +25,10 @@ from harness.identity import (
     NoIdentity,
     code_of,
     is_known,
+    open_session,
     see_network,
     start,
+    wait,
     words_of,
 )
 from harness.local import quotas
@@ -35,6 +37,9 @@ from harness.local.protocol import LOADER, partition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from concurrent.futures import Future
+
+    import boto3
 
     from harness.config import Settings
     from harness.policies import Ask
@@ -69,15 +74,20 @@ def _lines(check: Check) -> str:
 
 def examine(settings: Settings, *, seconds: float = LIMIT) -> list[Check]:
     """Every check, in the order in which one mends what they find."""
+    end = time.monotonic() + seconds
     checks = _unset(settings) + _region(settings)
     try:
-        identity: Identity | None = Identity.ask(settings, seconds)
+        session = wait(start(partial(open_session, settings)), seconds)
+        sts = session.client("sts", config=CONFIG)
+        asked = start(partial(Identity.ask, sts, settings))
+        # Nothing waits for the answer that can do without.
+        account = _Account(settings, session, asked)
+        account.ask()
+        checks.append(wait(asked, max(0, end - time.monotonic())).check)
     except NoIdentity as error:
-        identity = None
         checks.append(error.check)
-    if identity is not None:
-        checks.append(identity.check)
-        checks += _Account(settings, identity).examine(seconds)
+    else:
+        checks += account.answers(end)
     return checks + _instance_types(settings)
 
 
@@ -166,39 +176,49 @@ def _close(name: str, known: Iterable[str]) -> str:
 class _Account:
     """The checks that ask AWS, all at the same time."""
 
-    def __init__(self, settings: Settings, identity: Identity) -> None:
+    def __init__(
+        self, settings: Settings, session: boto3.Session, identity: Future[Identity]
+    ) -> None:
         self._settings = settings
-        self._identity = identity
+        self._asked = identity
         self._partition = partition(settings.region)
-        client = identity.session.client
         # One after the other: a session isn't made for threads, its clients are.
-        self._iam: Any = client("iam", config=CONFIG)
-        self._s3: Any = client("s3", config=CONFIG)
-        self._ecr: Any = client("ecr", config=CONFIG)
-        self._quotas: Any = client("service-quotas", config=CONFIG)
+        self._iam: Any = session.client("iam", config=CONFIG)
+        self._s3: Any = session.client("s3", config=CONFIG)
+        self._ecr: Any = session.client("ecr", config=CONFIG)
+        self._quotas: Any = session.client("service-quotas", config=CONFIG)
+        self._checks: list[tuple[str, Future[list[Check]]]] = []
 
-    def examine(self, seconds: float) -> list[Check]:
-        settings = self._settings
-        # Each with what it is called where it has to be given up.
-        tasks: list[tuple[str, Callable[[], list[Check]]]] = []
-        if settings.aws.role_arn:
-            tasks.append(("role", self._role))
-        if settings.aws.bucket:
-            tasks.append(("bucket", self._bucket))
-        if settings.aws.bucket and settings.aws.role_arn:
-            tasks.append(("caller", self._caller))
-        if is_known(settings.region):
-            tasks.append(("repository", self._repository))
-            tasks.append(("quotas", self._service_quotas))
-        end = time.monotonic() + seconds
-        started = [(name, start(self._guarded(name, task))) for name, task in tasks]
-        checks = []
-        for name, future in started:
+    @property
+    def _identity(self) -> Identity:
+        """Who calls; waits for STS."""
+        return self._asked.result()
+
+    def ask(self) -> None:
+        """Start every check that the settings allow."""
+        aws = self._settings.aws
+        if aws.role_arn:
+            self._start("role", self._role)
+        if aws.bucket:
+            self._start("bucket", self._bucket)
+        if aws.bucket and aws.role_arn:
+            self._start("caller", self._caller)
+        if is_known(self._settings.region):
+            self._start("repository", self._repository)
+            self._start("quotas", self._service_quotas)
+
+    def answers(self, end: float) -> list[Check]:
+        """What the checks have found until `end`, by the monotonic clock."""
+        found = []
+        for name, checks in self._checks:
             try:
-                checks += future.result(max(0, end - time.monotonic()))
+                found += checks.result(max(0, end - time.monotonic()))
             except TimeoutError:
-                checks.append(_unknown(name, f"AWS didn't answer within {seconds:.0f} s"))
-        return checks
+                found.append(_unknown(name, "AWS doesn't answer in time"))
+        return found
+
+    def _start(self, name: str, task: Callable[[], list[Check]]) -> None:
+        self._checks.append((name, start(self._guarded(name, task))))
 
     def _guarded(
         self, name: str, task: Callable[[], list[Check]]
@@ -230,6 +250,7 @@ class _Account:
 
     def _role(self) -> list[Check]:
         role = policies.Role(self._settings.aws.role_arn)
+        looked_up = start(partial(self._iam.get_role, RoleName=role.name))
         if role.account != self._identity.account:
             return [
                 Check(
@@ -243,7 +264,7 @@ class _Account:
             ]
         checks = []
         try:
-            found = self._iam.get_role(RoleName=role.name)["Role"]
+            found = looked_up.result()["Role"]
         except self._iam.exceptions.NoSuchEntityException:
             return [self._no_role(role)]
         except ClientError as error:
