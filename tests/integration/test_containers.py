@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import uuid
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.local import containers
-from harness.local.containers import Containers, EngineError
+from harness.local.containers import Containers, EngineError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,3 +125,33 @@ def test_what_cannot_be_removed_stops_no_start(
         foreign.remove(force=True)
     assert containers.clean(docker_client) == [network.name]
     assert not networks(docker_client, name)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc to look into")
+def test_a_container_that_has_ended_leaves_no_connection_open(
+    made: Containers, probe_image: str, name: str
+) -> None:
+    def run(*command: str) -> int:
+        """Run a container to its end; how many files are open then."""
+        container = made.create(probe_image, name=name, hostname="h", command=command)
+        lines: list[str] = []
+        if command[0] == "echo":
+            container.start(lines.append)
+            assert container.exited.wait(60)
+            assert lines == ["said"]
+        else:
+            with pytest.raises(StartError):
+                container.start(lines.append)
+        container.remove()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    gc.disable()  # which would close them, too, some time
+    try:
+        # docker-py keeps connections for the last 25 addresses, and each container has its own.
+        first = max(run("echo", "said") for _ in range(6))
+        last = [run("echo", "said") for _ in range(6)][-1]
+        last_failed = [run("no-such-command") for _ in range(6)][-1]
+    finally:
+        gc.enable()
+    assert last <= first
+    assert last_failed <= first
