@@ -35,6 +35,10 @@ class Check:
     def of(cls, name: str, ok: bool, detail: str, remedy: str) -> Check:
         return cls(name, ok, detail, "" if ok else remedy)
 
+    @classmethod
+    def unclear(cls, name: str, why: str) -> Check:
+        return cls(name, True, f"not checked: {why}", unknown=True)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import policies, quota_codes
+from harness import permissions, policies, quota_codes
 from harness.doctor import Check
 from harness.errors import ConfigError
 from harness.identity import (
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     from harness.config import Settings
     from harness.policies import Ask
-
-_APART = 2  # refusals that are told one by one, each with its statement
 
 LIMIT = 30
 """Seconds after which a check that AWS hasn't answered counts as unknown."""
@@ -214,7 +212,7 @@ class _Account:
             try:
                 found += checks.result(max(0, end - time.monotonic()))
             except TimeoutError:
-                found.append(_unknown(name, "AWS doesn't answer in time"))
+                found.append(Check.unclear(name, "AWS doesn't answer in time"))
         return found
 
     def _start(self, name: str, task: Callable[[], list[Check]]) -> None:
@@ -229,7 +227,7 @@ class _Account:
             try:
                 return task()
             except ClientError as error:
-                return [_unknown(name, self._why_unknown(error))]
+                return [Check.unclear(name, self._why_unknown(error))]
             except BotoCoreError as error:
                 words = " ".join(str(error).split()).rstrip(".")
                 return [Check(name, False, f"AWS can't be asked: {words}", self._network)]
@@ -271,7 +269,7 @@ class _Account:
             if code_of(error) not in _DENIED:
                 raise
             checks.append(
-                _unknown("role", f"whether it trusts SageMaker: {self._why_unknown(error)}")
+                Check.unclear("role", f"whether it trusts SageMaker: {self._why_unknown(error)}")
             )
         else:
             if found["Arn"] != role.arn:
@@ -343,33 +341,33 @@ class _Account:
             return [Check("caller", True, "the account's root user may do everything")]
         arn = self._caller_policies()
         if arn is None:
-            return [_unknown("caller", f"what {identity.arn} may do can't be asked for")]
-        asks = [
-            ask
-            for name in self._caller_documents()
-            for ask in policies.asks(self._document(name))
-            if not ask.statement["Sid"].startswith(("Preflight", "NewRepository"))
-        ]
-        checks = self._may_not("caller", arn, asks, self._allow_caller())
+            return [Check.unclear("caller", f"what {identity.arn} may do can't be asked for")]
+        scales = self._settings.endpoint.max_instance_count > 0
+        checks = []
+        for name in (policies.CALLER, policies.AUTOSCALING) if scales else (policies.CALLER,):
+            asks = [
+                ask
+                for ask in policies.asks(self._document(name))
+                if not ask.statement["Sid"].startswith(("Preflight", "NewRepository"))
+            ]
+            checks += self._may_not("caller", arn, asks, self._allow_caller(name))
         return checks or [Check("caller", True, f"{arn} may make the calls of a run")]
 
-    def _allow_caller(self) -> str:
-        identity = self._identity
-        policy = f'--policy-document "$(harness policy {policies.CALLER})"'
+    def _allow_caller(self, policy: str) -> str:
+        identity, name = self._identity, f"harness-{policy}"
+        document = f'"$(harness policy {policy})"'
+        if identity.name.startswith("AWSReservedSSO_"):
+            return f"add what `harness policy {policy}` prints to the SSO role's permission set"
         if identity.kind == "assumed-role":
             return (
-                f"aws iam put-role-policy --role-name {identity.name} --policy-name harness-caller "
-                f"{policy}"
+                f"aws iam put-role-policy --role-name {identity.name} --policy-name {name} "
+                f"--policy-document {document}"
             )
-        arn = f"arn:{self._partition}:iam::{identity.account}:policy/harness-caller"
+        arn = f"arn:{self._partition}:iam::{identity.account}:policy/{name}"
         return (
-            f"aws iam create-policy --policy-name harness-caller {policy} && aws iam "
+            f"aws iam create-policy --policy-name {name} --policy-document {document} && aws iam "
             f"attach-user-policy --user-name {identity.name} --policy-arn {arn}"
         )
-
-    def _caller_documents(self) -> list[str]:
-        scales = self._settings.endpoint.max_instance_count > 0
-        return [policies.CALLER, policies.AUTOSCALING] if scales else [policies.CALLER]
 
     def _caller_policies(self) -> str | None:
         """The ARN whose policies are the caller's."""
@@ -381,65 +379,27 @@ class _Account:
         return None
 
     def _may_not(self, name: str, arn: str, asks: list[Ask], allow: str) -> list[Check]:
-        """What IAM's simulation of the policies of `arn` says no to; `allow` changes that."""
-        asked = [(ask, start(partial(self._simulate, arn, ask))) for ask in asks]
+        """What IAM says that `arn` may not do; `allow` changes that."""
         try:
-            denied = [(ask, found) for ask, future in asked if (found := future.result())]
+            return permissions.refusals(
+                self._iam, arn, asks, name=name, allow=allow, context=self._context(arn)
+            )
         except ClientError as error:
             if code_of(error) == "NoSuchEntity":
-                return [_unknown(name, f"{arn} has no policies that can be asked for")]
-            return [_unknown(name, f"what {arn} may do: {self._why_unknown(error)}")]
-        checks, missing = [], []
-        for ask, results in denied:
-            if open_keys := {key for each in results for key in each["MissingContextValues"]}:
-                keys = ", ".join(sorted(open_keys))
-                why = f"{', '.join(_actions(results))} on {ask.where} depends on {keys}"
-                checks.append(_unknown(name, f"what {arn} may do: {why}, which only a call has"))
-                continue
-            what = f"{', '.join(_actions(results))} on {ask.where}"
-            if forbidden := _why_forbidden(results[0]):
-                reason, remedy = forbidden
-                checks.append(Check(name, False, f"{arn} may not {what}: {reason}", remedy))
-            else:
-                missing.append((what, ask.limited_to(_actions(results))))
-        if len(missing) > _APART:
-            all_of_it = "; ".join(what for what, _ in missing)
-            return [*checks, Check(name, False, f"{arn} may not {all_of_it}", allow)]
-        return checks + [
-            Check(
-                name,
-                False,
-                f"{arn} may not {what}",
-                f"add {json.dumps(statement)} to its policies, or all that a run needs: {allow}",
-            )
-            for what, statement in missing
-        ]
+                return [Check.unclear(name, f"{arn} has no policies that can be asked for")]
+            return [Check.unclear(name, f"what {arn} may do: {self._why_unknown(error)}")]
 
-    def _simulate(self, arn: str, ask: Ask) -> list[dict[str, Any]]:
-        """The results of the actions that aren't allowed."""
+    def _context(self, arn: str) -> dict[str, str]:
+        """What every call of a run has, for policies that ask after it."""
         account = self._identity.account
-        # What every call of a run has, for policies that ask after it.
-        context = {
+        return {
             "aws:PrincipalAccount": account,
             "aws:PrincipalArn": arn,
             "aws:RequestedRegion": self._settings.region,
             "aws:ResourceAccount": account,
+            "aws:SecureTransport": "true",
             "s3:ResourceAccount": account,
-            **ask.context,
         }
-        entries = [
-            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-            for key, value in context.items()
-        ]
-        secure = {"ContextKeyName": "aws:SecureTransport", "ContextKeyValues": ["true"]}
-        answer = self._iam.simulate_principal_policy(
-            PolicySourceArn=arn,
-            ActionNames=ask.actions,
-            ResourceArns=[ask.resource],
-            ContextEntries=[*entries, {**secure, "ContextKeyType": "boolean"}],
-        )
-        results = answer["EvaluationResults"]
-        return [result for result in results if result["EvalDecision"] != "allowed"]
 
     def _bucket(self) -> list[Check]:
         bucket, region = self._settings.aws.bucket, self._settings.region
@@ -535,10 +495,10 @@ class _Account:
             try:
                 quota = future.result()
             except ClientError as error:
-                checks.append(_unknown("quotas", f"{name}: {self._why_unknown(error)}"))
+                checks.append(Check.unclear("quotas", f"{name}: {self._why_unknown(error)}"))
                 continue
             if quota is None:
-                checks.append(_unknown("quotas", f"{name}: AWS lists no quota of this name"))
+                checks.append(Check.unclear("quotas", f"{name}: AWS lists no quota of this name"))
             elif quota["Value"] < needed:
                 checks.append(
                     Check(
@@ -593,33 +553,6 @@ def _includes_sagemaker(principal: Any) -> bool:
         return True
     services = principal.get("Service", []) if isinstance(principal, dict) else []
     return "sagemaker.amazonaws.com" in ([services] if isinstance(services, str) else services)
-
-
-def _actions(results: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [result["EvalActionName"] for result in results]
-
-
-def _why_forbidden(result: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Why another Allow wouldn't help, and what would."""
-    if not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
-        return (
-            "a policy of the account's organization forbids it",
-            "ask whoever administers the organization to allow it",
-        )
-    boundary = result.get("PermissionsBoundaryDecisionDetail", {})
-    if not boundary.get("AllowedByPermissionsBoundary", True):
-        return "its permissions boundary leaves it out", "allow it in the boundary, too"
-    if result["EvalDecision"] == "explicitDeny":
-        by = sorted({each["SourcePolicyId"] for each in result.get("MatchedStatements", [])})
-        return (
-            f"a Deny forbids it, in {', '.join(by) or 'one of its policies'}",
-            "take it out of that Deny; an Allow has no say against it",
-        )
-    return None
-
-
-def _unknown(name: str, why: str) -> Check:
-    return Check(name, True, f"not checked: {why}", unknown=True)
 
 
 class _Once:

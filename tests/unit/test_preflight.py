@@ -498,6 +498,26 @@ def test_an_endpoint_that_scales_asks_more_of_its_caller(settings, be_a_user):
 
     assert list(found) == ["caller"]
     assert "application-autoscaling:RegisterScalableTarget" in found["caller"]
+    assert "$(harness policy autoscaling)" in found["caller"]
+    assert "$(harness policy caller)" not in found["caller"]
+
+
+def test_an_sso_role_is_mended_in_its_permission_set(settings, boto, iam, faults, monkeypatch):
+    name = "AWSReservedSSO_Scientist_0123456789abcdef"
+    arn = iam.create_role(
+        RoleName=name,
+        Path="/aws-reserved/sso.amazonaws.com/",
+        AssumeRolePolicyDocument=document("execution-role-trust", settings),
+    )["Role"]["Arn"]
+    session = boto.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
+
+    found = problems(settings)
+
+    assert f"{arn} may not s3:ListBucket" in found["caller"]
+    assert "permission set" in found["caller"]
 
 
 def test_who_may_not_ask_gets_notes_and_no_failure(settings, faults):
