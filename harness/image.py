@@ -103,8 +103,10 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
     # One by one: the engine's own prune refuses while somebody else's is running.
     filters = {"dangling": True, "label": f"{NAME_LABEL}={name}"}
     for image in client.images.list(filters=filters):
-        with suppress(APIError):  # a container or a running build uses it
-            client.images.remove(str(image.id))
+        # By its ID, the engine removes nothing that was pulled from two registries by digest.
+        for each in image.attrs["RepoDigests"] or [str(image.id)]:
+            with suppress(APIError):  # a container or a running build uses it
+                client.images.remove(each)
     return gone
 
 

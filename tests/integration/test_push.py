@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from docker.errors import ImageNotFound
 
-from harness import config, engine, push
+from harness import config, engine, image, push
 from harness.errors import PushError
 from harness.image import BuiltImage
 from harness.local import LocalAWS
@@ -104,14 +104,14 @@ def small(docker_client: DockerClient) -> Iterator[Small]:
         files = {"manifest.json": json.dumps(manifest), "config": json.dumps(parts)}
         encoded = {path: text.encode() for path, text in files.items()}
         docker_client.api.load_image(tar_of(encoded | {"layer": layer}))
-        image = docker_client.images.get(name)
-        made.append(image.id)
-        return BuiltImage(name, str(image.id), 0.0, built=True)
+        loaded = docker_client.images.get(name)
+        made.append(loaded.id)
+        return BuiltImage(name, str(loaded.id), 0.0, built=True)
 
     yield make
-    for image in made:
+    for each in made:
         with suppress(ImageNotFound):  # the test's doing
-            docker_client.images.remove(image, force=True)
+            docker_client.images.remove(each, force=True)
 
 
 def tar_of(files: dict[str, bytes]) -> bytes:
@@ -127,9 +127,9 @@ def tar_of(files: dict[str, bytes]) -> bytes:
 def names_in(docker: DockerClient, host: str) -> list[str]:
     """What local images are called that were in that registry: tags, and names by digest."""
     found: list[str] = []
-    for image in docker.images.list():
-        found += image.attrs["RepoTags"] or []
-        found += image.attrs["RepoDigests"] or []
+    for each in docker.images.list():
+        found += each.attrs["RepoTags"] or []
+        found += each.attrs["RepoDigests"] or []
     return [name for name in found if name.startswith(f"{host}/")]
 
 
@@ -144,10 +144,8 @@ def test_a_job_trains_in_the_image_that_was_pushed(
     """What is trained is the registry's: no copy is on this machine when the job begins."""
     dockerfile = f"FROM {probe_image}\nRUN echo {uuid.uuid4().hex} > /unique\n"
     name = f"harness-pushed:{uuid.uuid4().hex[:12]}"
-    image, _ = docker_client.images.build(
-        fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True
-    )
-    built = BuiltImage(name, str(image.id), 1.0, built=True)
+    made, _ = docker_client.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True)
+    built = BuiltImage(name, str(made.id), 1.0, built=True)
     boto = local_boto_session(server.url, REGION)
     said: list[str] = []
     try:
@@ -200,6 +198,34 @@ def test_what_the_local_aws_pulled_goes_with_it(
     finally:
         containers.close()
     assert there not in names_in(docker_client, registry.host)
+
+
+def test_what_killed_processes_pulled_goes_with_the_superseded_image(
+    door: Door,
+    boto: boto3.Session,
+    behind_door: boto3.Session,
+    registry: DockerRegistry,
+    docker_client: DockerClient,
+    settings: Settings,
+) -> None:
+    """From two registries, each of which left a name by digest."""
+    name = f"harness-test-{uuid.uuid4().hex[:8]}"
+    label = {image.NAME_LABEL: name}
+    made, _ = docker_client.images.build(
+        fileobj=io.BytesIO(b"FROM scratch\nCMD x\n"), labels=label, tag=f"{name}:one", rm=True
+    )
+    built = BuiltImage(f"{name}:one", str(made.id), 0.0, built=True)
+    for session in (boto, behind_door):
+        there = push.push(settings, session, docker_client, built)
+        user, password = token(session)
+        docker_client.images.pull(there, auth_config={"username": user, "password": password})
+    assert names_in(docker_client, registry.host)
+    assert names_in(docker_client, door.host)
+    docker_client.images.remove(built.name)
+
+    image.prune(settings.model_copy(update={"image": config.Image(name=name)}), docker_client)
+    with pytest.raises(ImageNotFound):
+        docker_client.images.get(built.id)
 
 
 def test_without_the_login_nothing_is_pulled(
@@ -460,8 +486,8 @@ def test_ecr_answers_with_what_is_in_the_registry(
     user, password = token(boto)
     auth = {"username": user, "password": password}
     images = {tag: small(tag) for tag in ("one", "two")}
-    for tag, image in images.items():
-        docker_client.api.tag(image.id, uri, tag)
+    for tag, each in images.items():
+        docker_client.api.tag(each.id, uri, tag)
         docker_client.api.push(uri, tag, auth_config=auth)
         docker_client.images.remove(f"{uri}:{tag}")
 
@@ -575,6 +601,6 @@ def test_the_commands(
         assert not (tmp_path / "docker").exists()
     finally:
         down = harness("down")
-        for image in docker_client.images.list(name=repository):
-            docker_client.images.remove(image.id, force=True)
+        for each in docker_client.images.list(name=repository):
+            docker_client.images.remove(each.id, force=True)
     assert down.returncode == 0, down.stderr
