@@ -223,12 +223,12 @@ class TransformJob(Job):
         """The job's variables, and those of batch transform; what it doesn't set isn't passed."""
         request = self.request
         environment = {**request.get("Environment", {}), "SAGEMAKER_BATCH": "true"}
-        for member, name in (
-            ("MaxPayloadInMB", "SAGEMAKER_MAX_PAYLOAD_IN_MB"),
-            ("MaxConcurrentTransforms", "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"),
-        ):
-            if member in request:
-                environment[name] = str(request[member])
+        if "MaxPayloadInMB" in request:  # 0 means any size
+            environment["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(request["MaxPayloadInMB"])
+        if request.get("MaxConcurrentTransforms"):  # 0 means that the container may say
+            environment["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(
+                request["MaxConcurrentTransforms"]
+            )
         if "BatchStrategy" in request:
             environment["SAGEMAKER_BATCH_STRATEGY"] = _STRATEGIES[request["BatchStrategy"]]
         return environment
@@ -284,7 +284,7 @@ def _execution_parameters(instance: Instance, data_log: LogStream) -> dict[str, 
             ),
             "BatchStrategy": _ASKED_STRATEGIES[asked.get("BatchStrategy")],
         }
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError):
         text = body.decode(errors="replace")[:100]
         write(data_log, f"/execution-parameters answered no execution parameters: {text!r}")
         return {}

@@ -269,8 +269,18 @@ class TestEnvironment:
         assert found["SAGEMAKER_BATCH_STRATEGY"] == "SINGLE_RECORD"
 
     def test_what_it_does_not_say_is_not_passed(self, jobs):
-        found = self.environment(jobs)
+        found = self.environment(jobs, MaxConcurrentTransforms=0)
         assert {name for name in found if name.startswith("SAGEMAKER_")} == {"SAGEMAKER_BATCH"}
+
+    def test_a_model_without_a_network(self, jobs, aws, names, probe_image):
+        name = names.new("isolated")
+        aws.sagemaker.create_model(
+            ModelName=name,
+            ExecutionRoleArn=ROLE,
+            PrimaryContainer={"Image": probe_image},
+            EnableNetworkIsolation=True,
+        )
+        assert "AWS_ENDPOINT_URL" not in self.environment(jobs, ModelName=name)
 
 
 class TestExecutionParameters:

@@ -5,9 +5,13 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _numbers = itertools.count(1)
 
