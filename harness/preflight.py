@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 LIMIT = 30
 """Seconds after which a check that AWS hasn't answered counts as unknown."""
 
+# Checks that ask services which a run calls, too; a network may well lead to no others.
+_CALLED_BY_RUNS = {"bucket", "repository"}
+
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 
 
@@ -216,27 +219,20 @@ class _Account:
         return found
 
     def _start(self, name: str, task: Callable[[], list[Check]]) -> None:
-        self._checks.append((name, start(self._guarded(name, task))))
+        self._checks.append((name, start(partial(self._guarded, name, task))))
 
-    def _guarded(
-        self, name: str, task: Callable[[], list[Check]]
-    ) -> Callable[[], list[Check]]:  # fmt: skip
-        """`task`, with what AWS or the network has against it as its result."""
-
-        def guarded() -> list[Check]:
-            try:
-                return task()
-            except ClientError as error:
-                return [Check.unclear(name, self._why_unknown(error))]
-            except BotoCoreError as error:
-                words = " ".join(str(error).split()).rstrip(".")
-                return [Check(name, False, f"AWS can't be asked: {words}", self._network)]
-
-        return guarded
-
-    @property
-    def _network(self) -> str:
-        return see_network(self._settings)
+    def _guarded(self, name: str, task: Callable[[], list[Check]]) -> list[Check]:
+        """What `task` finds, or what AWS or the network has against it."""
+        try:
+            return task()
+        except ClientError as error:
+            return [Check.unclear(name, self._why_unknown(error))]
+        except BotoCoreError as error:
+            words = " ".join(str(error).split()).rstrip(".")
+            if name in _CALLED_BY_RUNS:
+                network = see_network(self._settings)
+                return [Check(name, False, f"AWS can't be asked: {words}", network)]
+            return [Check.unclear(name, words)]
 
     def _why_unknown(self, error: ClientError) -> str:
         if code_of(error) in _DENIED:
@@ -480,9 +476,14 @@ class _Account:
             for ask in policies.asks(self._document(policies.CALLER))
             if ask.statement["Sid"] == "NewRepository"
         ]
-        arn = self._caller_policies()
-        checks = self._may_not("repository", arn, asks, f"have it created: {create}") if arn else []
-        return checks or [Check("repository", True, f"{missing}; the first push creates it")]
+        try:
+            arn = self._caller_policies()
+            may = (
+                self._may_not("repository", arn, asks, f"have it created: {create}") if arn else []
+            )
+        except BotoCoreError as error:
+            return [Check.unclear("repository", f"whether it may be created: {error}")]
+        return may or [Check("repository", True, f"{missing}; the first push creates it")]
 
     def _service_quotas(self) -> list[Check]:
         listing = _Once(lambda: quota_codes.list_all(self._quotas))

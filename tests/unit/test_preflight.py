@@ -8,6 +8,7 @@ import json
 import socket
 
 import pytest
+from botocore.config import Config
 
 from harness import config, policies, preflight, quota_codes
 from harness.errors import ConfigError
@@ -259,6 +260,22 @@ def test_aws_out_of_reach(settings, monkeypatch):
     assert list(found) == ["credentials"]
     assert url in found["credentials"]
     assert "network" in found["credentials"]
+
+
+def test_a_network_that_leads_to_the_services_of_a_run_only(settings, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setattr(preflight, "CONFIG", Config(retries={"total_max_attempts": 1}))
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", url)
+        assert set(unknown(settings)) == {"role", "caller", "repository", "quotas"}
+
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+        found = problems(settings)
+
+    assert list(found) == ["bucket"]
+    assert "network" in found["bucket"]
 
 
 def test_a_role_that_is_not_there(settings):
