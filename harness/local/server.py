@@ -33,6 +33,12 @@ HEALTH_PATH = "/_harness/health"
 MAX_CONCURRENT = 128
 """Requests that are worked on at once; connections beyond wait, idle ones cost no thread."""
 
+INNER_CONCURRENT = 32
+"""The same for the requests that our own operations and jobs make, of S3 for instance.
+
+They have threads of their own: those that wait for them may be all that there are otherwise.
+"""
+
 FIRST_THREADS = 8
 """Threads for requests that are started before anything is answered; the rest follow."""
 
@@ -94,6 +100,7 @@ class LocalAWS:
         self._registry = registry
         self._given_providers = providers
         self._servers: list[_Server] = []
+        self._inner_url = ""
         self._closers: list[Callable[[], None]] = []
         self._services: list[Service] = []
         self._logs: Callable[[str], CloudWatchLogsClient] | None = None
@@ -141,6 +148,10 @@ class LocalAWS:
             for host in self._hosts:
                 self._servers.append(_listen(host, self.port, self._answer))
                 self.port = self._servers[0].bind_addr[1]
+            if self._given_providers is None:
+                inner = _listen(_LOOPBACK[0], 0, self._answer, INNER_CONCURRENT)
+                self._servers.append(inner)
+                self._inner_url = f"http://{_LOOPBACK[0]}:{inner.bind_addr[1]}"
         except BaseException:
             self.close()
             raise
@@ -229,7 +240,7 @@ class LocalAWS:
         from harness.local.transform import TransformJobs
 
         backend = Backend(
-            lambda: self.url, self.region, self.account_id, self.listen, self._registry
+            lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry
         )
         self._closers = [backend.close]
         self._logs = backend.logs_client
@@ -331,12 +342,14 @@ class _Gateway(Gateway_10):
 class _Server(Server):
     expiration_interval = 0.05  # how long it takes to notice that it shall stop
 
-    def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
+    def __init__(
+        self, host: str, port: int, application: WSGIApplication, concurrent: int
+    ) -> None:
         super().__init__(
             (host, port),
             application,
             numthreads=FIRST_THREADS,
-            max=MAX_CONCURRENT,
+            max=concurrent,
             request_queue_size=4 * MAX_CONCURRENT,
             timeout=IDLE_TIMEOUT,
             shutdown_timeout=CLOSE_TIMEOUT,
@@ -348,9 +361,11 @@ class _Server(Server):
         _log.log(level, "%s", msg, exc_info=traceback)
 
 
-def _listen(host: str, port: int, application: WSGIApplication) -> _Server:
+def _listen(
+    host: str, port: int, application: WSGIApplication, concurrent: int = MAX_CONCURRENT
+) -> _Server:
     """A server that accepts connections at `host`, in daemon threads."""
-    server = _Server(host, port, application)
+    server = _Server(host, port, application, concurrent)
     listening: Future[None] = Future()
 
     def run() -> None:

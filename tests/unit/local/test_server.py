@@ -326,6 +326,41 @@ def test_64_invocations_at_once(aws, runtime):
 # moto
 
 
+def test_more_operations_at_once_than_threads_that_each_call_s3():
+    """As none of these is answered before S3 is, none may have to wait until another one is."""
+    request = {
+        "TrainingJobName": "x",
+        "AlgorithmSpecification": {"TrainingImage": "x", "TrainingInputMode": "File"},
+        "InputDataConfig": [{
+            "ChannelName": "train",
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://none/at-all"}},
+        }],
+        "OutputDataConfig": {"S3OutputPath": "s3://none/out"},
+        "ResourceConfig": {
+            "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        "RoleArn": "arn:aws:iam::123456789012:role/x",
+    }  # fmt: skip
+    body = json.dumps(request).encode()
+    head = (
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Amz-Target: SageMaker.CreateTrainingJob\r\n"
+        "Content-Type: application/x-amz-json-1.1\r\nAuthorization: AWS4-HMAC-SHA256 "
+        "Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=x"
+        f"\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with LocalAWS() as aws, contextlib.ExitStack() as clean:
+        address = ("127.0.0.1", aws.port)
+        connections = [
+            clean.enter_context(socket.create_connection(address, timeout=30)) for _ in range(400)
+        ]
+        for connection in connections:
+            connection.sendall(head.encode() + body)
+        answers = [connection.makefile("rb").read() for connection in connections]
+    assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 400 Bad Request"}
+    assert all(b"No S3 objects found" in answer for answer in answers)
+
+
 def test_s3(client, bucket):
     s3 = client("s3")
     key = "a b/c%2Fd+é//x?y#z"
