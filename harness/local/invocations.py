@@ -120,16 +120,15 @@ class Worker:
                 output = _Output(item)
                 try:
                     for call in self._calls(item):
-                        while len(pending) >= window:
-                            self._take(*pending.popleft())
+                        self._take(pending, window - 1)
                         if output.failed:
                             break
                         pending.append((output, threads.submit(call)))
                 except DATA_ERRORS as error:
                     self._fail(output, "ClientError", str(error))
                 pending.append((output, None))
-            while pending:
-                self._take(*pending.popleft())
+                self._take(pending, window)
+            self._take(pending, 0)
 
     def _calls(self, item: s3.Object) -> Iterator[Callable[[], IO[bytes]]]:
         """The requests for an object, made as they are asked for."""
@@ -234,13 +233,24 @@ class Worker:
 
     # Answers.
 
-    def _take(self, output: _Output, future: Future[IO[bytes]] | None) -> None:
-        """Write the answer to a request behind those before it; None is the end of an object."""
-        if future is None:
+    def _take(self, pending: deque[tuple[_Output, Future[IO[bytes]] | None]], keep: int) -> None:
+        """Take the answers to the first requests, until there are no more than `keep` of them.
+
+        None instead of an answer is the end of an object.
+        """
+        requests = sum(future is not None for _, future in pending)
+        while pending and (requests > keep or pending[0][1] is None):
+            output, future = pending.popleft()
+            if future is not None:
+                requests -= 1
+                self._write(output, future)
+                continue
             with output.file:
                 if not output.failed:
                     self._upload(output)
-            return
+
+    def _write(self, output: _Output, future: Future[IO[bytes]]) -> None:
+        """Write the answer to a request behind those before it."""
         if output.failed and future.cancel():
             return
         try:

@@ -225,6 +225,13 @@ class TestConcurrency:
             MaxConcurrentTransforms=2,
         ) == {"a.out": b"1", "b.out": b"2"}
 
+    def test_objects_without_records_are_none_to_wait_for(self, jobs):
+        data = {f"{number}": b"" for number in range(30)}
+        assert jobs.run({**data, "last": b"1"}, given={"SplitType": "Line"}) == {
+            **{f"{key}.out": b"" for key in data},
+            "last.out": b"1",
+        }
+
     @pytest.mark.parametrize("most", [1, 3])
     def test_but_no_more_than_asked_for(self, jobs, most):
         (answer,) = jobs.run(
