@@ -608,6 +608,17 @@ class TestFailures:
         )
         assert aws.containers(name) == []
 
+    def test_a_container_that_runs_out_of_memory(self, jobs, aws, docker_client):
+        name = jobs.create({"a": b""}, given={"ContentType": "probe/out-of-memory"})
+        aws.wait_for_log(LOG_GROUP, name, f"memory limit: {8 << 30}")  # an ml.m5.large's
+        (container,) = aws.containers(name)
+        docker_client.containers.get(container.lstrip("/")).update(
+            mem_limit=64 << 20, memswap_limit=64 << 20
+        )
+        job = jobs.end(name)
+        assert job["TransformJobStatus"] == "Failed"
+        assert job["FailureReason"].startswith("ClientError: Please use an instance type with more")
+
     def test_a_container_that_does_not_start(self, jobs, aws):
         name, reason = jobs.fail({"a": b"1"}, "crash")
         assert reason == (
