@@ -10,6 +10,7 @@ import dataclasses
 import http.client
 import json
 import os
+import resource
 import select
 import shlex
 import signal
@@ -43,6 +44,7 @@ _LOCK_SECONDS = 1
 _PROBE_SECONDS = 0.1  # others, too, hold the lock for a moment to see whether it is free
 _POLL_SECONDS = 0.05
 _HEALTH_SECONDS = 10
+_MAX_FILES = 65_536
 
 # What would turn calls away from AWS_ENDPOINT_URL, or sign them with keys of yours.
 _UNSET = (
@@ -100,6 +102,7 @@ def serve(
         bucket=bucket,
     )
     with _being_the_only_one(running):
+        _allow_many_files()
         remove_leftovers(progress)
         local = settings.local
         server = LocalAWS(settings.region, local.account_id, host, port, registry=local.registry)
@@ -116,6 +119,14 @@ def serve(
             wait()
         finally:
             server.close()
+
+
+def _allow_many_files() -> None:
+    """Raise this process's limit: moto has a file open for each large object in S3."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def detach(host: str, port: int, registry: str, config: Path | None) -> Running:

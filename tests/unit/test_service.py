@@ -125,6 +125,18 @@ print(boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
     ]
 
 
+def test_a_service_may_open_many_files(commands):
+    command = 'ulimit -Sn 256 && exec "$1" -m harness up --detach --port 0 --json'
+    up = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable], cwd=commands.folder, env=commands.environ,
+        capture_output=True, text=True, timeout=TIMEOUT, check=True,
+    )  # fmt: skip
+    limits = Path(f"/proc/{json.loads(up.stdout)['pid']}/limits").read_text()
+    (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
+    soft, hard = line.split()[3:5]
+    assert int(soft) == (65_536 if hard == "unlimited" else min(int(hard), 65_536))
+
+
 def test_env_says_what_to_set_and_unset(commands):
     running = commands.up()
     hostile = {"AWS_ENDPOINT_URL_S3": "http://a", "HTTP_PROXY": "http://b", "NO_PROXY": "c"}
