@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import pytest
 
+from harness import config, policies
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from tests.faults import Faults
@@ -324,6 +325,37 @@ def test_no_secret_is_shown(
         assert secret not in shown
         assert "a-session-token" not in shown
         assert "-auth-token" not in shown
+
+
+# Calls whose action in IAM has another name.
+ACTIONS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+}
+
+
+def test_the_documented_policies_have_an_action_for_every_call(
+    account: Account, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """On which resources, tests/unit/test_policies.py sees."""
+    status, _, err = finish(
+        start("run", "--json", HARNESS_ENDPOINT_MAX_INSTANCE_COUNT="2", HARNESS_TRAINING_SPOT="1")
+    )
+    assert status == 0, err
+    status, _, err = finish(start("clean", "--json", "--every-host"))
+    assert status == 0, err
+
+    settings = config.Settings(aws=config.Aws(role_arn=account.role_arn, bucket=BUCKET))
+    allowed = {
+        action
+        for name in (policies.CALLER, policies.AUTOSCALING)
+        for ask in policies.asks(policies.document(name, settings, "123456789012"))
+        for action in ask.actions
+    }
+    called = {ACTIONS.get(call, call) for call in account.faults.calls}
+    assert called - allowed == {"sts:GetCallerIdentity"}  # which nobody can be denied
 
 
 def wait_for(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
