@@ -342,9 +342,7 @@ class _Gateway(Gateway_10):
 class _Server(Server):
     expiration_interval = 0.05  # how long it takes to notice that it shall stop
 
-    def __init__(
-        self, host: str, port: int, application: WSGIApplication, concurrent: int
-    ) -> None:
+    def __init__(self, host: str, port: int, application: WSGIApplication, concurrent: int) -> None:
         super().__init__(
             (host, port),
             application,
