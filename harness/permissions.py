@@ -37,7 +37,7 @@ def refusals(
             continue
         actions = [result["EvalActionName"] for result in results]
         what = f"{', '.join(actions)} on {ask.where}"
-        if keys := {key for result in results for key in result.get("MissingContextValues", [])}:
+        if keys := {key for result in results for key in _missing_keys(result)}:
             why = f"{what} depends on {', '.join(sorted(keys))}, which only a call has"
             checks.append(Check.unclear(name, f"what {arn} may do: {why}"))
         elif forbidden := _why_forbidden(results[0]):
@@ -78,6 +78,12 @@ def _simulate(iam: Any, arn: str, ask: Ask, context: Mapping[str, str]) -> list[
     return [result for result in results if result["EvalDecision"] != "allowed"]
 
 
+def _missing_keys(result: Mapping[str, Any]) -> list[str]:
+    """The keys that conditions asked for in vain; IAM tells them by resource, if one was named."""
+    parts = [result, *result.get("ResourceSpecificResults", [])]
+    return [key for part in parts for key in part.get("MissingContextValues", [])]
+
+
 def _why_forbidden(result: Mapping[str, Any]) -> tuple[str, str] | None:
     """Why another Allow wouldn't help, and what would."""
     if not result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True):
@@ -85,8 +91,9 @@ def _why_forbidden(result: Mapping[str, Any]) -> tuple[str, str] | None:
             "a policy of the account's organization forbids it",
             "ask whoever administers the organization to allow it",
         )
-    boundary = result.get("PermissionsBoundaryDecisionDetail", {})
-    if not boundary.get("AllowedByPermissionsBoundary", True):
+    parts = [result, *result.get("ResourceSpecificResults", [])]
+    boundaries = [part.get("PermissionsBoundaryDecisionDetail", {}) for part in parts]
+    if not all(each.get("AllowedByPermissionsBoundary", True) for each in boundaries):
         return "its permissions boundary leaves it out", "allow it in the boundary, too"
     if result["EvalDecision"] == "explicitDeny":
         by = sorted({each["SourcePolicyId"] for each in result.get("MatchedStatements", [])})

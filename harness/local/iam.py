@@ -161,15 +161,26 @@ def _result(
         }
         if limit.text == "explicitDeny" or decision.text == "allowed":
             result["EvalDecision"] = limit.text
-    return result | {
+    matched = [
+        {"SourcePolicyId": policy.name, "SourcePolicyType": policy.kind}
+        for policy in decision.matched
+    ]
+    result |= {
         "EvalActionName": action,
         "EvalResourceName": resource,
-        "MatchedStatements": [
-            {"SourcePolicyId": policy.name, "SourcePolicyType": policy.kind}
-            for policy in decision.matched
-        ],
+        "MatchedStatements": matched,
         "MissingContextValues": decision.missing,
     }
+    if resource != "*":  # then AWS tells the missing keys of the resource, and not here
+        result["ResourceSpecificResults"] = [
+            {
+                "EvalResourceName": resource,
+                "EvalResourceDecision": result["EvalDecision"],
+                "MatchedStatements": matched,
+                "MissingContextValues": result.pop("MissingContextValues"),
+            }
+        ]
+    return result
 
 
 def _policies_of(iam: Any, arn: str) -> tuple[list[Policy], list[Policy]]:

@@ -131,6 +131,26 @@ def test_a_permissions_boundary_limits(iam):
     ] == [False, True]
 
 
+def test_keys_that_nobody_gave_are_told_with_the_resource(iam):
+    condition = {"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+    policy = document({**READ, "Resource": "*", "Condition": condition})
+
+    def simulate(resource):
+        (result,) = iam.simulate_custom_policy(
+            PolicyInputList=[policy], ActionNames=["s3:GetObject"], ResourceArns=[resource]
+        )["EvaluationResults"]
+        return result
+
+    assert simulate("*")["MissingContextValues"] == ["aws:SourceVpc"]
+    assert "ResourceSpecificResults" not in simulate("*")
+    named = simulate("arn:aws:s3:::data/a")
+    assert named.get("MissingContextValues", []) == []
+    (specific,) = named["ResourceSpecificResults"]
+    assert specific["EvalResourceName"] == "arn:aws:s3:::data/a"
+    assert specific["EvalResourceDecision"] == named["EvalDecision"] == "implicitDeny"
+    assert specific["MissingContextValues"] == ["aws:SourceVpc"]
+
+
 def test_a_user_that_does_not_exist_is_no_such_entity(iam):
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.simulate_principal_policy(
