@@ -36,6 +36,23 @@ class Connection:
     dry_run: DryRun | None = None
     """Notes the calls instead of making them."""
 
+    def notes(self, settings: Settings) -> list[str]:
+        """What of the settings the target takes and doesn't act on."""
+        if self.target != "local":
+            return []
+        notes = []
+        if settings.training.spot:
+            notes.append(
+                "training.spot: no instance is taken away locally, unless the running job gets the "
+                "tag harness:interrupt"
+            )
+        if settings.endpoint.max_instance_count:
+            notes.append(
+                "endpoint.max_instance_count: the local AWS keeps the scaling policy, and the "
+                "number of instances as it is"
+            )
+        return notes
+
     def engine(self, docker: DockerClient) -> DockerClient:
         """The Docker engine as far as it sends anything to the target."""
         return self.dry_run.engine(docker) if self.dry_run else docker

@@ -107,6 +107,8 @@ def run(
         with steps("start"):
             connection = stack.enter_context(to or connect(settings))
             docker = engine.ensure(progress)
+            for note in connection.notes(settings):
+                progress(note)
         with steps("build"):
             built = image.build(settings, docker, progress=progress)
         this = begin(settings, connection, progress, keep=hold is not None)

@@ -110,3 +110,18 @@ def test_no_step_of_the_flow_asks_for_the_target():
     }
 
     assert not looked_at & {"target", "url", "dry_run", "aws", "local"}
+
+
+def test_what_the_target_does_not_act_on_is_said(tmp_path):
+    settings = config.Settings(
+        root=tmp_path, training={"spot": True}, endpoint={"max_instance_count": 3}
+    )
+    local = connect_dry(settings, lambda _: None)
+    real = connect_dry(settings.model_copy(update={"target": "aws"}), lambda _: None)
+
+    assert [note.partition(":")[0] for note in local.notes(settings)] == [
+        "training.spot",
+        "endpoint.max_instance_count",
+    ]
+    assert local.notes(config.Settings(root=tmp_path)) == []
+    assert real.notes(settings) == []
