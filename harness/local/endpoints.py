@@ -401,8 +401,9 @@ class Endpoint:
                 variant.instances.remove(each)
             missing = variant.reserve() if ended and self._wants(variant) else 0
         for each in ended:
-            why = ", out of memory" if each.container.out_of_memory else ""
-            _log.warning("container %s of endpoint %s ended%s", each.container.name, self.name, why)
+            if self._wants(variant):
+                why = ", out of memory" if each.container.out_of_memory else ""
+                _log.warning("%s of endpoint %s ended%s", each.container.name, self.name, why)
             each.close()
         for _ in range(missing):
             self._backend.spawn(partial(self._restart, variant), f"replace-{self.name}")
