@@ -29,8 +29,8 @@ lint: setup ## ruff, strict type checks, and a look at the CI's workflows
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --offline --quiet .github/workflows
 
-bench: setup ## the figures of benchmarks/
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: setup ## the figures of benchmarks/, which go into benchmarks/results.json, too
+	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## remove what runs left behind, and .venv
 	@if [ -x $(BIN)/harness ]; then $(BIN)/harness clean; fi
