@@ -72,7 +72,7 @@ def build(
                 return found
             files = dict(sources.container)
             files |= _wheelhouse(sources, base, client, progress)
-            files |= _package(settings, sources, progress)
+            files |= package(settings, sources, progress)
             name = _name(settings, sources.content_hash(base))
             image, stages = _run_build(settings, client, files, name, progress)
             _tag_stages(settings, client, stages)
@@ -152,8 +152,8 @@ def _wheelhouse(
     return {f"wheelhouse/{wheel.name}": wheel for wheel in folder.glob("*.whl")}
 
 
-def _package(settings: Settings, sources: Sources, progress: Progress) -> dict[str, Path]:
-    """gam_model's wheel, the same bytes for the same sources; without a network."""
+def package(settings: Settings, sources: Sources, progress: Progress) -> dict[str, Path]:
+    """gam_model's wheel for a build context, the same bytes for the same sources; no network."""
     if not sources.package:
         return {}
     folder = wheelhouse.cache_folder() / "packages" / files_hash(sources.package)[:24]

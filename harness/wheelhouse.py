@@ -104,19 +104,20 @@ def ensure(
     base: str,
     client: DockerClient,
     *,
+    dependencies: bool = True,
     progress: Callable[[str], None] = print,
 ) -> Path:
     """A folder with the wheels of `requirements` and pip's own, for the base image of that ID.
 
-    It is kept in the cache under the hash of what decides its content. `harness.image` calls
-    this under its lock.
+    Without `dependencies`, `requirements` names all there is to have. The folder is kept in the
+    cache under the hash of what decides its content. Callers hold the lock of the build.
 
     Raises:
         BuildError: pip could not resolve, fetch or build something, in its own last words.
     """
     target = platform_of(client, base)
     texts = [requirements.read_text(), constraints.read_text() if constraints else ""]
-    parts = [_FORMAT, *asdict(target).values(), *texts]
+    parts = [_FORMAT, *asdict(target).values(), *texts, *([] if dependencies else ["no-deps"])]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     folder = cache_folder() / "wheelhouse" / key
     if folder.is_dir():
@@ -131,10 +132,10 @@ def ensure(
         here = host_platform()
         if here is not None and here.runs_wheels_for(target) and _has_compiler():
             progress("fetching the image's wheels with pip")
-            _wheel_here(Path(work))
+            _wheel_here(Path(work), dependencies)
         else:
             progress("fetching the image's wheels with pip, in a container of the base image")
-            _wheel_in_container(Path(work), base, client)
+            _wheel_in_container(Path(work), dependencies, base, client)
         size = sum(wheel.stat().st_size for wheel in new.glob("*.whl"))
         progress(f"{len(list(new.iterdir()))} wheels, {size / 1e6:.0f} MB")
         new.rename(folder)
@@ -187,17 +188,17 @@ def pip(*arguments: str | Path, cwd: Path) -> None:
         raise BuildError(_pip_failed(arguments[0], done.stdout))
 
 
-def _wheel_command() -> list[str]:
+def _wheel_command(dependencies: bool) -> list[str]:
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--wheel-dir", "wheels"]
     files = ["--requirement", "requirements.txt", "--constraint", "constraints.txt"]
-    return ["wheel", *options, *files]
+    return ["wheel", *options, *([] if dependencies else ["--no-deps"]), *files]
 
 
-def _wheel_here(work: Path) -> None:
-    pip(*_wheel_command(), cwd=work)
+def _wheel_here(work: Path, dependencies: bool = True) -> None:
+    pip(*_wheel_command(dependencies), cwd=work)
 
 
-def _wheel_in_container(work: Path, base: str, client: DockerClient) -> None:
+def _wheel_in_container(work: Path, dependencies: bool, base: str, client: DockerClient) -> None:
     files = {name: work / name for name in ("requirements.txt", "constraints.txt")}
     pip_files = files_below(Path(pip_package.__file__).parent)
     files |= {f"pip/{name}": path for name, path in pip_files.items()}
@@ -205,10 +206,11 @@ def _wheel_in_container(work: Path, base: str, client: DockerClient) -> None:
     if authorities := environment.get("PIP_CERT"):
         files["ca.pem"] = Path(authorities)
         environment["PIP_CERT"] = f"{_WORK}/ca.pem"
+    command = " ".join(_wheel_command(dependencies))
     said, status = _run_in(
         client,
         base,
-        ["sh", "-ec", f"{_ADD_COMPILER}\nexec python3 -m pip {' '.join(_wheel_command())}"],
+        ["sh", "-ec", f"{_ADD_COMPILER}\nexec python3 -m pip {command}"],
         seconds=_PIP_SECONDS,
         files=files,
         result=work / "wheels",

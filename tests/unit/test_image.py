@@ -220,8 +220,8 @@ def test_the_wheel_is_the_same_bytes_for_the_same_sources(
         (root / "container/Dockerfile").touch()
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         settings = config.Settings(root=root)
-        files = image._package(settings, context.Sources.read(root), print)
-        assert files == image._package(settings, context.Sources.read(root), unexpected)
+        files = image.package(settings, context.Sources.read(root), print)
+        assert files == image.package(settings, context.Sources.read(root), unexpected)
         ((name, wheel),) = files.items()
         wheels.append((name, wheel.read_bytes()))
     assert wheels[0] == wheels[1]
@@ -232,7 +232,7 @@ def test_a_package_that_cannot_be_built(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
     (project / "gam_model/pyproject.toml").write_text("[project]\nname = 'gam-model'\n")
     with pytest.raises(BuildError, match="pip wheel"):
-        image._package(config.Settings(root=project), context.Sources.read(project), print)
+        image.package(config.Settings(root=project), context.Sources.read(project), print)
     assert list((project / "cache").rglob("*.whl")) == []
 
 

@@ -1,0 +1,371 @@
+"""`docker run IMAGE serve` under load, beside AWS's scikit-learn serving stack, in turns.
+
+    python benchmarks/serve.py [--json] [--rounds 5] [--full]
+
+The peer is AWS's stack with the same model: nginx, gunicorn with gevent and a worker a CPU, Flask
+and sagemaker-containers, in an image of its own (`benchmarks/peer/`), which the first time fetches
+Debian's and PyPI's packages. The floor is our own image with a `transform_fn` that returns a
+constant: the same server and app, without decoding, predicting and encoding.
+
+`wrk`, a Debian package, asks each of the three in turns, on this machine, at the container's own
+address: bodies of 1, 100 and 1,000 rows as npy and of 100 as csv and json, over 1, 8 and 64
+connections; by default a choice of those, all with `--full`. Memory is what all processes of a
+container hold, with shared pages counted once (PSS), under load. The first request is the first one
+after the first 200 from `/ping`, and `slowest of the first 20` that of the first ones.
+
+`--json` puts one JSON object on stdout and the table on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import io
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from loop import ROOT, container, lay_out, train_by_hand
+from peer import image as peer_image
+
+from harness import config, debian, engine, image
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+LIMIT = 60  # seconds for anything here
+FIRST = 20  # requests that count as the first ones
+NPY, CSV, JSON = "application/x-npy", "text/csv", "application/json"
+
+# wrk's script: what to send, and one line of JSON with what came of it.
+SCRIPT = """\
+wrk.method = "POST"
+function init(arguments)
+  local file = assert(io.open(arguments[1], "rb"))
+  wrk.body = file:read("*a")
+  file:close()
+  wrk.headers["Content-Type"] = arguments[2]
+  wrk.headers["Accept"] = arguments[2]
+end
+function done(summary, latency, requests)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.stderr:write(string.format(
+    '{"rate": %f, "p50": %f, "p99": %f, "failed": %d}',
+    summary.requests / summary.duration * 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
+end
+"""
+
+# The floor's hooks: the constant is an answer for one row.
+CONSTANT = """\
+import io
+
+import numpy as np
+
+def model_fn(model_dir):
+    file = io.BytesIO()
+    np.save(file, np.zeros(1))
+    return file.getvalue()
+
+def transform_fn(model, input_data, content_type, accept):
+    return model
+"""
+
+
+class Case(NamedTuple):
+    """A body to send over some connections."""
+
+    content_type: str
+    rows: int
+    connections: int
+
+    @property
+    def name(self) -> str:
+        kind = {NPY: "npy", CSV: "csv", JSON: "json"}[self.content_type]
+        return f"{kind}-{self.rows}-c{self.connections}"
+
+    def body(self) -> bytes:
+        """Rows of one feature across the range of Gauss3's."""
+        rows = np.linspace(1.0, 250.0, self.rows).reshape(-1, 1)
+        if self.content_type == JSON:
+            return json.dumps(rows.tolist()).encode()
+        if self.content_type == CSV:
+            return "".join(f"{value!r}\n" for value in rows[:, 0].tolist()).encode()
+        file = io.BytesIO()
+        np.save(file, rows)
+        return file.getvalue()
+
+
+BODIES = [(NPY, 1), (NPY, 100), (NPY, 1000), (CSV, 100), (JSON, 100)]
+ALL = [Case(*body, connections) for body in BODIES for connections in (1, 8, 64)]
+SOME = [case for case in ALL if case.connections == 8 or case[:2] == (NPY, 1)]
+# Times the peer's throughput.
+GOALS = {1: 3.0, 1000: 2.0}
+PART = 0.5  # of the peer's p99, and of its memory
+
+
+class Load(NamedTuple):
+    """What wrk says: requests a second, and milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+class Server:
+    """A container that serves, and its address."""
+
+    def __init__(self, running: Container) -> None:
+        running.reload()
+        self._container = running
+        self.host: str = next(
+            network["IPAddress"]
+            for network in running.attrs["NetworkSettings"]["Networks"].values()
+        )
+
+    def ping(self) -> bool:
+        try:
+            return self._ask("GET", "/ping")[0] == http.client.OK
+        except OSError:
+            return False
+
+    def invoke(self, case: Case, body: bytes) -> bytes:
+        """The answer, over a connection of its own."""
+        headers = {"Content-Type": case.content_type, "Accept": case.content_type}
+        status, answer = self._ask("POST", "/invocations", body, headers)
+        if status != http.client.OK:
+            raise SystemExit(
+                f"{case.name}: status {status}: {answer[:500]!r}\n{self._container.logs()!r}"
+            )
+        return answer
+
+    def _ask(self, method: str, path: str, *more: Any) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self.host, 8080, timeout=LIMIT)
+        try:
+            connection.request(method, path, *more)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def load(self, case: Case, folder: Path, seconds: int) -> Load:
+        """Ask as fast as it answers."""
+        ran = subprocess.run(
+            [
+                "wrk", "-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "10s",
+                "-s", str(folder / "load.lua"), f"http://{self.host}:8080/invocations",
+                "--", str(folder / case.name), case.content_type,
+            ],
+            capture_output=True, text=True, timeout=seconds + LIMIT, check=False,
+        )  # fmt: skip
+        said = json.loads(ran.stderr) if ran.returncode == 0 else {"failed": ran.stderr}
+        if said.pop("failed"):
+            raise SystemExit(f"{case.name}: requests failed:\n{ran.stdout}\n{ran.stderr}")
+        return Load(**said)
+
+    def megabytes(self) -> float:
+        """What its processes hold, each page once."""
+        processes = self._container.top(ps_args="-o pid")["Processes"]
+        lines = [
+            line
+            for (number,) in processes
+            for line in Path("/proc", number, "smaps_rollup").read_text().splitlines()
+        ]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+class Sides:
+    """The three servers."""
+
+    def __init__(self, client: DockerClient, names: dict[str, str], folder: Path) -> None:
+        self._client = client
+        self._names = names
+        self._model = folder / "opt/ml/model"
+        self._constant = folder / "constant.py"
+        self._constant.write_text(CONSTANT)
+
+    @contextmanager
+    def serve(self, side: str) -> Iterator[tuple[Server, float]]:
+        """A new container that has answered /ping, and the seconds that took."""
+        volumes = [f"{self._model}:/opt/ml/model:ro"]
+        options: dict[str, Any] = {}
+        if side == "floor":
+            volumes.append(f"{self._constant}:/opt/ml/code/constant.py:ro")
+            options["environment"] = {"SAGEMAKER_PROGRAM": "constant.py"}
+        start = time.perf_counter()
+        with container(
+            self._client, self._names[side], "serve", volumes=volumes, **options
+        ) as running:
+            server = Server(running)
+            while not server.ping():
+                if time.perf_counter() - start > LIMIT:
+                    raise SystemExit(f"no answer to /ping:\n{running.logs().decode()}")
+                time.sleep(0.01)
+            yield server, time.perf_counter() - start
+
+    def first(self, side: str, case: Case, body: bytes) -> dict[str, float]:
+        """Seconds to the first 200, then milliseconds of the first requests."""
+        with self.serve(side) as (server, seconds):
+            taken = []
+            for _ in range(FIRST):
+                start = time.perf_counter()
+                server.invoke(case, body)
+                taken.append((time.perf_counter() - start) * 1000)
+        return {"ping_seconds": seconds, "first_ms": taken[0], "slowest_ms": max(taken)}
+
+
+def median(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Of each key."""
+    return {key: round(statistics.median(each[key] for each in rounds), 3) for key in rounds[0]}
+
+
+def measure(
+    sides: Sides, cases: list[Case], folder: Path, rounds: int, seconds: int
+) -> dict[str, Any]:
+    """All figures: of the start from new containers, of the rest from one of each side."""
+    bodies = {case: case.body() for case in cases}
+    for case, body in bodies.items():
+        (folder / case.name).write_bytes(body)
+    one = Case(NPY, 1, 8)
+    firsts: dict[str, list[dict[str, float]]] = {"ours": [], "peer": []}
+    for _ in range(rounds):
+        for side, taken in firsts.items():
+            taken.append(sides.first(side, one, bodies[one]))
+
+    loads: dict[Case, dict[str, list[dict[str, float]]]] = {}
+    with sides.serve("peer") as peer, sides.serve("ours") as ours:
+        servers = {"peer": peer[0], "ours": ours[0]}
+        with sides.serve("floor") as floor:
+            servers["floor"] = floor[0]
+            for case, body in bodies.items():
+                check(case, servers["ours"].invoke(case, body), servers["peer"].invoke(case, body))
+                loads[case] = {side: [] for side in servers}
+            for server in servers.values():  # warm, all workers of it
+                server.load(one, folder, 1)
+            for _ in range(rounds):
+                for case in cases:
+                    for side, server in servers.items():
+                        loads[case][side].append(server.load(case, folder, seconds)._asdict())
+        # The floor's pages are ours as well, and would be halved between the two.
+        memory = {side: round(servers[side].megabytes()) for side in ("ours", "peer")}
+    return {
+        "start": {side: median(taken) for side, taken in firsts.items()},
+        "megabytes": memory,
+        "cases": {
+            case.name: compare(case, {side: median(each) for side, each in taken.items()})
+            for case, taken in loads.items()
+        },
+    }
+
+
+def check(case: Case, ours: bytes, theirs: bytes) -> None:
+    """Both must have predicted the same."""
+
+    def numbers(body: bytes) -> Any:
+        if case.content_type == NPY:
+            return np.load(io.BytesIO(body), allow_pickle=False)
+        if case.content_type == JSON:
+            return np.array(json.loads(body))
+        return np.loadtxt(io.BytesIO(body), delimiter=",", ndmin=1)
+
+    np.testing.assert_allclose(numbers(ours), numbers(theirs), rtol=1e-9)
+
+
+def compare(case: Case, sides: dict[str, dict[str, float]]) -> dict[str, Any]:
+    ours, peer, floor = sides["ours"], sides["peer"], sides["floor"]
+    times = ours["rate"] / peer["rate"]
+    tail = ours["p99"] / peer["p99"]
+    return {
+        **sides,
+        "times_the_peer": round(times, 2),
+        "of_the_floor": round(ours["rate"] / floor["rate"], 2),
+        "p99_of_the_peers": round(tail, 2),
+        "passed": times >= GOALS.get(case.rows, 1.0) and tail <= PART,
+    }
+
+
+def table(figures: dict[str, Any]) -> str:
+    lines = [
+        "                    requests/s          p50 ms        p99 ms     times   of the  of its",
+        "                 ours    peer   floor   ours  peer   ours  peer   the peer  floor   p99",
+    ]
+    for name, case in figures["cases"].items():
+        ours, peer, floor = case["ours"], case["peer"], case["floor"]
+        lines.append(
+            f"{name:<13} {ours['rate']:7.0f} {peer['rate']:7.0f} {floor['rate']:7.0f} "
+            f"{ours['p50']:6.2f} {peer['p50']:5.2f} {ours['p99']:6.2f} {peer['p99']:5.1f} "
+            f"{case['times_the_peer']:9.2f} {case['of_the_floor']:7.2f} "
+            f"{case['p99_of_the_peers']:6.2f}  {'' if case['passed'] else 'missed'}"
+        )
+    for label, key in [
+        ("to /ping, s", "ping_seconds"),
+        ("first request, ms", "first_ms"),
+        (f"slowest of {FIRST}, ms", "slowest_ms"),
+    ]:
+        start = figures["start"]
+        lines.append(f"{label:<20} {start['ours'][key]:8.2f} {start['peer'][key]:8.2f}")
+    memory = figures["megabytes"]
+    lines.append(
+        f"{'memory, MB':<20} {memory['ours']:8} {memory['peer']:8}"
+        f"   {memory['ours'] / memory['peer']:.2f} of the peer's (at most {PART})"
+    )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=1, help="of load, each time")
+    parser.add_argument("--full", action="store_true", help="all bodies and connections")
+    arguments = parser.parse_args()
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    client = engine.ensure(say)
+    settings = config.load(ROOT / "harness.toml")
+    ours = image.build(settings, client, progress=say).name
+    try:
+        if shutil.which("wrk") is None:
+            debian.install("wrk", progress=say)
+        peer = peer_image.build(settings, client, progress=say)
+    except HarnessError as error:
+        say(f"skipped: {error}")
+        if arguments.json:
+            print(json.dumps({"skipped": str(error)}))
+        return 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        lay_out(folder)
+        train_by_hand(client, ours, folder)
+        (folder / "load.lua").write_text(SCRIPT)
+        sides = Sides(client, {"ours": ours, "floor": ours, "peer": peer}, folder)
+        cases = ALL if arguments.full else SOME
+        figures = measure(sides, cases, folder, arguments.rounds, arguments.seconds)
+    passed = (
+        all(case["passed"] for case in figures["cases"].values())
+        and figures["megabytes"]["ours"] <= PART * figures["megabytes"]["peer"]
+    )
+    result = {"image": ours, "peer": peer, "rounds": arguments.rounds, **figures, "passed": passed}
+    print(table(figures), file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(result))
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
