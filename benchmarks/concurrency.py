@@ -103,12 +103,12 @@ class Service:
     def __init__(self, running: dict[str, Any], image: str) -> None:
         self.pid: int = running["pid"]
         self._image = image
-        self._bucket: str = running["bucket"]
+        self.bucket: str = running["bucket"]
         session = local_boto_session(running["url"], running["region"])
         options = Config(max_pool_connections=100)
-        self._s3 = session.client("s3", config=options)
-        self._sagemaker = session.client("sagemaker", config=options)
-        self._runtime = session.client("sagemaker-runtime", config=options)
+        self.s3 = session.client("s3", config=options)
+        self.sagemaker = session.client("sagemaker", config=options)
+        self.runtime = session.client("sagemaker-runtime", config=options)
         self._data = dataset.split()
 
     def train(self, name: str, number: int) -> str:
@@ -120,10 +120,10 @@ class Service:
             ("test", data.x_test, data.y_test),
         ):
             key = f"{name}/{channel}/{channel}.csv"
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=flow.csv(x, y + above))
-            source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self._bucket}/{name}/{channel}/"}
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=flow.csv(x, y + above))
+            source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/{name}/{channel}/"}
             channels.append({"ChannelName": channel, "DataSource": {"S3DataSource": source}})
-        self._sagemaker.create_training_job(
+        self.sagemaker.create_training_job(
             TrainingJobName=name,
             AlgorithmSpecification={
                 "TrainingImage": self._image,
@@ -132,7 +132,7 @@ class Service:
             },
             HyperParameters={"df": "20", "train-file": "train.csv", "test-file": "test.csv"},
             InputDataConfig=channels,  # type: ignore[arg-type]
-            OutputDataConfig={"S3OutputPath": f"s3://{self._bucket}/out"},
+            OutputDataConfig={"S3OutputPath": f"s3://{self.bucket}/out"},
             ResourceConfig={
                 "InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1
             },
@@ -141,63 +141,63 @@ class Service:
         )  # fmt: skip
 
         def ended() -> bool:
-            job = self._sagemaker.describe_training_job(TrainingJobName=name)
+            job = self.sagemaker.describe_training_job(TrainingJobName=name)
             if job["TrainingJobStatus"] in ("Failed", "Stopped"):
                 raise SystemExit(f"{name} is {job['TrainingJobStatus']}: {job['FailureReason']}")
             return job["TrainingJobStatus"] == "Completed"
 
         wait_until(ended, name)
         key = f"out/{name}/output/model.tar.gz"
-        return self._s3.head_object(Bucket=self._bucket, Key=key)["ETag"]
+        return self.s3.head_object(Bucket=self.bucket, Key=key)["ETag"]
 
     def serve(self, name: str, job: str) -> float:
         """Deploy the model of a job, ask it once, and delete it; returns the answer."""
-        self._sagemaker.create_model(
+        self.sagemaker.create_model(
             ModelName=name,
             PrimaryContainer={
                 "Image": self._image,
-                "ModelDataUrl": f"s3://{self._bucket}/out/{job}/output/model.tar.gz",
+                "ModelDataUrl": f"s3://{self.bucket}/out/{job}/output/model.tar.gz",
             },
             ExecutionRoleArn=ROLE,
         )
-        self._sagemaker.create_endpoint_config(
+        self.sagemaker.create_endpoint_config(
             EndpointConfigName=name,
             ProductionVariants=[{
                 "VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large",
                 "InitialInstanceCount": 1,
             }],
         )  # fmt: skip
-        self._sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
         def in_service() -> bool:
-            endpoint = self._sagemaker.describe_endpoint(EndpointName=name)
+            endpoint = self.sagemaker.describe_endpoint(EndpointName=name)
             if endpoint["EndpointStatus"] == "Failed":
                 raise SystemExit(f"{name} is Failed: {endpoint['FailureReason']}")
             return endpoint["EndpointStatus"] == "InService"
 
         wait_until(in_service, name)
-        answer = self._runtime.invoke_endpoint(
+        answer = self.runtime.invoke_endpoint(
             EndpointName=name, Body=PROBE, ContentType="text/csv", Accept="text/csv"
         )
         predicted = float(answer["Body"].read())
-        self._sagemaker.delete_endpoint(EndpointName=name)
-        self._sagemaker.delete_endpoint_config(EndpointConfigName=name)
-        self._sagemaker.delete_model(ModelName=name)
+        self.sagemaker.delete_endpoint(EndpointName=name)
+        self.sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        self.sagemaker.delete_model(ModelName=name)
 
         def deleted() -> bool:
-            found = self._sagemaker.list_endpoints(NameContains=name)["Endpoints"]
+            found = self.sagemaker.list_endpoints(NameContains=name)["Endpoints"]
             return name not in [each["EndpointName"] for each in found]
 
         wait_until(deleted, name)
         return predicted
 
 
-def wait_until(true: Callable[[], bool], what: str) -> None:
+def wait_until(true: Callable[[], bool], what: str, poll: float = POLL) -> None:
     deadline = time.monotonic() + LIMIT
     while not true():
         if time.monotonic() > deadline:
             raise SystemExit(f"{what} has not ended within {LIMIT} s")
-        time.sleep(POLL)
+        time.sleep(poll)
 
 
 @contextmanager

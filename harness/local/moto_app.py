@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness.local import iam
+from harness.local import iam, objects
 from harness.local.protocol import Request, Response, credential_scope, internal_failure_text
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class MotoApp:
             from harness.local import ecr  # which imports moto
 
             ecr.prepare()
+        if service == "s3":
+            objects.prepare()
         return create_backend_app(service)
 
     def answer(
