@@ -10,8 +10,9 @@ constant: the same server and app, without decoding, predicting and encoding.
 `wrk`, a Debian package, asks each of the three in turns, on this machine, at the container's own
 address: bodies of 1, 100 and 1,000 rows as npy and of 100 as csv and json, over 1, 8 and 64
 connections; by default a choice of those, all with `--full`. Memory is what all processes of a
-container hold, with shared pages counted once (PSS), under load. The first request is the first one
-after the first 200 from `/ping`, and `slowest of the first 20` that of the first ones.
+container hold, with shared pages counted once (PSS), after the load; CPU is the processor time
+of a request in the container, which other load on the machine changes least. The first request is
+the one after the first 200 from `/ping`; the slowest of the first 20 meets every worker.
 
 `--json` puts one JSON object on stdout and the table on stderr.
 """
@@ -63,8 +64,8 @@ function done(summary, latency, requests)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   io.stderr:write(string.format(
-    '{"rate": %f, "p50": %f, "p99": %f, "failed": %d}',
-    summary.requests / summary.duration * 1e6,
+    '{"requests": %d, "rate": %f, "p50": %f, "p99": %f, "failed": %d}',
+    summary.requests, summary.requests / summary.duration * 1e6,
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
 end
 """
@@ -118,18 +119,20 @@ PART = 0.5  # of the peer's p99, and of its memory
 
 
 class Load(NamedTuple):
-    """What wrk says: requests a second, and milliseconds."""
+    """What wrk says, requests a second and milliseconds, and what the container used."""
 
     rate: float
     p50: float
     p99: float
+    cpu_us: float  # processor time of a request, in microseconds
 
 
 class Server:
     """A container that serves, and its address."""
 
-    def __init__(self, running: Container) -> None:
+    def __init__(self, client: DockerClient, running: Container) -> None:
         running.reload()
+        self._api = client.api
         self._container = running
         self.host: str = next(
             network["IPAddress"]
@@ -163,6 +166,7 @@ class Server:
 
     def load(self, case: Case, folder: Path, seconds: int) -> Load:
         """Ask as fast as it answers."""
+        used = self._processor_us()
         ran = subprocess.run(
             [
                 "wrk", "-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "10s",
@@ -171,10 +175,18 @@ class Server:
             ],
             capture_output=True, text=True, timeout=seconds + LIMIT, check=False,
         )  # fmt: skip
-        said = json.loads(ran.stderr) if ran.returncode == 0 else {"failed": ran.stderr}
+        said: dict[str, Any] = (
+            json.loads(ran.stderr) if ran.returncode == 0 else {"failed": ran.stderr}
+        )
         if said.pop("failed"):
             raise SystemExit(f"{case.name}: requests failed:\n{ran.stdout}\n{ran.stderr}")
-        return Load(**said)
+        requests = said.pop("requests")
+        return Load(**said, cpu_us=(self._processor_us() - used) / requests)
+
+    def _processor_us(self) -> float:
+        """Processor time that it has used so far."""
+        stats = self._api.stats(str(self._container.id), stream=False, one_shot=True)
+        return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1000
 
     def megabytes(self) -> float:
         """What its processes hold, each page once."""
@@ -209,7 +221,7 @@ class Sides:
         with container(
             self._client, self._names[side], "serve", volumes=volumes, **options
         ) as running:
-            server = Server(running)
+            server = Server(self._client, running)
             while not server.ping():
                 if time.perf_counter() - start > LIMIT:
                     raise SystemExit(f"no answer to /ping:\n{running.logs().decode()}")
@@ -297,18 +309,22 @@ def compare(case: Case, sides: dict[str, dict[str, float]]) -> dict[str, Any]:
     }
 
 
+_HEADS = "   ours    peer   floor   ours  peer   ours  peer  ours  peer  x peer x floor   x p99"
+
+
 def table(figures: dict[str, Any]) -> str:
     lines = [
-        "                    requests/s          p50 ms        p99 ms     times   of the  of its",
-        "                 ours    peer   floor   ours  peer   ours  peer   the peer  floor   p99",
+        f"{'':13} {'requests/s':^23} {'p50 ms':^12} {'p99 ms':^12} {'CPU us':^11} {'ours':^22}",
+        f"{'':13} {_HEADS}",
     ]
     for name, case in figures["cases"].items():
         ours, peer, floor = case["ours"], case["peer"], case["floor"]
         lines.append(
             f"{name:<13} {ours['rate']:7.0f} {peer['rate']:7.0f} {floor['rate']:7.0f} "
-            f"{ours['p50']:6.2f} {peer['p50']:5.2f} {ours['p99']:6.2f} {peer['p99']:5.1f} "
-            f"{case['times_the_peer']:9.2f} {case['of_the_floor']:7.2f} "
-            f"{case['p99_of_the_peers']:6.2f}  {'' if case['passed'] else 'missed'}"
+            f"{ours['p50']:6.2f} {peer['p50']:5.1f} {ours['p99']:6.2f} {peer['p99']:5.1f} "
+            f"{ours['cpu_us']:5.0f} {peer['cpu_us']:5.0f} {case['times_the_peer']:7.2f} "
+            f"{case['of_the_floor']:7.2f} {case['p99_of_the_peers']:7.2f}"
+            f"{'' if case['passed'] else '  missed'}"
         )
     for label, key in [
         ("to /ping, s", "ping_seconds"),
