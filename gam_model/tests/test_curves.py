@@ -1,8 +1,10 @@
+import pickle
+
 import numpy as np
 import pytest
 from scipy.interpolate import splev
 
-from gam_model.curves import Curve
+from gam_model.curves import BLOCK, FEW, Curve, Curves
 
 
 def bspline(degree, inner, seed=0):
@@ -42,3 +44,38 @@ def test_range_and_argument_stay_as_they_are():
     curve(x)
     assert (curve.lower, curve.upper) == (0.0, 10.0)
     assert x.tolist() == [-1.0, 0.0, 5.0, 11.0]
+
+
+class TestCurves:
+    @pytest.fixture
+    def curves(self):
+        """Curves of different degrees and numbers of knots."""
+        splines = bspline(3, [2.0, 6.0]), bspline(5, [], 1), bspline(2, [1.0, 4.0, 4.5, 8.0], 2)
+        return Curves(Curve.from_bspline(*spline) for spline in splines)
+
+    @pytest.mark.parametrize("rows", [0, 1, 2, FEW, FEW + 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7])
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_sum_of_the_curves(self, curves, rows, order):
+        X = np.asarray(np.random.default_rng(0).uniform(-3, 13, (rows, 3)), order=order)
+        total = curves[0](X[:, 0]) + curves[1](X[:, 1]) + curves[2](X[:, 2])
+        np.testing.assert_array_equal(curves(X), total)
+
+    def test_at_the_knots(self, curves):
+        X = np.tile(np.unique(np.concatenate([curve.breaks for curve in curves]))[:, None], 3)
+        assert len(X) <= FEW
+        one_by_one = [curves(row[None])[0] for row in X]
+        np.testing.assert_array_equal(curves(X), one_by_one)
+        np.testing.assert_array_equal(curves(np.tile(X, (FEW, 1)))[: len(X)], one_by_one)
+
+    def test_one_curve(self):
+        curve = Curve.from_bspline(*bspline(3, [2.0, 6.0]))
+        X = np.linspace(-1, 12, 2 * BLOCK)[:, None]
+        np.testing.assert_array_equal(Curves([curve])(X), curve(X[:, 0]))
+
+    def test_a_pickle_holds_each_curve_once(self, curves):
+        loaded = pickle.loads(pickle.dumps(curves))
+        assert len(pickle.dumps(curves)) < len(pickle.dumps(tuple(curves))) + 100
+        X = np.random.default_rng(0).uniform(-3, 13, (FEW, 3))
+        np.testing.assert_array_equal(loaded(X), curves(X))
+        assert loaded.lower.tolist() == [0.0, 0.0, 0.0]
+        assert loaded.upper.tolist() == [10.0, 10.0, 10.0]

@@ -1,11 +1,14 @@
 """The fit is statsmodels' own."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.gam.api import BSplines, GLMGam
 
-from gam_model import GAMRegressor
+from gam_model import GAMRegressor, fitting
+from gam_model.parameters import Term
 
 
 def statsmodels_fit(X, y, df, degree, alpha):
@@ -70,6 +73,68 @@ def test_summary_is_statsmodels_own(additive):
     ours = GAMRegressor(df=8, alpha=2.0).fit(X, y).summary()
     theirs = str(statsmodels_fit(X, y, [8] * 3, [3] * 3, [2.0] * 3).summary())
     assert without_date(ours) == without_date(theirs)
+
+
+@pytest.mark.parametrize("features", [1, 3])
+@pytest.mark.parametrize("rows", [18, 40, 5000])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_summary_is_statsmodels_own_for_few_and_for_many_rows(
+    monkeypatch, rows, features, repeated
+):
+    """Condensed to fewer rows, or in several blocks, they are told and counted as they were."""
+    monkeypatch.setattr(fitting, "BLOCK", 20_000)
+    rng = np.random.default_rng(rows)
+    X = rng.uniform(0, 3, (rows, features))
+    if repeated:
+        X = np.round(X, 1)
+    y = 5 + np.sin(X).sum(axis=1) + rng.normal(0, 0.3, rows)
+    model = GAMRegressor(df=6).fit(X, y)
+    theirs = statsmodels_fit(X, y, [6] * features, [3] * features, [1.0] * features)
+    assert f"No. Observations:{rows:>21}" in model.summary()
+    assert without_date(model.summary()) == without_date(str(theirs.summary()))
+    np.testing.assert_allclose(model.predict(X), theirs.fittedvalues, rtol=0, atol=1e-9)
+
+
+def test_condensed_rows_keep_constant_and_cross_products(additive, monkeypatch):
+    X, y = additive
+    monkeypatch.setattr(fitting, "BLOCK", 1000)
+    terms = [Term(8, 3, 1.0), Term(6, 2, 1.0), Term(9, 5, 1.0)]
+    smoother = fitting.make_smoother(X, terms, ["a", "b", "c"])
+    condensed = fitting.condense(X, y, smoother.smoothers)
+    basis = BSplines(X, df=[8, 6, 9], degree=[3, 2, 5]).basis
+    full = np.column_stack((np.ones(len(y)), basis, y))
+    assert condensed.shape == (full.shape[1], full.shape[1])
+    assert (condensed[:, 0] == 1).all()
+    np.testing.assert_allclose(
+        condensed.T @ condensed * (len(full) / len(condensed)), full.T @ full, rtol=1e-12, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_knots_and_penalty_are_those_of_all_rows(additive, tied):
+    X = np.floor(additive.X) if tied else additive.X
+    X = X[:, [0, 2]]
+    ours = fitting.make_smoother(X, [Term(15, 3, 1.0), Term(4, 3, 1.0)], ["a", "b"])
+    theirs = BSplines(X, df=[15, 4], degree=[3, 3])
+    for our, their in zip(ours.smoothers, theirs.smoothers, strict=True):
+        np.testing.assert_array_equal(our.knots, their.knots)
+        np.testing.assert_array_equal(our.cov_der2, their.cov_der2)
+
+
+def test_memory_does_not_grow_with_the_rows():
+    def peak(rows):
+        X = np.random.default_rng(0).uniform(0, 1, (rows, 4))
+        y = np.sin(6 * X).sum(axis=1)
+        tracemalloc.start()
+        GAMRegressor(df=20).fit(X, y)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(100)  # imports
+    few, many = peak(30_000), peak(120_000)
+    # A design matrix of 90,000 more rows has 56 MB; a few copies of a column are allowed.
+    assert many - few < 8 * 90_000 * 4
 
 
 def test_summary_uses_the_names_of_a_frame(additive):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from gam_model.curves import Curve, Floats
+    from gam_model.curves import Curves, Floats
 
 EXTRAPOLATIONS = ("linear", "clip", "error")
 
@@ -24,7 +24,8 @@ class GAMRegressor(LazyRegressor):
     """A generalized additive model: a constant plus one smooth curve per feature.
 
     The curves are penalised B-splines, fitted by statsmodels' ``GLMGam`` on ``BSplines`` with
-    knots at the quantiles of the training rows. A fitted model keeps the curves as polynomials
+    knots at the quantiles of the training rows; the memory that takes beyond the rows themselves
+    does not depend on their number. A fitted model keeps the curves as polynomials
     and the summary as text, never the training rows, so its size does not depend on their number.
 
     It is a scikit-learn regressor in all but ancestry: loading a saved model and predicting import
@@ -42,7 +43,7 @@ class GAMRegressor(LazyRegressor):
 
     Attributes:
         intercept_: the model's constant, a float.
-        curves_: one :class:`~gam_model.curves.Curve` per feature.
+        curves_: a tuple of one :class:`~gam_model.curves.Curve` per feature.
         n_features_in_: the number of features in training.
         feature_names_in_: their names, if ``X`` had string column names.
     """
@@ -50,7 +51,7 @@ class GAMRegressor(LazyRegressor):
     _parameters: ClassVar = ("alpha", "degree", "df", "extrapolation")
 
     intercept_: float
-    curves_: tuple[Curve, ...]
+    curves_: Curves
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
@@ -109,11 +110,10 @@ class GAMRegressor(LazyRegressor):
         self._check_extrapolation()
         if self.extrapolation == "error":
             self._check_range(rows)
-        prediction = np.full(len(rows), self.intercept_)
-        for curve, column in zip(self.curves_, rows.T, strict=True):
-            if self.extrapolation == "clip":
-                column = column.clip(curve.lower, curve.upper)
-            prediction += curve(column)
+        elif self.extrapolation == "clip":
+            rows = rows.clip(self.curves_.lower, self.curves_.upper)
+        prediction = self.curves_(rows)
+        prediction += self.intercept_
         return prediction
 
     def summary(self) -> str:
