@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from harness.config import NO_ENGINE_SETUP_VARIABLE
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _APT_SECONDS = 900
 _BOOTSTRAP_SECONDS = 900
 _STOP_SECONDS = 120
+_MERGED_USR = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
 
 
 class DebianError(HarnessError):
@@ -79,6 +81,9 @@ def bootstrap(
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}"]
     unwanted = ("man", "doc", "info", "locale")
     command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in unwanted]
+    # As debootstrap does it. Otherwise a package merges /usr, and the whole of Perl comes with it.
+    if _MERGED_USR.is_dir():
+        command.append(f"--hook-dir={_MERGED_USR}")
     with tempfile.TemporaryFile() as tar:  # without a name, it goes with us if we are killed
         environ = dict(os.environ)
         _run([*command, suite, "-"], environ, _BOOTSTRAP_SECONDS, stdout=tar, disposable=True)

@@ -275,6 +275,70 @@ def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerCli
     assert said[0][1] == said[1][1]
 
 
+# What a model or a training script may import, whether or not ours does.
+PUBLIC = """
+import importlib, pkgutil
+import numpy, pandas, scipy, sklearn
+names = [f"{package.__name__}.{name}" for package in (numpy, scipy, sklearn)
+         for _, name, _ in pkgutil.iter_modules(package.__path__)
+         if not name.startswith("_") and name != "conftest"]
+names += ["boto3", "google.protobuf", "joblib", "numpy.f2py", "pandas.api.types", "pandas.testing",
+          "sagemaker_training.environment", "sagemaker_training.mpi", "sagemaker_training.recordio",
+          "sagemaker_training.smdataparallel", "sagemaker_training.trainer",
+          "scipy.special.cython_special", "scipy.stats.qmc", "sklearn.ensemble", "statsmodels.api",
+          "statsmodels.formula.api", "statsmodels.gam.api", "statsmodels.tsa.api"]
+for name in names:
+    importlib.import_module(name)
+"""
+
+# Both linear algebra libraries, formulas, data sets, S3 and its neighbours.
+USES = """
+import boto3, io, sys
+import numpy as np, pandas as pd, scipy.linalg, sklearn.linear_model
+import statsmodels.api as sm, statsmodels.formula.api as smf
+from sklearn.datasets import load_diabetes
+
+square = np.random.default_rng(0).normal(size=(50, 50))
+assert np.allclose(np.linalg.inv(square), scipy.linalg.inv(square))
+assert scipy.optimize.linprog([1], A_ub=[[-1]], b_ub=[-2]).x[0] == 2
+x, y = load_diabetes(return_X_y=True)
+assert sklearn.linear_model.LinearRegression().fit(x, y).score(x, y) > 0.5
+assert len(sm.datasets.randhie.load_pandas().data) > 10_000
+frame = pd.read_csv(io.StringIO("a,b\\n1,2\\n2,4.1\\n3,6"))
+assert abs(smf.ols("b ~ a", frame).fit().params["a"] - 2) < 0.1
+for service in ("s3", "sts", "secretsmanager", "dynamodb", "sagemaker-runtime"):
+    boto3.client(service, region_name="us-east-1")
+try:
+    import paramiko
+    paramiko.SSHClient
+except ImportError as error:
+    assert "install it" in str(error)
+else:
+    sys.exit("paramiko is here")
+"""
+
+
+@pytest.mark.parametrize("code", [PUBLIC, USES], ids=["imports", "uses"])
+def test_what_models_use_is_in_the_image(
+    code: str, gam_image: image.BuiltImage, docker_client: DockerClient
+) -> None:
+    container = docker_client.containers.create(gam_image.id, ["-c", code], entrypoint="python3")
+    try:
+        container.start()
+        status = container.wait(timeout=120)["StatusCode"]
+        assert status == 0, container.logs().decode()
+    finally:
+        container.remove(force=True)
+
+
+def test_the_image_is_no_larger_than_it_has_to_be(
+    gam_image: image.BuiltImage, docker_client: DockerClient
+) -> None:
+    base = docker_client.images.get(base_image.ensure(docker_client)).attrs["Size"]
+    whole = docker_client.images.get(gam_image.id).attrs["Size"]
+    assert whole - base < 330e6
+
+
 def test_the_base_image_is_chosen_once(docker_client: DockerClient) -> None:
     said: list[str] = []
     first = base_image.ensure(docker_client, progress=print)

@@ -1,0 +1,134 @@
+"""How soon a container serves or trains, beside importing what the model needs in one like it.
+
+    python benchmarks/cold_start.py [--json] [--rounds 5]
+
+All four are taken from the request to start a container of the image, in turns:
+
+- `serve`, until `/ping` answers 200; its floor loads the model, with all that this imports;
+- `train`, until the script has fitted its model; its floor imports what a fit imports.
+
+The floors end when a line says that they are done. The image's files are in the page cache.
+`--json` puts one JSON object on stdout and the table on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loop import LIMIT, ROOT, container, lay_out, train_by_hand, volumes, wait_for_ping
+
+from harness import config, engine, image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+GOAL = 1.25  # times the floor that either may take
+
+LOAD = "import model_logic; model_logic.model_fn('/opt/ml/model')"
+FIT = (
+    "import model_logic, gam_model.fitting, sklearn.metrics, sklearn.utils.validation, "
+    "scipy.interpolate"
+)
+DONE = "done importing"
+FITTED = "Trained on"  # model_logic.py's line
+
+
+def wait_for_line(words: str, running: Container) -> None:
+    """Wait until the container has written a line with these words."""
+    deadline = time.monotonic() + LIMIT
+    written = b""
+    for piece in running.logs(stream=True, follow=True):
+        written += piece
+        if words.encode() in written:
+            return
+        if time.monotonic() > deadline:
+            break
+    raise SystemExit(f"the container hasn't said {words!r}:\n{written.decode()}")
+
+
+def python(client: DockerClient, name: str, folder: Path, code: str) -> float:
+    """Seconds until a container has run some Python."""
+    start = time.perf_counter()
+    command = shlex.join(["-c", f"{code}; print({DONE!r})"])
+    options = {"entrypoint": "python3", "volumes": volumes(folder)}
+    with container(client, name, command, **options) as running:
+        wait_for_line(DONE, running)
+        return time.perf_counter() - start
+
+
+def serve(client: DockerClient, name: str, folder: Path) -> float:
+    start = time.perf_counter()
+    ports = {"8080/tcp": ("127.0.0.1", None)}
+    options = {"ports": ports, "volumes": volumes(folder)}
+    with container(client, name, "serve", **options) as running:
+        port = client.api.port(str(running.id), 8080)[0]["HostPort"]
+        wait_for_ping(f"http://127.0.0.1:{port}", running)
+        return time.perf_counter() - start
+
+
+def train(client: DockerClient, name: str, folder: Path) -> float:
+    start = time.perf_counter()
+    options = {"hostname": "algo-1", "volumes": volumes(folder)}
+    with container(client, name, "train", **options) as running:
+        wait_for_line(FITTED, running)
+        return time.perf_counter() - start
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    client = engine.ensure(say)
+    name = image.build(config.load(ROOT / "harness.toml"), client, progress=say).name
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        lay_out(folder)
+        train_by_hand(client, name, folder)  # what is served
+        sides: dict[str, Callable[[], float]] = {
+            "serve": lambda: serve(client, name, folder),
+            "serve_floor": lambda: python(client, name, folder, LOAD),
+            "train": lambda: train(client, name, folder),
+            "train_floor": lambda: python(client, name, folder, FIT),
+        }
+        for warm in sides.values():
+            warm()
+        taken: dict[str, list[float]] = {side: [] for side in sides}
+        for _ in range(arguments.rounds):
+            for side, run in sides.items():
+                taken[side].append(run())
+    medians = {side: statistics.median(each) for side, each in taken.items()}
+    result: dict[str, Any] = {"image": name, "rounds": arguments.rounds, "goal": GOAL}
+    table = ["                  s   importing   ratio"]
+    for side in ("serve", "train"):
+        seconds, floor = medians[side], medians[f"{side}_floor"]
+        result[side] = {
+            "seconds": round(seconds, 3),
+            "floor_seconds": round(floor, 3),
+            "ratio": round(seconds / floor, 2),
+        }
+        table.append(f"{side:<12} {seconds:6.2f}  {floor:10.2f}  {seconds / floor:6.2f}")
+    table.append(f"{'':<24}goal {GOAL:9.2f}")
+    print("\n".join(table), file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        print(json.dumps(result))
+    return 0 if all(result[side]["ratio"] <= GOAL for side in ("serve", "train")) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
