@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -86,7 +87,9 @@ def layers(client: DockerClient, name: str) -> list[dict[str, Any]]:
 
 
 def made_by(command: str) -> str:
-    return command.removeprefix("/bin/sh -c ").removeprefix("#(nop) ").strip()[:70]
+    """The step of the Dockerfile, with files named by where they went: the engine has a hash."""
+    step = command.removeprefix("/bin/sh -c ").removeprefix("#(nop) ").strip()
+    return re.sub(r"(dir|file|multi):[0-9a-f]+ in", "to", step)[:70]
 
 
 def packages(client: DockerClient, name: str) -> dict[str, float]:
