@@ -322,13 +322,31 @@ class LocalAWS:
         return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
 
 
+def _nothing() -> None:
+    """Let what was written wait for what follows."""
+
+
 class _Gateway(Gateway_10):
     """Hands on the headers under their own names, which WSGI mangles, and bodies in pieces."""
 
     def write(self, chunk: bytes) -> None:
         # cheroot copies all that is left of what it was given each time that it sends some of it.
         for at in range(0, len(chunk), PIECE):
-            super().write(chunk[at : at + PIECE])
+            piece = chunk[at : at + PIECE]
+            if self.req.sent_headers:
+                super().write(piece)
+            else:
+                self._write_first(piece)
+
+    def _write_first(self, piece: bytes) -> None:
+        """Send the headers, and this with them: whoever waits is woken once, and not twice."""
+        writer = self.req.conn.wfile
+        writer._flush_unlocked = _nothing
+        try:
+            super().write(piece)
+        finally:
+            del writer._flush_unlocked
+            writer.flush()
 
     def get_environ(self) -> Any:
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
