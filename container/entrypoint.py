@@ -21,9 +21,9 @@ def main(arguments: list[str]) -> int:
         return server.main()
     if arguments == ["train"]:
         os.environ.setdefault("SAGEMAKER_TRAINING_MODULE", "training:main")
-        from sagemaker_training import trainer
+        import later
 
-        trainer.train()  # ends the process, with the exit status that SageMaker expects
+        later.trainer().train()  # ends the process, with the exit status that SageMaker expects
         return 0
     given = " ".join(arguments) or "nothing"
     print(f"This image takes one argument, train or serve, and was given {given}.", file=sys.stderr)
