@@ -114,6 +114,8 @@ X, y = data(rows, 0)
 inside, target = data(20_000, 3)
 inside = inside.clip(X.min(axis=0), X.max(axis=0))  # statsmodels can't predict beyond its knots
 gc.collect()
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")  # forget the peak of making the data
 before = peak()
 start = time.perf_counter()
 fitted = fit(X, y)
