@@ -3,9 +3,11 @@
 What programs may use stays: every public module of every package that is left, as fast to import
 as before. What goes:
 
+- what only sagemaker-training requires, and doesn't need here;
 - sources, headers and a build system that take a compiler, type stubs, Windows' programs, packages'
   own tests, the files that statsmodels' data sets were made from;
-- descriptions of AWS's services, for boto3, but for those that jobs and models talk to;
+- descriptions of AWS's services, for boto3, but for those that jobs and models talk to: all of them
+  stay where requirements.txt leads to boto3 without sagemaker-training, as when it names boto3;
 - the second of two libraries with the same content: a link to the first takes its place;
 - what follows the last segment of a library: names for debuggers. The loader reads segments only.
 
@@ -21,7 +23,16 @@ import struct
 import subprocess
 import sys
 import sysconfig
+from importlib import metadata
 from pathlib import Path
+
+from pip._vendor.packaging.requirements import Requirement
+from pip._vendor.packaging.utils import canonicalize_name
+
+TOOLKIT = "sagemaker-training"
+
+# It imports gevent and Werkzeug nowhere, and paramiko for what can't run here: stand_ins/ tells.
+UNUSED = {TOOLKIT: {"gevent", "paramiko", "werkzeug"}}
 
 # What takes a compiler, a type checker or Windows to read.
 SUFFIXES = {
@@ -47,11 +58,18 @@ NOT_COMPILED = (
 )
 
 
-def main() -> None:
+def main(requirements: Path) -> None:
     site = Path(sysconfig.get_path("purelib"))
     before = size(site)
+    asked = [
+        Requirement(line)
+        for line in (line.partition("#")[0].strip() for line in requirements.open())
+        if line and not line.startswith("-")
+    ]
+    uninstall(installed() - reached(asked, UNUSED))
     remove_unread(site)
-    remove_services(site)
+    if "botocore" not in reached([each for each in asked if each.name != TOOLKIT]):
+        remove_services(site)
     libraries = [path for path in site.rglob("*.so*") if path.is_file()]
     link_duplicates(libraries)
     for library in libraries:
@@ -63,6 +81,38 @@ def main() -> None:
 def size(folder: Path) -> int:
     """Bytes of the files below a folder."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+
+
+def installed() -> set[str]:
+    return {canonicalize_name(each.name) for each in metadata.distributions()}
+
+
+def reached(asked: list[Requirement], unused: dict[str, set[str]] | None = None) -> set[str]:
+    """The packages that the requirements lead to, except over those that one has `unused`."""
+    found: set[tuple[str, str]] = set()
+    to_do = [
+        (canonicalize_name(each.name), extra) for each in asked for extra in ("", *each.extras)
+    ]
+    while to_do:
+        name, extra = to_do.pop()
+        if (name, extra) in found:
+            continue
+        found.add((name, extra))
+        for line in metadata.requires(name) or ():
+            each = Requirement(line)
+            child = canonicalize_name(each.name)
+            if child in (unused or {}).get(name, ()):
+                continue
+            if each.marker is None or each.marker.evaluate({"extra": extra}):
+                to_do += [(child, extra) for extra in ("", *each.extras)]
+    return {name for name, _ in found}
+
+
+def uninstall(names: set[str]) -> None:
+    if names:
+        pip = [sys.executable, "-B", "-m", "pip", "--disable-pip-version-check", "uninstall"]
+        options = ["--quiet", "--yes", "--root-user-action", "ignore"]
+        subprocess.run([*pip, *options, *sorted(names)], check=True)
 
 
 def remove_unread(site: Path) -> None:
@@ -124,4 +174,4 @@ def compile_modules(site: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))
