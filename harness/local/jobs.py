@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.local.backend import Backend
     from harness.local.containers import Mounts
     from harness.local.protocol import RequestContext
+    from harness.local.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -123,6 +124,10 @@ class Job:
             )
         else:
             self._end("Completed", "Completed")
+
+    def summary(self) -> dict[str, Any]:
+        """What lists show of it."""
+        raise NotImplementedError
 
     def _run(self) -> None:
         raise NotImplementedError
@@ -372,6 +377,13 @@ def find(jobs: Mapping[str, J], arn: str, code: str = "ValidationException") -> 
     if job is None:
         raise AwsError(code, "Requested resource not found.")
     return job
+
+
+def summaries(store: Store, jobs: Mapping[str, J], context: RequestContext) -> list[dict[str, Any]]:
+    """What lists show of the jobs of an account and region."""
+    with store.lock:
+        known = list(jobs.values())
+    return [job.summary() for job in known if job.arn.startswith(context.arn(""))]
 
 
 def stop(job: Job) -> None:

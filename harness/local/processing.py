@@ -329,11 +329,8 @@ class ProcessingJobs:
     def list_processing_jobs(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        with self._store.lock:
-            known = list(self._jobs.values())
-        summaries = (job.summary() for job in known if job.arn.startswith(context.arn("")))
         return page(
-            summaries,
+            jobs.summaries(self._store, self._jobs, context),
             request,
             member="ProcessingJobSummaries",
             noun=ProcessingJob.noun,

@@ -403,11 +403,12 @@ class TrainingJobs:
     def list_training_jobs(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        with self._store.lock:
-            known = list(self._jobs.values())
-        summaries = (job.summary() for job in known if job.arn.startswith(context.arn("")))
         return page(
-            summaries, request, member="TrainingJobSummaries", noun="TrainingJob", descending=False
+            jobs.summaries(self._store, self._jobs, context),
+            request,
+            member="TrainingJobSummaries",
+            noun=TrainingJob.noun,
+            descending=False,
         )
 
     def stop_training_job(self, context: RequestContext, request: dict[str, Any]) -> None:

@@ -324,10 +324,8 @@ class TransformJobs:
     def list_transform_jobs(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        with self._backend.store.lock:
-            known = list(self._jobs.values())
         return page(
-            (job.summary() for job in known if job.arn.startswith(context.arn(""))),
+            jobs.summaries(self._backend.store, self._jobs, context),
             request,
             member="TransformJobSummaries",
             noun=TransformJob.noun,
