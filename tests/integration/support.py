@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import WaiterError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
     import boto3
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 WAIT = 60
 POLL = 0.1
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
+    """Exit status, the object on the last line of stdout, and stderr."""
+    out, err = process.communicate(timeout=240)
+    lines = out.splitlines()
+    return process.returncode, json.loads(lines[-1]) if lines else {}, err
 
 
 class Names:

@@ -24,6 +24,7 @@ from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from tests.faults import Faults
 from tests.integration.registry import DockerRegistry
+from tests.integration.support import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,13 +140,6 @@ def start(
     for process in started:
         process.kill()
         process.communicate()
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
-    """Exit status, the object on the last line of stdout, and stderr."""
-    out, err = process.communicate(timeout=240)
-    lines = out.splitlines()
-    return process.returncode, json.loads(lines[-1]) if lines else {}, err
 
 
 def test_the_flow_passes_and_leaves_nothing(

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 import requests
+
+from tests.integration.support import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,13 +60,6 @@ def start(gam_image: BuiltImage, tmp_path: Path) -> Iterator[Callable[..., subpr
     for process in started:
         process.kill()
         process.communicate()
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
-    """Exit status, the object on the last line of stdout, and stderr."""
-    out, err = process.communicate(timeout=240)
-    lines = out.splitlines()
-    return process.returncode, json.loads(lines[-1]) if lines else {}, err
 
 
 def leftovers(docker_client: DockerClient, name: str) -> list[str]:
