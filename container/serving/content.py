@@ -14,11 +14,12 @@ where it has several. Answers are n predictions: an array (n,), one a line, a li
 import io
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
+import orjson
 from numpy.lib import format as npy
 
 from serving.errors import BadRequestError, UnsupportedMediaTypeError
@@ -130,8 +131,14 @@ def _encode_npy(array: Array) -> list[bytes]:
 
 # text/csv
 
+# Lines of nothing else are JSON's but for the brackets.
+_PLAIN_CSV = b"0123456789+-.eE,\r\n"
+
 
 def _decode_csv(body: bytes) -> Array:
+    plain = _decode_plain_csv(body)
+    if plain is not None:
+        return plain
     text = _text(body, CSV)
     try:
         return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2, comments=None)
@@ -143,8 +150,28 @@ def _decode_csv(body: bytes) -> Array:
         ) from None
 
 
+def _decode_plain_csv(body: bytes) -> Array | None:
+    """Ten times as fast as numpy.loadtxt; None for what is left to that, or is wrong."""
+    if body.translate(None, _PLAIN_CSV):
+        return None
+    lines = body.split()
+    if len({line.count(b",") for line in lines}) != 1:
+        return None
+    try:
+        values = orjson.loads(b"[" + b",".join(lines) + b"]")
+    except orjson.JSONDecodeError:
+        return None
+    return np.array(values, dtype=np.float64).reshape(len(lines), -1)
+
+
 def _encode_csv(array: Array) -> list[bytes]:
-    return [_lines(array, lambda row: ",".join(map(_csv_field, row)), _csv_field)]
+    if array.dtype.kind == "f" and array.size and np.isfinite(array).all():
+        if array.ndim == 1:
+            return [_dumps(array)[1:-1].replace(b",", b"\n"), b"\n"]
+        if array.ndim == 2:
+            return [_dumps(array)[2:-2].replace(b"],[", b"\n"), b"\n"]
+    rows = _items(array) if array.ndim > 1 else [[item] for item in _items(array)]
+    return ["".join([",".join(map(_csv_field, row)) + "\n" for row in rows]).encode()]
 
 
 def _csv_field(value: Any) -> str:
@@ -159,7 +186,10 @@ def _csv_field(value: Any) -> str:
 
 
 def _decode_json(body: bytes) -> Array:
-    value = _json(_text(body, JSON), "The body")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:  # json knows more forms, and more words for what is wrong
+        value = _json(_text(body, JSON), "The body")
     if isinstance(value, dict):
         if "instances" not in value:
             raise BadRequestError(f"The JSON {_JSON_FORMS}, not an object without 'instances'.")
@@ -169,12 +199,11 @@ def _decode_json(body: bytes) -> Array:
     return _numbers(value, f"The JSON {_JSON_FORMS}")
 
 
-_STRICT = json.JSONEncoder(allow_nan=False)
 _JSON_FORMS = 'must be a list of rows of numbers, or {"instances": [rows]}'
 
 
 def _encode_json(array: Array) -> list[bytes]:
-    return [_STRICT.encode(array.tolist()).encode()]
+    return [_dumps(array)]
 
 
 def _decode_json_lines(body: bytes) -> Array:
@@ -187,7 +216,8 @@ def _decode_json_lines(body: bytes) -> Array:
 
 
 def _encode_json_lines(array: Array) -> list[bytes]:
-    return [_lines(array, _STRICT.encode, _STRICT.encode)]
+    _check_finite(array)
+    return [b"".join([orjson.dumps(item) + b"\n" for item in _items(array)])]
 
 
 def _json(text: str, *what: object) -> Any:
@@ -224,7 +254,22 @@ def _numbers(values: list[Any], expected: str) -> Array:
         raise BadRequestError(f"{expected}; it holds a value that is not a number.")
     if array.ndim > 2:
         raise BadRequestError(f"{expected}; its shape is {array.shape}.")
-    return array.astype(np.float64)
+    return array.astype(np.float64, copy=False)
+
+
+def _dumps(array: Array) -> bytes:
+    """JSON, floats with as many digits as tell them from any other."""
+    _check_finite(array)
+    if array.dtype.kind != "f" or array.ndim == 0:
+        return orjson.dumps(array.tolist())
+    doubles = np.asarray(array, dtype=np.float64, order="C")
+    return orjson.dumps(doubles, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _check_finite(array: Array) -> None:
+    """JSON has no NaN, for which orjson writes null."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("predictions that are not finite can't be written as JSON")
 
 
 # What they share
@@ -239,10 +284,9 @@ def _text(body: bytes, content_type: str) -> str:
         ) from None
 
 
-def _lines(array: Array, row: Callable[[Any], str], value: Callable[[Any], str]) -> bytes:
-    items: Iterable[Any] = array.tolist() if array.ndim else [array.item()]
-    one = row if array.ndim > 1 else value
-    return "".join([one(item) + "\n" for item in items]).encode()
+def _items(array: Array) -> list[Any]:
+    items: list[Any] = array.tolist() if array.ndim else [array.item()]
+    return items
 
 
 _DECODERS: dict[str, Callable[[bytes], Array]] = {

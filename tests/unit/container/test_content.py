@@ -1,0 +1,95 @@
+"""Numbers keep their bits, whichever of the ways through a content type they take."""
+
+import io
+
+import numpy as np
+import pytest
+
+from serving.content import CSV, JSON, JSON_LINES, decode, encode
+from serving.errors import BadRequestError
+
+# The shortest and longest to write, the ends of what float64 holds, and whole numbers.
+VALUES = [0.1, 1 / 3, 1e16, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, 250.0, 0.0, -2.5]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.parametrize("content_type", [CSV, JSON, JSON_LINES])
+def test_floats_come_back_as_they_went(content_type, columns):
+    array = np.array(VALUES).reshape(-1, columns)
+    np.testing.assert_array_equal(
+        decode(b"".join(encode(array, content_type)), content_type), array
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8", np.int32, np.uint64])
+@pytest.mark.parametrize("content_type", [CSV, JSON, JSON_LINES])
+def test_other_numbers_are_written_exactly(content_type, dtype):
+    array = np.array([0.1, 3, 7.25]).astype(dtype)
+    sent = decode(b"".join(encode(array, content_type)), content_type)
+    np.testing.assert_array_equal(sent.ravel(), array.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "array", "body"),
+    [
+        (CSV, np.array([1.5, np.nan, -np.inf]), b"1.5\nnan\n-inf\n"),
+        (CSV, np.array([[1.5, np.inf], [2.0, 3.0]]), b"1.5,inf\n2.0,3.0\n"),
+        (CSV, np.array(2.5), b"2.5\n"),
+        (CSV, np.array([True, False]), b"True\nFalse\n"),
+        (CSV, np.array(['a "b", c', "d"]), b'"a ""b"", c"\nd\n'),
+        (CSV, np.array([]), b""),
+        (JSON, np.array(2.5), b"2.5"),
+        (JSON, np.array([]), b"[]"),
+        (JSON, np.array([True, False]), b"[true,false]"),
+        (JSON, np.array(["a", "é"]), '["a","é"]'.encode()),
+        (JSON, np.arange(6.0).reshape(3, 2).T, b"[[0.0,2.0,4.0],[1.0,3.0,5.0]]"),
+        (JSON_LINES, np.array(["a", "b"]), b'"a"\n"b"\n'),
+        (JSON_LINES, np.array([[1.0, 2.0], [3.0, 4.0]]), b"[1.0,2.0]\n[3.0,4.0]\n"),
+        (JSON_LINES, np.array(2.5), b"2.5\n"),
+    ],
+)
+def test_what_predictions_look_like(content_type, array, body):
+    assert b"".join(encode(array, content_type)) == body
+
+
+@pytest.mark.parametrize("content_type", [JSON, JSON_LINES])
+@pytest.mark.parametrize("array", [np.array([1.0, np.nan]), np.array(np.inf)])
+def test_json_has_no_word_for_what_is_not_finite(content_type, array):
+    with pytest.raises(ValueError, match="not finite"):
+        encode(array, content_type)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"1\n2\n",
+        b"1,2\r\n\r\n3,4\r\n",
+        b"\n1,2\n3,4",
+        b"1.\n.5\n+2\n007\n",
+        b" 1 , 2\n3,4\n",
+        b"-0\n-0.0\n1E5\n",
+        b"123456789012345678901234567890\n9007199254740993\n1e-400\n",
+        b"0x1p3\n",
+    ],
+)
+def test_csv_is_what_numpy_reads(body):
+    def read():
+        return np.loadtxt(io.StringIO(body.decode()), delimiter=",", ndmin=2, comments=None)
+
+    try:
+        expected = read()
+    except ValueError:
+        with pytest.raises(BadRequestError):
+            decode(body, CSV)
+    else:
+        np.testing.assert_array_equal(decode(body, CSV), expected)
+
+
+@pytest.mark.parametrize("body", [b"1,2\n3\n4,5,6\n", b"1,\n2,\n", b",\n", b"1 2\n", b"1-2\n"])
+def test_csv_that_only_looks_like_numbers_is_refused(body):
+    with pytest.raises(BadRequestError, match="lines of as many numbers"):
+        decode(body, CSV)
+
+
+def test_json_may_have_a_byte_order_mark():
+    np.testing.assert_array_equal(decode("\ufeff[1.5]".encode(), JSON), [1.5])
