@@ -55,11 +55,12 @@ def main() -> int:
 def _serve() -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels
-    from granian.server.mp import MPServer
+    from granian.server import mp
 
     from serving import hooks
     from serving.app import App
     from serving.content import CONTENT_TYPES
+    from serving.relay import Relay
     from serving.settings import Settings
 
     started = time.perf_counter()
@@ -84,16 +85,16 @@ def _serve() -> None:
     gc.freeze()
 
     multiprocessing.set_start_method("fork")
-    server = MPServer(
+    server = mp.MPServer(
         settings.program,
         address="0.0.0.0",  # noqa: S104  (a container's own network)
         port=settings.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         workers=settings.workers,
-        # Python runs one thread at a time, so more make a worker no faster. They are there so that
-        # /ping is answered within SageMaker's 2 s while predictions take longer than that; this is
-        # the most that Granian advises.
+        # Python runs one thread at a time, so more make a worker no faster, and Relay keeps all but
+        # one out of the way. They are there so that /ping is answered within SageMaker's 2 s while
+        # predictions take longer than that; this is the most that Granian advises.
         blocking_threads=2 * multiprocessing.cpu_count() + 1,
         backpressure=CONNECTIONS,
         respawn_failed_workers=True,
@@ -114,6 +115,10 @@ def _serve() -> None:
         signals.release()
         signals.wake_main_thread()
         return app
+
+    # What Granian's threads call, with the means to answer from another one; there is no setting.
+    call = mp._wsgi_call_wrap  # type: ignore[attr-defined]
+    mp._wsgi_call_wrap = lambda *options: Relay(call(*options))  # type: ignore[attr-defined]
 
     signals.hold_in_forks()
     signals.wake_main_thread()

@@ -416,3 +416,4 @@ def test_worker_that_is_stuck_is_replaced(serving):
     assert int(request(serving, "POST", "/invocations", b"who")[1]) != worker
     assert "A request took more than 1 s (SAGEMAKER_MODEL_SERVER_TIMEOUT)" in serving.output()
     assert "in predict_fn" in serving.output()
+    assert "relay.py" in serving.output()  # Granian's threads go through it
