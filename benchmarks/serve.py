@@ -315,12 +315,14 @@ def compare(case: Case, sides: dict[str, dict[str, float]]) -> dict[str, Any]:
     }
 
 
-_HEADS = "   ours    peer   floor   ours  peer   ours  peer  ours  peer  x peer x floor   x p99"
+_HEADS = (
+    "   ours    peer   floor   ours  peer   ours  peer floor  ours  peer  x peer x floor   x p99"
+)
 
 
 def table(figures: dict[str, Any]) -> str:
     lines = [
-        f"{'':13} {'requests/s':^23} {'p50 ms':^12} {'p99 ms':^12} {'CPU us':^11} {'ours':^22}",
+        f"{'':13} {'requests/s':^23} {'p50 ms':^12} {'p99 ms':^18} {'CPU us':^11} {'ours':^22}",
         f"{'':13} {_HEADS}",
     ]
     for name, case in figures["cases"].items():
@@ -328,6 +330,7 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(
             f"{name:<13} {ours['rate']:7.0f} {peer['rate']:7.0f} {floor['rate']:7.0f} "
             f"{ours['p50']:6.2f} {peer['p50']:5.1f} {ours['p99']:6.2f} {peer['p99']:5.1f} "
+            f"{floor['p99']:5.1f} "
             f"{ours['cpu_us']:5.0f} {peer['cpu_us']:5.0f} {case['times_the_peer']:7.2f} "
             f"{case['of_the_floor']:7.2f} {case['p99_of_the_peers']:7.2f}"
             f"{'' if case['passed'] else '  missed'}"
