@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
-from harness import aws, ledger
+from harness import aws, ledger, machine
 from harness.errors import FlowError
 from harness.ledger import Entry, Ledger
 from harness.local.client import local_boto_session
-from harness.teardown import HOST_TAG, KEPT_TAG, RUN_TAG, Patience, host, remove_all
+from harness.teardown import HOST_TAG, KEPT_TAG, RUN_TAG, Patience, remove_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def _tagged(settings: Settings, boto: boto3.Session, *, every_host: bool) -> Ite
             RUN_NAME.fullmatch(tags.get(RUN_TAG, "")) is not None
             and tags[RUN_TAG] not in alive
             and KEPT_TAG not in tags
-            and (every_host or tags.get(HOST_TAG) == host())
+            and (every_host or tags.get(HOST_TAG) == machine.name())
         )
 
     for run in _staged(settings, boto):

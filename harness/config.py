@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from harness import machine
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ PREFIX = "HARNESS_"
 # Variables of ours that are not keys: they say how the harness starts, not what it does.
 CONFIG_VARIABLE = "HARNESS_CONFIG"
 NO_ENGINE_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
-OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE})
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE, machine.VARIABLE})
 
 Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import socket
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness import machine
 from harness.errors import FlowError
 from harness.ledger import Entry, Ledger
 
@@ -27,13 +26,8 @@ RUN_TAG, HOST_TAG, KEPT_TAG = "harness:run", "harness:host", "harness:kept"
 
 def tags(run: str, keep: bool) -> dict[str, str]:
     """What a run tags its resources with, so that they are found where its ledger is lost."""
-    found = {RUN_TAG: run, HOST_TAG: host()}
+    found = {RUN_TAG: run, HOST_TAG: machine.name()}
     return found | {KEPT_TAG: "true"} if keep else found
-
-
-def host() -> str:
-    """This machine's name, in the characters that a tag's value may have."""
-    return re.sub(r"[^\w.:/=+@-]", "-", socket.gethostname())
 
 
 class Patience(NamedTuple):

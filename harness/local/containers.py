@@ -14,7 +14,6 @@ import logging
 import os
 import platform
 import shutil
-import socket
 import threading
 import time
 import uuid
@@ -33,6 +32,8 @@ from filelock import FileLock
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
+
+from harness import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -112,7 +113,7 @@ class Session:
         # Taken by the thread of the first job, released by the one that closes.
         self._lock = FileLock(self.path, thread_local=False)
         self._lock.acquire(blocking=False)
-        self.folder = folder / f"{self.id}@{socket.gethostname()}"
+        self.folder = folder / f"{self.id}@{machine.name()}"
         """What it keeps on this machine; made when it is needed."""
 
     @property
@@ -120,7 +121,7 @@ class Session:
         return {
             LABEL_SESSION: self.id,
             LABEL_LOCK: str(self.path),
-            LABEL_HOST: socket.gethostname(),
+            LABEL_HOST: machine.name(),
         }
 
     def close(self) -> None:
@@ -130,7 +131,7 @@ class Session:
 
 def _is_dead(labels: Mapping[str, str]) -> bool:
     """Whether the session of something with these labels was on this host, and has ended."""
-    if labels.get(LABEL_HOST) != socket.gethostname():
+    if labels.get(LABEL_HOST) != machine.name():
         return False
     path = Path(labels.get(LABEL_LOCK, ""))
     try:
@@ -193,9 +194,9 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
 def _clean_folders() -> list[str]:
     """Remove the folders that ended sessions left on this machine; return their paths."""
     removed = []
-    for folder in _sessions().glob(f"*@{socket.gethostname()}"):
+    for folder in _sessions().glob(f"*@{machine.name()}"):
         lock = folder.with_name(f"{folder.name.partition('@')[0]}.lock")
-        if _is_dead({LABEL_HOST: socket.gethostname(), LABEL_LOCK: str(lock)}):
+        if _is_dead({LABEL_HOST: machine.name(), LABEL_LOCK: str(lock)}):
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(str(folder))
     return removed

@@ -6,11 +6,14 @@ import gc
 import os
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from docker.errors import NotFound
 
+from harness import machine
 from harness.local import containers
 from harness.local.containers import Containers, EngineError, StartError
 
@@ -112,7 +115,7 @@ def test_what_cannot_be_removed_stops_no_start(
     labels = {
         containers.LABEL_SESSION: "dead",
         containers.LABEL_LOCK: "/no/such/file.lock",
-        containers.LABEL_HOST: os.uname().nodename,
+        containers.LABEL_HOST: machine.name(),
     }
     network = docker_client.networks.create(name, internal=True, labels=labels)
     left = docker_client.containers.create(probe_image, ["serve"], name=name, labels=labels)
@@ -125,6 +128,24 @@ def test_what_cannot_be_removed_stops_no_start(
         foreign.remove(force=True)
     assert containers.clean(docker_client) == [network.name]
     assert not networks(docker_client, name)
+
+
+def test_what_another_machine_of_this_engine_left_is_its_own_to_remove(
+    docker_client: DockerClient, probe_image: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its lock file would be, there is none here."""
+    labels = {containers.LABEL_SESSION: "dead", containers.LABEL_LOCK: "/no/such/file.lock"}
+    monkeypatch.setenv(machine.VARIABLE, f"another/{name}")
+    labels[containers.LABEL_HOST] = machine.name()
+    left = docker_client.containers.create(probe_image, ["serve"], name=name, labels=labels)
+    try:
+        monkeypatch.undo()
+        assert left.name not in containers.clean(docker_client)
+        monkeypatch.setenv(machine.VARIABLE, f"another-{name}")
+        assert containers.clean(docker_client) == [left.name]
+    finally:
+        with suppress(NotFound):
+            left.remove(force=True)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc to look into")

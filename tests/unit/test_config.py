@@ -64,6 +64,7 @@ def test_variables_come_before_the_file(write):
         "HARNESS_AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/path/SageMaker",
         "HARNESS_TRAINING_MAX_RUNTIME_SECONDS": "60",
         "HARNESS_NO_ENGINE_SETUP": "1",
+        "HARNESS_HOST": "mine",
         "PATH": "/bin",
     }
 

@@ -6,14 +6,13 @@ does is told to it by each test. With containers: tests/integration.
 
 import contextlib
 import io
-import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from harness import config, connection, flow
+from harness import config, connection, flow, machine
 from harness.dataset import Split
 from harness.errors import FlowError
 from harness.local import LocalAWS
@@ -240,7 +239,7 @@ def test_a_training_job_is_created_with_all_it_needs(run, sagemaker):
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 600}
     assert request["Tags"] == [
         {"Key": "harness:run", "Value": run.name},
-        {"Key": "harness:host", "Value": socket.gethostname()},
+        {"Key": "harness:host", "Value": machine.name()},
     ]
     assert {
         metric["Name"] for metric in request["AlgorithmSpecification"]["MetricDefinitions"]
