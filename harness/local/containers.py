@@ -28,7 +28,7 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import IPAMConfig, IPAMPool, Mount
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
@@ -140,7 +140,9 @@ def _is_dead(labels: Mapping[str, str]) -> bool:
         with FileLock(path, timeout=0):
             path.unlink(missing_ok=True)
             return True
-    except OSError:  # which filelock's Timeout is, too; what can't be told isn't removed
+    except Timeout:
+        return not path.exists()  # another process has just found it dead
+    except OSError:  # what can't be told isn't removed
         return False
 
 
@@ -165,7 +167,7 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
         left = [
             # One that is being removed already has no name any more.
             ((c["Names"] or [c["Id"]])[0].lstrip("/"), c["Labels"],
-             partial(api.remove_container, c["Id"], force=True, v=True))
+             partial(_remove_container, api, c["Id"]))
             for c in api.containers(all=True, filters=ours)
         ]  # fmt: skip
         left += [
@@ -189,6 +191,16 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
             else:
                 removed.append(name)
     return removed + _clean_folders()
+
+
+def _remove_container(api: docker.APIClient, name: str) -> None:
+    """Remove it, or wait until another process, which does the same, has removed it."""
+    try:
+        api.remove_container(name, force=True, v=True)
+    except APIError as error:
+        if error.status_code != 409:
+            raise
+        api.wait(name, timeout=ENGINE_TIMEOUT, condition="removed")
 
 
 def _clean_folders() -> list[str]:

@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,6 +129,28 @@ def test_what_cannot_be_removed_stops_no_start(
         foreign.remove(force=True)
     assert containers.clean(docker_client) == [network.name]
     assert not networks(docker_client, name)
+
+
+def test_what_several_starts_remove_at_once_is_gone_for_each(
+    docker_client: DockerClient, probe_image: str, name: str
+) -> None:
+    for number in range(4):
+        labels = {
+            containers.LABEL_SESSION: "dead",
+            containers.LABEL_LOCK: "/no/such/file.lock",
+            containers.LABEL_HOST: machine.name(),
+        }
+        docker_client.containers.create(probe_image, name=f"{name}-{number}", labels=labels)
+    together = threading.Barrier(4)
+
+    def clean(_: int) -> list[str]:
+        together.wait(30)
+        containers.clean()
+        left = docker_client.api.containers(all=True, filters={"name": f"^/{name}"})
+        return [container["Id"] for container in left]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(clean, range(4))) == [[]] * 4
 
 
 def test_what_another_machine_of_this_engine_left_is_its_own_to_remove(
