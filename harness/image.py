@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, ImageNotFound
 
 from harness import base_image, locks, wheelhouse
 from harness.context import Sources, files_hash, tar_stream
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NAME_LABEL = "harness.image"
 HASH_LABEL = "harness.content-hash"
 
-KEEP = 3  # images of former content, for going back and forth between two
+KEEP = 3  # what was used last, for going back and forth between a few
 _KEEP_PACKAGES = 10
 _SILENCE_SECONDS = 600  # how long a step of a build may say nothing
 _FROM = re.compile(r"^[ \t]*FROM[ \t].*(?<!\\)$", re.IGNORECASE | re.MULTILINE)
@@ -81,14 +81,15 @@ def build(
 
 
 def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list[str]:
-    """Remove our images that nothing uses, but for the newest `keep` and the base images.
+    """Remove our images that nothing uses, but for the last used `keep` and the base images.
 
     That is: tagged ones, and the layers that failed or superseded builds have left. An image that
     a container uses stays. Returns the tags that are gone.
     """
     name = settings.image.name
     ours = client.images.list(name=name, filters={"label": HASH_LABEL})
-    ours.sort(key=lambda image: str(image.attrs["Created"]), reverse=True)
+    # Each use tags it again, see `_find`.
+    ours.sort(key=lambda image: str(image.attrs["Metadata"]["LastTagTime"]), reverse=True)
     gone = []
     for image in ours[keep:]:
         for tag in image.tags:
@@ -128,7 +129,14 @@ def _find(settings: Settings, client: DockerClient, sources: Sources) -> BuiltIm
         return None
     name = _name(settings, sources.content_hash(base))
     image = base_image.image_id(client, name)
-    return BuiltImage(name, image, 0.0, built=False) if image else None
+    if image is None:
+        return None
+    try:
+        # It is in use: other builds are to keep it.
+        client.api.tag(image, settings.image.name, name.rpartition(":")[2])
+    except ImageNotFound:  # one of them has just removed it
+        return None
+    return BuiltImage(name, image, 0.0, built=False)
 
 
 def _ensure_base(settings: Settings, client: DockerClient, progress: Progress) -> str:

@@ -154,6 +154,19 @@ def test_superseded_images_go_but_a_few(settings: Settings, docker_client: Docke
     assert left == set(built[-3:])
 
 
+def test_superseded_images_go_in_the_order_of_their_last_use(
+    settings: Settings, docker_client: DockerClient
+) -> None:
+    """The oldest may be what somebody has gone back to, or what another checkout is at."""
+    built = []
+    for number in (0, 1, 2, 0, 3):
+        edit(settings, f"print({number})\n")
+        built.append(image.build(settings, docker_client, progress=print).name)
+    found = docker_client.images.list(name=settings.image.name)
+    left = {tag for kept in found for tag in kept.tags}
+    assert left == set(built) - {built[1]}
+
+
 def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) -> None:
     used = image.build(settings, docker_client, progress=print)
     container = docker_client.containers.create(used.name, "true")
