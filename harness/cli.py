@@ -247,7 +247,7 @@ def clean(arguments: argparse.Namespace, _: Signals) -> int:
     removed, left = cleanup.clean(settings, every_host=arguments.every_host)
     try:
         docker = engine.connect()
-        removed += containers.clean(docker) + image.prune(settings, docker)
+        removed += containers.clean(docker) + image.clean(settings, docker)
     except (EngineError, containers.EngineError) as error:
         if settings.target == "local":
             raise

@@ -80,11 +80,17 @@ def build(
     return BuiltImage(name, image, time.monotonic() - start, built=True)
 
 
+def clean(settings: Settings, client: DockerClient) -> list[str]:
+    """`prune`, but not while a build is running: that does it, and needs its layers until then."""
+    with locks.held_if_free("build") as free:
+        return prune(settings, client) if free else []
+
+
 def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list[str]:
     """Remove our images that nothing uses, but for the last used `keep` and the base images.
 
     That is: tagged ones, and the layers that failed or superseded builds have left. An image that
-    a container uses stays. Returns the tags that are gone.
+    a container uses stays. Callers hold the lock of the build. Returns the tags that are gone.
     """
     name = settings.image.name
     ours = client.images.list(name=name, filters={"label": HASH_LABEL})

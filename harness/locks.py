@@ -26,9 +26,7 @@ def held(
     Raises:
         HarnessError: `error`, if it isn't free within `WAIT_SECONDS`.
     """
-    folder = wheelhouse.cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / f"{what}.lock")
+    lock = _lock(what)
     try:
         try:
             lock.acquire(timeout=0)
@@ -43,3 +41,24 @@ def held(
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def held_if_free(what: str) -> Iterator[bool]:
+    """Hold the lock of this name, unless somebody else does; gives whether it is held."""
+    lock = _lock(what)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _lock(what: str) -> filelock.FileLock:
+    folder = wheelhouse.cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(folder / f"{what}.lock")

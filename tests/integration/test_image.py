@@ -241,6 +241,25 @@ def test_a_container_that_a_killed_build_had_fetch_wheels_is_removed_by_the_next
         docker_client.images.remove(hangs, force=True)
 
 
+def test_clean_takes_no_layers_of_a_build_that_runs(
+    settings: Settings, docker_client: DockerClient
+) -> None:
+    """Between two steps nothing uses them yet."""
+    edit(settings, DOCKERFILE.replace("COPY code", "RUN true\nCOPY code"), "Dockerfile")
+    seen: list[list[str]] = []
+
+    def progress(line: str) -> None:
+        if line.startswith("Step 8/"):  # step 7 has made a layer
+            seen.append(layers_of_ours(docker_client, settings))
+            assert image.clean(settings, docker_client) == []
+            seen.append(layers_of_ours(docker_client, settings))
+
+    built = image.build(settings, docker_client, progress=progress)
+    assert built.built
+    before, after = seen
+    assert set() < set(before) <= set(after)  # meanwhile the build goes on
+
+
 def build_and_kill(settings: Settings, when: Callable[[], bool], **variables: str) -> None:
     """Build in a process of its own, which is killed as soon as `when` holds."""
     program = """
