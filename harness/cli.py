@@ -22,6 +22,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.console import Console, ConsoleHandler
 from harness.errors import ConfigError, EngineError, HarnessError
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def up(arguments: argparse.Namespace, signals: Signals) -> int:
     if arguments.detach:
         show(service.detach(arguments.host, port, settings.local.registry, arguments.config))
         return 0
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", handlers=[ConsoleHandler(_say)]
+    )
     logging.getLogger("harness").setLevel(logging.INFO)
 
     serving = False
@@ -432,8 +435,7 @@ def _print_json(**members: Any) -> None:
     print(json.dumps(members), flush=True)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+_say = Console()
 
 
 def _colour() -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from harness import dataset, engine, image
 from harness.connection import Connection, connect
 from harness.errors import FlowError
-from harness.progress import Log, Progress, Steps, wait
+from harness.progress import HowFar, Log, Progress, Steps, wait
 from harness.push import push as push_to_ecr
 from harness.report import R2, Comparison, Report
 from harness.teardown import SCALABLE_DIMENSION, Patience, TearDown, tags
@@ -241,7 +241,7 @@ def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> Training
         Tags=this.tags,
     )
     limit, poll = settings.place.provisioning_seconds, settings.place.poll_seconds
-    wait_for_start(client, this.name, seconds=limit, poll=poll)
+    wait_for_start(client, this.name, seconds=limit, poll=poll, how_far=HowFar(this.progress))
 
     from sagemaker.core.resources import TrainingJob
 
@@ -273,7 +273,9 @@ def stopping(settings: Settings) -> dict[str, Any]:
     return {"StoppingCondition": limits, "EnableManagedSpotTraining": True}
 
 
-def wait_for_start(client: SageMakerClient, name: str, *, seconds: float, poll: float) -> None:
+def wait_for_start(
+    client: SageMakerClient, name: str, *, seconds: float, poll: float, how_far: HowFar
+) -> None:
     """Return once the job's container trains, or never will, or time is up.
 
     A local job is staged by this process, and would have to share its interpreter with the import.
@@ -281,6 +283,8 @@ def wait_for_start(client: SageMakerClient, name: str, *, seconds: float, poll: 
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         job = client.describe_training_job(TrainingJobName=name)
+        for now in job.get("SecondaryStatusTransitions", [])[-1:]:
+            how_far.show(now["Status"], now.get("StatusMessage", ""))
         if job["TrainingJobStatus"] != "InProgress" or job["SecondaryStatus"] == "Training":
             return
         time.sleep(poll)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.console import Passing
 from harness.errors import FlowError
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ def wait(
         FlowError: it says something that is neither `done` nor in `going`, or time is up.
     """
     end = time.monotonic() + seconds
+    how_far = HowFar(log.progress)
     while True:
         resource.refresh()
         now = getattr(resource, status)
+        how_far.show(*_told(resource))
         if now == done:
             log.show()
             return
@@ -60,6 +63,40 @@ def wait(
             raise FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
         log.show_now_and_then()
         time.sleep(poll)
+
+
+class HowFar:
+    """What is said of a status while it lasts: shown whenever it changes.
+
+    That is how far the local AWS is with data that takes long, or what AWS is waiting for.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last: tuple[str, str] = "", ""
+
+    def show(self, status: str, message: str) -> None:
+        before, self._last = self._last, (status, message)
+        if message and before[0] == status and before[1] != message:
+            self._progress(Passing(f"  {message}"))
+
+
+def _told(resource: Resource) -> tuple[str, str]:
+    """The status of a job or an endpoint that lasts, and what is said of it."""
+    found: Any = resource
+    steps = getattr(found, "secondary_status_transitions", None)
+    if isinstance(steps, list) and steps:
+        return str(steps[-1].status), _text(steps[-1].status_message)
+    variants = getattr(getattr(found, "pending_deployment_summary", None), "production_variants", 0)
+    if isinstance(variants, list) and variants and isinstance(variants[0].variant_status, list):
+        now = variants[0].variant_status[-1]
+        return str(now.status), _text(now.status_message)
+    return "", ""
+
+
+def _text(message: object) -> str:
+    """Empty where the SDK has a value of its own for what wasn't said."""
+    return message if isinstance(message, str) else ""
 
 
 def _why(resource: Resource) -> str:
@@ -74,7 +111,7 @@ class Log:
 
     def __init__(self, boto: boto3.Session, progress: Progress, group: str, prefix: str) -> None:
         self._logs = boto.client("logs")
-        self._progress = progress
+        self.progress = progress
         self._group = group
         self._prefix = prefix
         self._tokens: dict[str, str] = {}
@@ -93,7 +130,7 @@ class Log:
         """Show the lines that have come since the last time."""
         for stream in self._streams():
             for line in self._new_lines(stream):
-                self._progress(f"  | {line}")
+                self.progress(f"  | {line}")
         self._next_look = time.monotonic() + LOG_SECONDS
 
     def _streams(self) -> list[str]:
