@@ -65,7 +65,7 @@ def lay_out(folder: Path) -> None:
         if entry.chunks is None:
             path.mkdir(parents=True, exist_ok=True)
         else:
-            path.write_bytes(b"".join(entry.chunks))
+            path.write_bytes(b"".join(map(bytes, entry.chunks)))
     channels = folder / "opt/ml/input/data"
     (channels / "train/train.csv").write_bytes(flow.csv(data.x_train, data.y_train))
     (channels / "test/test.csv").write_bytes(flow.csv(data.x_test, data.y_test))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from harness.local.containers import Container
+    from harness.local.transfers import Transfer
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ def upload_archive(
     folders: Iterable[Iterator[bytes] | None],
     below: str,
     uri: str,
+    packing: Transfer,
+    sending: Transfer,
     *,
     only_if_files: bool = False,
 ) -> None:
@@ -51,16 +54,21 @@ def upload_archive(
         with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=COMPRESS_LEVEL) as archive:
             for stream in folders:
                 if stream is not None:
-                    files += repack(stream, archive, below, taken)
+                    files += repack(packing.counted(stream), archive, below, taken)
         if only_if_files and not files:
             return
+        sending.expect(packed.seek(0, io.SEEK_END))
         packed.seek(0)
         bucket, key = s3.split(uri)
-        client.upload_fileobj(packed, bucket, key)
+        client.upload_fileobj(packed, bucket, key, Callback=sending.add)
 
 
 def upload_files(
-    client: S3Client, folders: Iterable[Iterator[bytes] | None], below: str, uri: str
+    client: S3Client,
+    folders: Iterable[Iterator[bytes] | None],
+    below: str,
+    uri: str,
+    sending: Transfer,
 ) -> None:
     """Upload the files of the folders of all hosts as they are, below the prefix `uri`.
 
@@ -68,8 +76,9 @@ def upload_files(
     """
     target = _Target(client, uri)
     taken: set[str] = set()
+    sending.expect(None)
     for stream in folders:
-        for name, size, content in _files(stream, below):
+        for name, size, content in _files(stream and sending.counted(stream), below):
             if name in taken:
                 continue
             if content is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from harness.local import objects
 from harness.local.client import DUMMY_KEY, local_boto_session
 from harness.local.containers import Containers
 from harness.local.logs import LogStreams
@@ -64,6 +65,7 @@ class Backend:
     @functools.cached_property
     def s3(self) -> S3Client:
         client: S3Client = self._client("s3", self.region)
+        objects.shortcut(client, self.account_id)
         return client
 
     def logs_client(self, region: str) -> CloudWatchLogsClient:

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.local import s3
-from harness.local.optml import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from types_boto3_s3 import S3Client
+
+    from harness.local.optml import Entry
+    from harness.local.transfers import Transfer
 
 Each = TypeVar("Each")
 
@@ -84,16 +86,23 @@ def receivers(source: Mapping[str, Any], groups: Mapping[str, str]) -> list[str]
 
 
 def entries(
-    client: S3Client, channel: str, source: Mapping[str, Any], index: int, hosts: int
+    client: S3Client,
+    channel: str,
+    source: Mapping[str, Any],
+    index: int,
+    hosts: int,
+    transfer: Transfer,
 ) -> Iterator[Entry]:
-    """The files of a channel on one host, each read when its turn comes."""
-    yield from s3.entries(client, channel, share(found(client, source), source, index, hosts))
+    """The files of a channel on one host, each read when its turn comes, and counted.
+
+    Raises as `found` does.
+    """
+    objects = share(found(client, source), source, index, hosts)
+    return s3.entries(client, channel, objects, transfer)
 
 
-def checkpoints(client: S3Client, uri: str) -> Iterator[Entry]:
+def checkpoints(client: S3Client, uri: str, transfer: Transfer) -> Iterator[Entry]:
     """The files of `CheckpointConfig`'s `S3Uri`, named relative to it; none may be there yet."""
     bucket, prefix = s3.split(uri)
     folder = f"s3://{bucket}/{prefix}" if not prefix or prefix.endswith("/") else f"{uri}/"
-    for item in s3.objects(client, folder):
-        size, data = s3.opened(client, item.bucket, item.key)
-        yield Entry(item.path, size, data)
+    return s3.entries(client, "", s3.objects(client, folder), transfer)

@@ -8,6 +8,7 @@ free, and is removed by the next start (`clean`).
 from __future__ import annotations
 
 import contextlib
+import http
 import ipaddress
 import itertools
 import logging
@@ -16,6 +17,7 @@ import platform
 import shutil
 import threading
 import time
+import urllib.parse
 import uuid
 from functools import partial
 from pathlib import Path
@@ -27,6 +29,7 @@ import platformdirs
 import requests
 import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.transport import UnixHTTPAdapter
 from docker.types import IPAMConfig, IPAMPool, Mount
 from filelock import FileLock, Timeout
 from testcontainers.core.config import testcontainers_config
@@ -34,6 +37,7 @@ from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness import machine
+from harness.local import archive_put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container as DockerContainer
     from docker.models.networks import Network
 
+    from harness.local.objects import Piece
     from harness.local.registry import Registry
 
 LABEL_SESSION = "harness.session"
@@ -545,7 +550,7 @@ class Container:
     def name(self) -> str:
         return cast("str", self._container.name)
 
-    def put(self, path: str, tar: Iterable[bytes]) -> None:
+    def put(self, path: str, tar: Iterable[Piece]) -> None:
         """Extract a tar (plain or compressed) in the folder `path`, streamed.
 
         Raises `MissingFolderError` if there is no such folder, `ArchiveError` if the tar can't be
@@ -554,17 +559,30 @@ class Container:
         source = _Source(tar)
         try:
             with _engine_errors():
-                try:
-                    self._container.put_archive(path, source)
-                except NotFound as error:
-                    raise MissingFolderError(_words(error)) from error
-                except APIError as error:
-                    raise ArchiveError(_words(error)) from error
+                status, words = self._put(path, source)
         except EngineError:
             # An S3 object that can't be read may look like a lost connection to the engine.
             if source.error is not None:
                 raise source.error from None
             raise
+        if status == http.HTTPStatus.NOT_FOUND:
+            raise MissingFolderError(words)
+        if status >= http.HTTPStatus.BAD_REQUEST:
+            raise ArchiveError(words)
+
+    def _put(self, path: str, source: _Source) -> tuple[int, str]:
+        """The engine's status, and what it says if that is an error."""
+        api = self._client.client.api
+        engine = api.get_adapter(api.base_url)
+        if isinstance(engine, UnixHTTPAdapter):
+            where = urllib.parse.urlencode({"path": path})
+            url = f"/v{api.api_version}/containers/{self.id}/archive?{where}"
+            return archive_put.put(engine.socket_path, url, source, ENGINE_TIMEOUT)
+        try:
+            self._container.put_archive(path, source.read())
+        except APIError as error:
+            return int(error.status_code or 500), _words(error)
+        return http.HTTPStatus.OK, ""
 
     def get(self, path: str) -> Iterator[bytes] | None:
         """Stream a file or folder as a tar whose names begin with its last part.
@@ -687,18 +705,22 @@ class Container:
 
 
 class _Source:
-    """The chunks of a stream to the engine; `error` is what reading them has raised."""
+    """The pieces of a stream to the engine; `error` is what reading them has raised."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._pieces = pieces
         self.error: Exception | None = None
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[Piece]:
         try:
-            yield from self._chunks
+            yield from self._pieces
         except Exception as error:
             self.error = error
             raise
+
+    def read(self) -> Iterator[bytes]:
+        for piece in self:
+            yield from [piece] if isinstance(piece, bytes) else piece
 
 
 def _watched(stream: Iterator[bytes]) -> Iterator[bytes]:

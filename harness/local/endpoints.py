@@ -64,6 +64,8 @@ class Variant:
         """Whether it shall have no more containers."""
         self.reason = ""
         """Why the last one that should replace an ended one didn't start."""
+        self.transfer = ""
+        """How far the files of one that is being started are."""
 
     def choose(self) -> Instance | None:
         """The container with the fewest requests to answer; those with equally few take turns."""
@@ -136,7 +138,13 @@ class Deployment:
                 {
                     **variant.describe(),
                     "InstanceType": variant.request.get("InstanceType"),
-                    "VariantStatus": [{"Status": "Creating", "StartTime": self.started}],
+                    "VariantStatus": [
+                        {
+                            "Status": "Creating",
+                            "StatusMessage": variant.transfer or None,
+                            "StartTime": self.started,
+                        }
+                    ],
                 }
                 for variant in self.variants
             ],
@@ -375,6 +383,7 @@ class Endpoint:
                     resource="endpoint",
                     instance_type=variant.request.get("InstanceType", ""),
                     on_exit=lambda: self._replace(variant),
+                    on_transfer=partial(setattr, variant, "transfer"),
                 )
             except (DeployError, EngineError) as error:
                 if not attempts or not self._wants(variant):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 from harness.local import instances, tags
 from harness.local.containers import Container, EngineError, ImageError, StartError, engine_lost
 from harness.local.protocol import AwsError
+from harness.local.transfers import PASSING, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -159,6 +160,19 @@ class Job:
             calls[0]()
         elif calls:
             self.backend.together(calls, f"{what}-{self.name}")
+
+    def transfer(self, what: str) -> Transfer:
+        """Counts what is copied for the job; how far that is goes into its status, and the log."""
+
+        def tell(text: str) -> None:
+            _log.info("%s: %s", self.name, text, extra=PASSING)
+            with self.lock:
+                self._on_transfer(text)
+
+        return Transfer(what, tell)
+
+    def _on_transfer(self, text: str) -> None:
+        """Something is as far as `text` says."""
 
     def _fail(self, reason: str) -> None:
         with self.lock:

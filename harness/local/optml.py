@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from harness.local.objects import Piece
+
 FAILURE_LIMIT = 1024
 """Characters of /opt/ml/output/failure that become the failure reason."""
 
@@ -38,7 +40,7 @@ class Entry:
 
     name: str
     size: int = 0
-    chunks: Iterable[bytes] | None = None
+    chunks: Iterable[Piece] | None = None
 
 
 def folder(name: str) -> Entry:
@@ -49,7 +51,7 @@ def file(name: str, content: bytes) -> Entry:
     return Entry(name, len(content), [content])
 
 
-def tar_stream(entries: Iterable[Entry]) -> Iterator[bytes]:
+def tar_stream(entries: Iterable[Entry]) -> Iterator[Piece]:
     """A tar archive of `entries`, in the pax format, chunk by chunk."""
     for entry in entries:
         info = tarfile.TarInfo(entry.name)
@@ -150,13 +152,13 @@ MODEL_FOLDERS = ("opt/ml", "opt/ml/model")
 """What must be there before a model archive is extracted."""
 
 
-def checked_gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks of a model archive, if they begin as gzip does; raises `ContentError` if not.
+def checked_gzip(chunks: Iterator[Piece]) -> Iterator[Piece]:
+    """The pieces of a model archive, if they begin as gzip does; raises `ContentError` if not.
 
     The engine would also take a plain tar, which SageMaker refuses.
     """
     first = next(chunks, b"")
-    if not first.startswith(b"\x1f\x8b"):
+    if bytes(first[:2]) != b"\x1f\x8b":
         raise ContentError("it is not gzip-compressed")
     return itertools.chain([first], chunks)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.local.backend import Backend
     from harness.local.containers import Container
     from harness.local.protocol import RequestContext
+    from harness.local.transfers import Transfer
 
 _log = logging.getLogger(__name__)
 
@@ -148,8 +149,10 @@ class ProcessingJob(Job):
                 raise self._cluster.algorithm_error(end.failed, "")
 
     def _download(self) -> None:
+        transfer = self.transfer("Downloading input data")
+
         def put(host: str, container: Container) -> None:
-            container.put("/", optml.tar_stream(self._entries(host)))
+            container.put("/", optml.tar_stream(self._entries(host, transfer)))
 
         try:
             self._cluster.each(put, "download")
@@ -162,23 +165,27 @@ class ProcessingJob(Job):
         ) as error:
             raise JobError(f"ClientError: Failed to download data. {error}") from error
 
-    def _entries(self, host: str) -> Iterator[optml.Entry]:
+    def _entries(self, host: str, transfer: Transfer) -> Iterator[optml.Entry]:
         """What stands under /opt/ml of a host before its container starts."""
         hosts = self._cluster.hosts
+        sources = [each["S3Input"] for each in self._inputs]
+        files = [
+            channels.entries(
+                self.backend.s3, _inside(source["LocalPath"]), source, hosts.index(host),
+                len(hosts), transfer,
+            )
+            for source in sources
+        ]  # fmt: skip
         yield from map(optml.folder, ("opt/ml", "opt/ml/config", "opt/ml/output"))
         for name, content in (
             ("processingjobconfig", self._config()),
             ("resourceconfig", {"current_host": host, "hosts": hosts}),
         ):
             yield optml.file(f"opt/ml/config/{name}.json", json.dumps(content).encode())
-        sources = [each["S3Input"] for each in self._inputs]
         paths = [each["LocalPath"] for each in [*sources, *self._places("EndOfJob"),
                                                *self._places("Continuous")]]  # fmt: skip
         yield from map(optml.folder, _with_parents(paths))
-        for source in sources:
-            path = _inside(source["LocalPath"])
-            index = hosts.index(host)
-            yield from channels.entries(self.backend.s3, path, source, index, len(hosts))
+        yield from itertools.chain.from_iterable(files)
 
     def _config(self) -> dict[str, Any]:
         """The content of processingjobconfig.json, as the developer guide shows it."""
@@ -240,11 +247,12 @@ class ProcessingJob(Job):
     def _upload(self) -> None:
         """Upload the outputs, however the containers have ended."""
         containers = self._cluster.containers
+        sending = self.transfer("Uploading output data")
 
         def upload(place: dict[str, Any]) -> None:
             path = place["LocalPath"].rstrip("/")
             folders, name = self._cluster.folders(path), path.rpartition("/")[2]
-            artifacts.upload_files(self.backend.s3, folders, name, place["S3Uri"])
+            artifacts.upload_files(self.backend.s3, folders, name, place["S3Uri"], sending)
 
         calls = [lambda place=place: upload(place) for place in self._places("EndOfJob")]
         calls += [lambda each=each: each.update(containers) for each in self._continuous]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -14,13 +15,17 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
+from harness.local.objects import Content
 from harness.local.optml import CHUNK, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+    from harness.local.objects import Piece
+    from harness.local.transfers import Transfer
 
 _URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 
@@ -57,11 +62,24 @@ def opened(client: S3Client, bucket: str, key: str) -> tuple[int, Iterator[bytes
 
     Raises `DataError` if there is no such object, botocore's `ClientError` for other reasons.
     """
+    answer = _get(client, bucket, key)
+    return answer["ContentLength"], _read(client, bucket, key, answer)
+
+
+def pieces(client: S3Client, bucket: str, key: str) -> tuple[int, Iterator[Piece]]:
+    """The object's size, and its bytes, for those who only send them. Raises as `opened` does."""
+    answer = _get(client, bucket, key)
+    body: object = answer["Body"]
+    if isinstance(body, Content):
+        return len(body), body.pieces()
+    return answer["ContentLength"], _read(client, bucket, key, answer)
+
+
+def _get(client: S3Client, bucket: str, key: str) -> GetObjectOutputTypeDef:
     try:
-        answer = client.get_object(Bucket=bucket, Key=key)
+        return client.get_object(Bucket=bucket, Key=key)
     except client.exceptions.NoSuchKey as error:
         raise DataError(f"s3://{bucket}/{key}: {error}") from error
-    return answer["ContentLength"], _read(client, bucket, key, answer)
 
 
 def _read(
@@ -151,10 +169,20 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
-def entries(client: S3Client, channel: str, items: Iterable[Object]) -> Iterator[Entry]:
-    """The objects as files of a channel, each read when its turn comes."""
+def entries(
+    client: S3Client, channel: str, items: Sequence[Object], transfer: Transfer
+) -> Iterator[Entry]:
+    """The objects as files below the folder `channel`, read in their turn, and counted."""
     for item in items:
-        size, data = item.size, chunks(client, item.bucket, item.key)
-        if size is None:
-            size, data = opened(client, item.bucket, item.key)
-        yield Entry(f"{channel}/{item.path}", size, data)
+        transfer.expect(item.size)
+    return (_entry(client, posixpath.join(channel, item.path), item, transfer) for item in items)
+
+
+def _entry(client: S3Client, name: str, item: Object, transfer: Transfer) -> Entry:
+    def data() -> Iterator[Piece]:
+        yield from pieces(client, item.bucket, item.key)[1]
+
+    if item.size is not None:
+        return Entry(name, item.size, transfer.counted(data()))
+    size, known = pieces(client, item.bucket, item.key)
+    return Entry(name, size, transfer.counted(known))

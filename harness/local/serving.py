@@ -6,6 +6,7 @@ developer guide).
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from harness.local.containers import (
     StartError,
     engine_lost,
 )
+from harness.local.transfers import PASSING, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from harness.local.backend import Backend
     from harness.local.logs import LogStream
     from harness.local.models import Model
+    from harness.local.objects import Piece
     from harness.local.protocol import RequestContext
+
+_log = logging.getLogger(__name__)
 
 PORT = 8080
 
@@ -126,6 +131,7 @@ def start(
     instance_type: str = "",
     environment: Mapping[str, str] | None = None,
     on_exit: Callable[[], None] | None = None,
+    on_transfer: Callable[[str], None] | None = None,
 ) -> Instance:
     """Start a container for a model, and return once it is healthy.
 
@@ -139,6 +145,8 @@ def start(
         instance_type: whose memory it has.
         environment: variables on top of the model's own.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
+        on_transfer: called with how far the model's files are, if that takes more than a second,
+            and with nothing once they are there.
 
     Raises:
         DeployError: why it doesn't serve, in AWS's words. No container is left.
@@ -152,6 +160,12 @@ def start(
             f"The image '{image}' does not exist: {error}. Please check that it is on this "
             "machine or in a registry that it can reach."
         ) from error
+
+    def tell(text: str) -> None:
+        _log.info("%s: %s", name, text, extra=PASSING)
+        if on_transfer:
+            on_transfer(text)
+
     container = backend.containers.create(
         image,
         name=name,
@@ -167,7 +181,9 @@ def start(
         memory=instances.memory(instance_type),
     )
     try:
-        put_model(backend, container, model)
+        put_model(backend, container, model, tell)
+        if on_transfer:
+            on_transfer("")
         return _serve(
             container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit
         )
@@ -226,7 +242,9 @@ def _wait_healthy(
     return instance
 
 
-def put_model(backend: Backend, container: Container, model: Model) -> None:
+def put_model(
+    backend: Backend, container: Container, model: Model, tell: Callable[[str], None]
+) -> None:
     """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
     url = model.data_url
     if url is None:
@@ -234,10 +252,10 @@ def put_model(backend: Backend, container: Container, model: Model) -> None:
         return
     try:
         try:  # most images have the folder, and a put takes 50 ms
-            container.put(MODEL_FOLDER, _files(backend, model, url))
+            container.put(MODEL_FOLDER, _files(backend, model, url, tell))
         except MissingFolderError:
             _put_folders(container)
-            container.put(MODEL_FOLDER, _files(backend, model, url))
+            container.put(MODEL_FOLDER, _files(backend, model, url, tell))
     except (ClientError, BotoCoreError, s3.DataError) as error:
         raise DeployError(f"Could not access model data at {url}: {error}.") from error
     except (ArchiveError, optml.ContentError) as error:
@@ -251,14 +269,19 @@ def _put_folders(container: Container) -> None:
     container.put("/", optml.tar_stream(map(optml.folder, optml.MODEL_FOLDERS)))
 
 
-def _files(backend: Backend, model: Model, url: str) -> Iterator[bytes]:
+def _files(
+    backend: Backend, model: Model, url: str, tell: Callable[[str], None]
+) -> Iterator[Piece]:
     """A tar of what belongs in /opt/ml/model: the model's archive as it is, or its objects."""
+    transfer = Transfer("Downloading model data", tell)
     if model.compressed:
-        return optml.checked_gzip(s3.chunks(backend.s3, *s3.split(url)))
+        size, pieces = s3.pieces(backend.s3, *s3.split(url))
+        transfer.expect(size)
+        return optml.checked_gzip(transfer.counted(pieces))
     found = model.objects(backend.s3)
     if not found:
         raise s3.DataError("there is no such object")
-    return optml.tar_stream(s3.entries(backend.s3, ".", found))
+    return optml.tar_stream(s3.entries(backend.s3, ".", found, transfer))
 
 
 def _last_words(container: Container, last_line: str, limit: float) -> str:

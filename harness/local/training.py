@@ -7,6 +7,7 @@ import itertools
 import math
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from harness.local.backend import Backend
     from harness.local.containers import Container
     from harness.local.protocol import RequestContext
+    from harness.local.transfers import Transfer
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -82,6 +84,8 @@ class TrainingJob(Job):
         super().__init__(backend, context, request)
         self.secondary = ""
         self.transitions: list[dict[str, Any]] = []
+        self._message = ""
+        """What is said of the last of them, without how far it is."""
         self.artifacts: str | None = None
         self._metrics = Metrics(
             self.name,
@@ -248,15 +252,17 @@ class TrainingJob(Job):
             yield made
 
     def _download(self) -> None:
+        transfer = self.transfer("Downloading input data")
         try:
-            self._cluster.each(self._download_to, "download")
+            self._cluster.each(partial(self._download_to, transfer=transfer), "download")
         except _DATA_ERRORS as error:
             mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
             raise _data_failure(error, "File" if mode == "Pipe" else mode) from error
 
-    def _download_to(self, host: str, container: Container) -> None:
+    def _download_to(self, host: str, container: Container, transfer: Transfer) -> None:
         configs: dict[str, dict[str, Any]] = {}
         files: list[Iterable[optml.Entry]] = []
+        s3_client = self.backend.s3
         for channel, index, hosts in self._channels(host):
             name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
             configs[name] = {
@@ -266,7 +272,7 @@ class TrainingJob(Job):
                 "RecordWrapperType": channel.get("RecordWrapperType", "None"),
             }
             if self._mode(channel) != "Pipe":
-                files.append(channels.entries(self.backend.s3, name, source, index, hosts))
+                files.append(channels.entries(s3_client, name, source, index, hosts, transfer))
         checkpoints = self.request.get("CheckpointConfig", {})
         layout = optml.TrainingLayout(
             hyperparameters=self.request.get("HyperParameters", {}),
@@ -276,7 +282,9 @@ class TrainingJob(Job):
             data=itertools.chain.from_iterable(files),
             checkpoint_path=checkpoints.get("LocalPath", optml.CHECKPOINTS),
             checkpoints=(
-                channels.checkpoints(self.backend.s3, checkpoints["S3Uri"]) if checkpoints else ()
+                channels.checkpoints(s3_client, checkpoints["S3Uri"], transfer)
+                if checkpoints
+                else ()
             ),
         )
         container.put("/", optml.tar_stream(layout.entries()))
@@ -315,31 +323,39 @@ class TrainingJob(Job):
         self._metrics.read(line)
 
     def _upload(self, *, only_checkpoints: bool = False) -> None:
-        client = self.backend.s3
+        client, what = self.backend.s3, "Uploading generated training model"
+        packing, sending = self.transfer(f"{what}, packing"), self.transfer(what)
         output = self.request["OutputDataConfig"]
         prefix = f"{output['S3OutputPath'].rstrip('/')}/{self.name}/output"
         as_files = output.get("CompressionType") == "NONE"
         folders = self._cluster.folders
 
         def model() -> None:
-            uri = f"{prefix}/model/" if as_files else f"{prefix}/model.tar.gz"
-            upload = artifacts.upload_files if as_files else artifacts.upload_archive
-            upload(client, folders("/opt/ml/model"), "model", uri)
+            found = folders("/opt/ml/model")
+            if as_files:
+                uri = f"{prefix}/model/"
+                artifacts.upload_files(client, found, "model", uri, sending)
+            else:
+                uri = f"{prefix}/model.tar.gz"
+                artifacts.upload_archive(client, found, "model", uri, packing, sending)
             with self.lock:
                 self.artifacts = uri
 
         def data() -> None:
             found = folders("/opt/ml/output/data")
             if as_files:
-                artifacts.upload_files(client, found, "data", f"{prefix}/data/")
+                artifacts.upload_files(client, found, "data", f"{prefix}/data/", sending)
             else:
                 uri = f"{prefix}/output.tar.gz"
-                artifacts.upload_archive(client, found, "data", uri, only_if_files=True)
+                artifacts.upload_archive(
+                    client, found, "data", uri, packing, sending, only_if_files=True
+                )
 
         def checkpoints() -> None:
             config = self.request["CheckpointConfig"]
             path = config.get("LocalPath", optml.CHECKPOINTS).rstrip("/")
-            artifacts.upload_files(client, folders(path), path.rpartition("/")[2], config["S3Uri"])
+            name = path.rpartition("/")[2]
+            artifacts.upload_files(client, folders(path), name, config["S3Uri"], sending)
 
         calls = [] if only_checkpoints else [model, data]
         if "CheckpointConfig" in self.request:
@@ -364,10 +380,17 @@ class TrainingJob(Job):
         self._step(why, _MESSAGES[why])
         self.transitions[-1]["EndTime"] = self.ended
 
+    def _on_transfer(self, text: str) -> None:
+        """Say how far it is, where the job is still at what this is about."""
+        if text.startswith(self._message):
+            self.transitions[-1]["StatusMessage"] = text
+            self.modified = datetime.now(UTC)
+
     def _step(self, secondary: str, message: str) -> None:
         now = datetime.now(UTC)
         if self.transitions:
-            self.transitions[-1]["EndTime"] = now
+            self.transitions[-1] |= {"EndTime": now, "StatusMessage": self._message}
+        self._message = message
         self.transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": message})
         self.secondary = secondary
         self.modified = now

@@ -6,6 +6,7 @@ import tarfile
 import pytest
 
 from harness.local import artifacts
+from harness.local.transfers import untold
 
 
 class Folder:
@@ -99,7 +100,7 @@ def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
 def test_links_are_left_out(aws, bucket):
     folder = Folder(link=None, file=b"1")
     artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}/").update([folder])
-    artifacts.upload_files(aws.s3, [folder.get("/data/out")], "out", f"s3://{bucket}/end")
+    artifacts.upload_files(aws.s3, [folder.get("/data/out")], "out", f"s3://{bucket}/end", untold())
     assert uploads(aws, bucket) == {"file": 1, "end/file": 1}
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.local import channels, s3
+from harness.local.transfers import untold
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def source(aws, new):
 def files(aws, source, index=0, hosts=1):
     return {
         entry.name: b"".join(entry.chunks).decode()
-        for entry in channels.entries(aws.s3, "train", source, index, hosts)
+        for entry in channels.entries(aws.s3, "train", source, index, hosts, untold())
     }
 
 
@@ -100,6 +101,6 @@ def test_checkpoints_are_below_a_folder(aws, new):
     root = new("checkpoints")
     for key in (f"{root}/1/state", f"{root}-other/2"):
         aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=b"state")
-    found = list(channels.checkpoints(aws.s3, f"s3://{aws.bucket}/{root}"))
+    found = list(channels.checkpoints(aws.s3, f"s3://{aws.bucket}/{root}", untold()))
     assert [(entry.name, entry.size) for entry in found] == [("1/state", 5)]
-    assert list(channels.checkpoints(aws.s3, f"s3://{aws.bucket}/{root}-none")) == []
+    assert list(channels.checkpoints(aws.s3, f"s3://{aws.bucket}/{root}-none", untold())) == []

@@ -10,6 +10,8 @@ import zlib
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local import objects
+
 MB = 1 << 20
 SIZES = {"in memory": 1000, "in memory, from a file": 2 * MB, "in a file": 12 * MB + 7}
 
@@ -163,3 +165,46 @@ def test_no_object_is_whole_in_memory(aws, new):
     finally:
         tracemalloc.stop()
     assert peak < 3 * len(part)
+
+
+class TestShortcut:
+    """An S3 client in moto's own process."""
+
+    @pytest.fixture
+    def inside(self, aws):
+        client = aws.session.client("s3")
+        objects.shortcut(client, "123456789012")
+        return client
+
+    def test_a_large_object_is_its_file_and_anything_else_as_before(self, aws, inside, stored):
+        where, body = stored
+        answer = inside.get_object(**where)
+        assert isinstance(answer["Body"], objects.Content) == (len(body) > MB)
+        assert b"".join(answer["Body"].iter_chunks(MB)) == body
+        outside = aws.s3.get_object(**where)
+        assert answer["ContentLength"] == outside["ContentLength"]
+        assert answer["ETag"] == outside["ETag"]
+
+    def test_a_part_is_asked_for_in_the_usual_way(self, inside, stored):
+        where, body = stored
+        assert inside.get_object(**where, Range="bytes=1-3")["Body"].read() == body[1:4]
+
+    def test_errors_are_s3s(self, aws, inside):
+        with pytest.raises(inside.exceptions.NoSuchKey):
+            inside.get_object(Bucket=aws.bucket, Key="none")
+        with pytest.raises(inside.exceptions.NoSuchBucket):
+            inside.get_object(Bucket="no-such-bucket", Key="none")
+
+    def test_what_is_archived_is_refused(self, aws, inside, new, content):
+        where = {"Bucket": aws.bucket, "Key": new("archived")}
+        aws.s3.put_object(**where, Body=content, StorageClass="GLACIER")
+        with pytest.raises(ClientError, match="InvalidObjectState"):
+            inside.get_object(**where)
+
+    def test_whoever_has_it_has_it_to_the_end(self, aws, inside, new, content):
+        where = {"Bucket": aws.bucket, "Key": new("object")}
+        aws.s3.put_object(**where, Body=content)
+        pieces = inside.get_object(**where)["Body"].pieces()
+        first = bytes(next(pieces))
+        aws.s3.delete_object(**where)
+        assert first + b"".join(map(bytes, pieces)) == content

@@ -4,6 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.local import s3
+from harness.local.transfers import untold
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_entries_have_the_objects_sizes_and_bytes(aws, prefix):
     aws.s3.put_object(Bucket=bucket, Key=f"{key}big", Body=big)
     entries = {
         entry.name: (entry.size, list(entry.chunks))
-        for entry in s3.entries(aws.s3, "train", s3.objects(aws.s3, uri))
+        for entry in s3.entries(aws.s3, "train", s3.objects(aws.s3, uri), untold())
     }
     assert entries.pop("train/a") == (1, [b"a"])
     assert entries.pop("train/empty")[0] == 0

@@ -1,0 +1,124 @@
+"""How far large data is, as those see it who wait: each of its pieces comes when the test says."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.local import transfers
+from harness.local.objects import SENT_PIECE, Content
+from tests.integration.training import ROLE, channel, finish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.integration.support import AWS, Names
+
+pytestmark = pytest.mark.timeout(180)
+
+LIMIT = 60
+
+
+@pytest.fixture
+def piece(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Lets one more piece of a large object come; all of them once the test has ended."""
+    pieces, come, over = Content.pieces, threading.Semaphore(0), threading.Event()
+
+    def slow(self: Content) -> Iterator[Content]:
+        for each in pieces(self):
+            if not over.is_set():
+                assert come.acquire(timeout=LIMIT)
+            yield each
+
+    monkeypatch.setattr(Content, "pieces", slow)
+    monkeypatch.setattr(transfers, "PERIOD", 0.0)
+    yield come.release
+    over.set()
+    come.release()
+
+
+def until(true: Callable[[], Any]) -> Any:
+    end = time.monotonic() + LIMIT
+    while not (found := true()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def test_a_training_job_says_how_far_its_data_is(
+    aws: AWS, create: Callable[..., str], names: Names, piece: Callable[[], None]
+) -> None:
+    prefix = names.new("data")
+    body = b"x" * 2 * SENT_PIECE
+    aws.s3.put_object(Bucket=aws.bucket, Key=f"{prefix}/data.bin", Body=body)
+    name = create(InputDataConfig=[channel("train", f"s3://{aws.bucket}/{prefix}/")])
+
+    def last() -> dict[str, Any]:
+        job = aws.sagemaker.describe_training_job(TrainingJobName=name)
+        return dict(job["SecondaryStatusTransitions"][-1])
+
+    begun = until(lambda: (step := last())["Status"] == "Downloading" and step)
+    assert begun["StatusMessage"] == "Downloading input data"
+    piece()
+    step = until(lambda: (step := last())["StatusMessage"] != "Downloading input data" and step)
+    assert step["StatusMessage"].startswith("Downloading input data: ")
+    assert step["StatusMessage"].endswith(" of 17 MB")
+    assert step["StartTime"] == begun["StartTime"]
+
+    piece()
+    job = finish(aws, name)
+    assert job["TrainingJobStatus"] == "Completed"
+    said = [(s["Status"], s["StatusMessage"]) for s in job["SecondaryStatusTransitions"]]
+    assert ("Downloading", "Downloading input data") in said
+    assert ("Uploading", "Uploading generated training model") in said
+
+
+def test_an_endpoint_that_is_created_says_how_far_its_model_is(
+    aws: AWS, names: Names, probe_image: str, piece: Callable[[], None]
+) -> None:
+    prefix, name = names.new("model"), names.new("endpoint")
+    body = os.urandom(3 * SENT_PIECE)
+    aws.s3.put_object(Bucket=aws.bucket, Key=f"{prefix}/weights.bin", Body=body)
+    aws.sagemaker.create_model(
+        ModelName=name,
+        PrimaryContainer={
+            "Image": probe_image,
+            "ModelDataSource": {
+                "S3DataSource": {
+                    "S3Uri": f"s3://{aws.bucket}/{prefix}/",
+                    "S3DataType": "S3Prefix",
+                    "CompressionType": "None",
+                }
+            },
+        },
+        ExecutionRoleArn=ROLE,
+    )
+    aws.sagemaker.create_endpoint_config(
+        EndpointConfigName=name,
+        ProductionVariants=[
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": name,
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+            }
+        ],
+    )
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    piece()
+    piece()
+
+    def message() -> str:
+        endpoint = aws.sagemaker.describe_endpoint(EndpointName=name)
+        variant = endpoint["PendingDeploymentSummary"]["ProductionVariants"][0]
+        return str(variant["VariantStatus"][0].get("StatusMessage", ""))
+
+    assert until(message) in ("Downloading model data: 8 of 25 MB",
+                              "Downloading model data: 17 of 25 MB")  # fmt: skip
+    piece()
+    aws.wait("endpoint_in_service", EndpointName=name)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
