@@ -8,6 +8,7 @@ free, and is removed by the next start (`clean`).
 from __future__ import annotations
 
 import contextlib
+import errno
 import http
 import ipaddress
 import itertools
@@ -15,6 +16,7 @@ import logging
 import os
 import platform
 import shutil
+import socket
 import threading
 import time
 import urllib.parse
@@ -54,6 +56,9 @@ LABEL_HOST = "harness.host"
 
 ENGINE_TIMEOUT = 60
 """Seconds within which the engine must answer a call that isn't a stream."""
+
+PROBE_TIMEOUT = 0.25
+"""Seconds within which a container on this machine takes or refuses a connection."""
 
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
@@ -516,6 +521,33 @@ class JobNetwork:
         self._owner.forget_network(self)
 
 
+def _own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
+    """A container's own address and `port`, if they lead from here to it and to nothing else.
+
+    The engine may be on another machine, in a virtual one, in a container or run without root,
+    where the same address is nobody's, or somebody else's.
+    """
+    process = Path("/proc") / str(found["State"]["Pid"])
+    try:
+        ours = Path("/proc/self/uid_map").read_text()
+        if found["Id"] not in (process / "cgroup").read_text():
+            return None
+        if (process / "uid_map").read_text() != ours:
+            return None
+        for network in found["NetworkSettings"]["Networks"].values():
+            if not network["Gateway"] or not network["IPAddress"]:
+                continue
+            with socket.socket() as beside, socket.socket() as probe:
+                beside.bind((network["Gateway"], 0))  # only this machine's own addresses can be
+                probe.settimeout(PROBE_TIMEOUT)
+                # Refused by the container, which doesn't listen yet, is reached, too.
+                if probe.connect_ex((network["IPAddress"], port)) in (0, errno.ECONNREFUSED):
+                    return network["IPAddress"], port
+    except OSError:
+        pass
+    return None
+
+
 class Container:
     """One container: created, filled with files, started, followed, stopped, removed.
 
@@ -651,15 +683,21 @@ class Container:
     def address(self) -> tuple[str, int]:
         """Host and port at which this machine reaches the container's port.
 
+        Its own address where that can be: the engine's proxy, which is behind the published port,
+        takes as long as many a model, and half of the processor.
+
         Raises `NotRunningError` if the container has ended.
         """
         with _engine_errors():
-            settings = self._client.client.api.inspect_container(self.id)["NetworkSettings"]
+            found = self._client.client.api.inspect_container(self.id)
+        settings = found["NetworkSettings"]
         host: str
         port: int | None
         if self._network is not None:
             (network,) = settings["Networks"].values()
             host, port = network["IPAddress"], self._port
+        elif own := _own_address(found, cast("int", self._port)):
+            return own
         else:
             bindings = (settings["Ports"] or {}).get(f"{self._port}/tcp") or [{"HostPort": 0}]
             host, port = self._client.host(), int(bindings[0]["HostPort"])

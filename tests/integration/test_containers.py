@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from docker.errors import NotFound
 
 from harness import machine
-from harness.local import containers
+from harness.local import containers, serving
 from harness.local.containers import Containers, EngineError, StartError
 
 if TYPE_CHECKING:
@@ -41,6 +43,24 @@ def name() -> str:
 
 def networks(client: DockerClient, name: str) -> list[str]:
     return [network.name or "" for network in client.networks.list(names=[name])]
+
+
+def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
+    made: Containers, probe_image: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = made.create(probe_image, name=name, hostname="h", command=["serve"], port=8080)
+    container.start(lambda _: None)
+    own = container.address
+    monkeypatch.setattr(containers, "_own_address", lambda *_: None)
+    published = container.address
+    assert own[1] == 8080
+    assert published[0] == "127.0.0.1"
+    assert published[1] != 8080
+    for address in (own, published):
+        instance = serving.Instance(SimpleNamespace(address=address))  # type: ignore[arg-type]
+        deadline = time.monotonic() + 30
+        while not instance.ping():
+            assert time.monotonic() < deadline
 
 
 def test_a_network_goes_with_its_container(
