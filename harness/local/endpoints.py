@@ -232,6 +232,8 @@ class Endpoint:
                 f"Variant {target} not found for Endpoint {self.name} of account "
                 f"{self._context.account_id}.",
             )
+        if len(self.variants) == 1:
+            return self.variants[0]
         weights = [variant.weight for variant in self.variants]
         return random.choices(self.variants, weights if any(weights) else None)[0]  # noqa: S311
 

@@ -16,19 +16,25 @@ An operation with an event stream (InvokeEndpointWithResponseStream) returns an 
 events for the stream's member: `{"Body": [{"PayloadPart": {"Bytes": b"..."}}]}`. It is sent
 while it is iterated, and closed at the end if it has `close()`. An `AwsError` raised by the
 iterator ends the stream with that exception.
+
+Large payloads need not be in memory: a method that `takes_uploads` may find an `Upload` in place
+of a request's payload, and may return a `Payload` in place of a response's.
 """
 
 from __future__ import annotations
 
+import errno
 import functools
+import http
 import json
 import logging
+import random
 import re
 import urllib.parse
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
 import botocore.loaders
 from botocore import xform_name
@@ -51,12 +57,69 @@ TRANSPORT_ALLOWANCE = 4096
 refuses it unread. (With a limit of 5 MB, InvokeEndpoint answered "HTTP content length exceeded
 5246976 bytes.": aws/sagemaker-python-sdk issue 171.)"""
 
+UPLOAD = 64 * 1024
+"""Bytes of a payload above which it is an `Upload` for those that take one. What is smaller is
+waited for, so that no slow client holds up a container."""
+
+REMEMBERED = 256
+"""Paths, and heads of requests, of which it is remembered what they ask for."""
+
+SHORT_HEADERS = 512
+"""Characters of a head that is remembered, as far as it has members of the input."""
+
 MAX_JSON_BODY = 10 * 1024 * 1024
 """Bytes of a JSON request; the model states no limit for the services that have no payload."""
 
 # HTTP statuses that aren't 400 of errors for which the model has none. Some are common to all
 # services (https://docs.aws.amazon.com/sagemaker/latest/APIReference/CommonErrors.html).
 _OTHER_STATUSES = {"InternalFailure": 500, "InternalStreamFailure": 500, "ServiceUnavailable": 503}
+
+
+class DisconnectedError(ConnectionError):
+    """The client is gone, or silent, before its request was whole."""
+
+
+class Upload:
+    """A request's payload on its way: `len()` bytes, iterated once, in pieces as they come.
+
+    Iterating raises `DisconnectedError`, which is to be passed on.
+    """
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self._stream = stream
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._length
+        while left:
+            try:
+                piece = self._stream.read(min(left, UPLOAD))
+            except OSError as error:
+                raise DisconnectedError(*error.args) from error
+            if not piece:
+                raise DisconnectedError(errno.ECONNABORTED, "the request broke off")
+            left -= len(piece)
+            yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A response's payload of `length` bytes, sent while it is iterated, and closed at the end."""
+
+    length: int
+    pieces: Generator[bytes, None, None]
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def takes_uploads(method: _Method) -> _Method:
+    """Marks a provider's method whose payload may be an `Upload`."""
+    method.takes_uploads = True  # type: ignore[attr-defined]
+    return method
 
 
 class LeaveToMoto(Exception):  # noqa: N818  # says what to do, and is no error
@@ -101,7 +164,7 @@ def partition(region: str) -> str:
 class Request:
     """An HTTP request. Header names are in lower case; `path` is still percent-encoded.
 
-    `stream` ends where the body does.
+    `stream` ends where the body does, after `length` bytes if that is known.
     """
 
     method: str
@@ -109,6 +172,7 @@ class Request:
     query: str
     headers: Mapping[str, str]
     stream: IO[bytes]
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +181,14 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | Iterator[bytes]
+    body: bytes | Generator[bytes, None, None]
+
+    @property
+    def reason(self) -> str:
+        try:
+            return http.HTTPStatus(self.status).phrase
+        except ValueError:
+            return "Error"
 
 
 class Service:
@@ -203,11 +274,12 @@ class Service:
             operation=operation,
             region=scope[0] if scope else self._region,
             account_id=self._account_id,
-            request_id=str(uuid.uuid4()),
+            # No secret, and so not from the system's source, a call that lets other threads in.
+            request_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
         )
         model = self.model.operation_model(operation)
-        body = request.stream.read(self.max_body + 1)
-        if len(body) > self.max_body:
+        body = self._body(request, getattr(self.operations[operation], "takes_uploads", False))
+        if body is None:
             return _too_large(self.max_body)
         try:
             parsed = self._parse(model, request, labels, body)
@@ -216,45 +288,125 @@ class Service:
         except AwsError as error:
             return self._error(error, context)
         except LeaveToMoto as leave:
-            leave.body = body
+            leave.body = cast("bytes", body)  # those who take uploads leave nothing to moto
+            raise
+        except DisconnectedError:
             raise
         except Exception:  # noqa: BLE001  # is logged with its traceback
             return self._error(_internal_failure(context), context)
 
-    @property
+    def _body(self, request: Request, takes_uploads: bool) -> bytes | Upload | None:
+        """The request's body; None if it is too large, and hasn't been read then."""
+        if request.length is None:
+            body = request.stream.read(self.max_body + 1)
+            return body if len(body) <= self.max_body else None
+        if request.length > self.max_body:
+            return None
+        upload = Upload(request.stream, request.length)
+        return upload if takes_uploads and request.length > UPLOAD else b"".join(upload)
+
+    @functools.cached_property
     def _is_rest(self) -> bool:
-        return self.model.protocol == "rest-json"
+        return bool(self.model.protocol == "rest-json")
 
     @functools.cached_property
     def _routes(self) -> list[tuple[str, re.Pattern[str], str]]:
-        routes = []
-        for name in self.model.operation_names:
-            http = self.model.operation_model(name).http
-            path = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]*)", http["requestUri"])
-            routes.append((http["method"], re.compile(path), name))
-        return routes
+        return [
+            (route["method"], re.compile(_path(route["requestUri"], r"(?P<\1>[^/]*)")), name)
+            for name in self.model.operation_names
+            for route in [self.model.operation_model(name).http]
+        ]
 
-    def _route(self, request: Request) -> tuple[str | None, dict[str, str]]:
-        for method, path, operation in self._routes:
-            if request.method == method and (match := path.fullmatch(request.path)):
-                labels = match.groupdict()
-                return operation, {k: urllib.parse.unquote(v) for k, v in labels.items()}
-        return None, {}
+    def upload_paths(self) -> list[str]:
+        """A pattern for the path of each operation that is a POST, and takes uploads."""
+        return [
+            _path(route["requestUri"], "[a-zA-Z0-9_.~%-]+")
+            for name, handler in self.operations.items()
+            for route in [self.model.operation_model(name).http]
+            if route["method"] == "POST" and getattr(handler, "takes_uploads", False)
+        ]
+
+    def _route(self, request: Request) -> tuple[str | None, Mapping[str, str]]:
+        return self._routed(request.method, request.path)
+
+    @functools.cached_property
+    def _routed(self) -> Callable[[str, str], tuple[str | None, Mapping[str, str]]]:
+        @functools.lru_cache(maxsize=REMEMBERED)
+        def route(method: str, path: str) -> tuple[str | None, Mapping[str, str]]:
+            for known, pattern, operation in self._routes:
+                if method == known and (match := pattern.fullmatch(path)):
+                    labels = match.groupdict()
+                    return operation, {k: urllib.parse.unquote(v) for k, v in labels.items()}
+            return None, {}
+
+        return route
 
     def _parse(
-        self, model: OperationModel, request: Request, labels: Mapping[str, str], body: bytes
+        self,
+        model: OperationModel,
+        request: Request,
+        labels: Mapping[str, str],
+        body: bytes | Upload,
     ) -> dict[str, Any]:
         shape = model.input_shape
         if shape is None:
             return {}
         if self._is_rest:
+            names = self._header_names(model.name)
+            given = tuple([request.headers.get(name) for name in names])
+            payload = shape.serialization.get("payload")
+            most = shape.members[payload].metadata.get("max", 0) if payload else 0
+            if body and len(body) <= most and sum(map(len, filter(None, given))) <= SHORT_HEADERS:
+                # Many requests differ in nothing but their bodies.
+                members = self._remembered(model.name, tuple(labels.items()), given)
+                if members is not None:
+                    return {**members, cast("str", payload): body}
             parsed = wire.parse_rest(shape, request.headers, labels, body)
         else:
-            parsed = wire.parse_document(shape, body)
+            parsed = wire.parse_document(shape, cast("bytes", body))
         if message := validation.check(shape, parsed):
             modeled = "ValidationError" in self.model.shape_names
             raise AwsError("ValidationError" if modeled else "ValidationException", message)
         return parsed
+
+    @functools.cached_property
+    def _header_names(self) -> Callable[[str], list[str]]:
+        """The names of the headers that are members of an operation's input, in lower case."""
+
+        @functools.cache
+        def names(operation: str) -> list[str]:
+            shape = cast("StructureShape", self.model.operation_model(operation).input_shape)
+            return [
+                member.serialization.get("name", name).lower()
+                for name, member in shape.members.items()
+                if member.serialization.get("location") == "header"
+            ]
+
+        return names
+
+    @functools.cached_property
+    def _remembered(
+        self,
+    ) -> Callable[
+        [str, tuple[tuple[str, str], ...], tuple[str | None, ...]], Mapping[str, Any] | None
+    ]:
+        """The members that such labels and headers make, without a payload; None: not valid."""
+
+        @functools.lru_cache(maxsize=REMEMBERED)
+        def members(
+            operation: str,
+            labels: tuple[tuple[str, str], ...],
+            given: tuple[str | None, ...],
+        ) -> Mapping[str, Any] | None:
+            shape = cast("StructureShape", self.model.operation_model(operation).input_shape)
+            pairs = zip(self._header_names(operation), given, strict=True)
+            headers = {name: value for name, value in pairs if value is not None}
+            parsed = wire.parse_rest(shape, headers, dict(labels), b"")
+            if validation.check(shape, {**parsed, shape.serialization["payload"]: b"x"}):
+                return None
+            return parsed
+
+        return members
 
     def _serialise(
         self, model: OperationModel, result: Mapping[str, Any], context: RequestContext
@@ -276,7 +428,10 @@ class Service:
             )
         payload = shape.serialization.get("payload")
         if payload is not None:
-            return Response(status, headers, wire.must_be(bytes, result[payload], shape))
+            body = result[payload]
+            if isinstance(body, Payload):
+                return Response(status, headers | {"Content-Length": str(body.length)}, body.pieces)
+            return Response(status, headers, wire.must_be(bytes, body, shape))
         document = wire.to_json(shape, result, top=True)
         return Response(status, headers, json.dumps(document).encode())
 
@@ -302,6 +457,11 @@ class Service:
         version = self.model.metadata.get("jsonVersion", "1.1")
         kind = "application/json" if self._is_rest else f"application/x-amz-json-{version}"
         return {"x-amzn-RequestId": context.request_id, "Content-Type": kind}
+
+
+def _path(template: str, label: str) -> str:
+    """The pattern of a path in the service model's form, with `label` for its variables."""
+    return re.sub(r"\{(\w+)\}", label, template)
 
 
 _CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import time
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import urllib3
-
-from harness.local.protocol import AwsError
+from harness.local.protocol import AwsError, DisconnectedError, Payload, takes_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from harness.local.backend import Backend
     from harness.local.endpoints import Endpoint
     from harness.local.protocol import RequestContext
+    from harness.local.upstream import Answer
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 INVOCATION_TIMEOUT = 60.0
 """Seconds within which a container must answer (InvokeEndpoint in AWS's API reference)."""
@@ -26,7 +32,9 @@ MAX_BODY = 6_291_456
 MAX_MESSAGE = 1024
 """Characters of the container's own words that an error passes on."""
 
-CHUNK = 65_536
+HELD = 65_536
+"""Bytes of an answer that are waited for before its client gets any of them, so that the client is
+told where the container breaks off. Of a longer one it sees the connection break off, too."""
 
 # Members of the request that go to the container as headers, by the header's name.
 _HEADERS = {
@@ -45,27 +53,22 @@ class Runtime:
     def __init__(self, backend: Backend) -> None:
         self._store = backend.store
 
+    @takes_uploads
     def invoke_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         call = _Call(context, self._find(context, request), request)
-        response = call.send()
+        answer = call.send()
         return {
-            "Body": call.read(response),
-            "ContentType": response.headers.get("Content-Type"),
-            "InvokedProductionVariant": call.variant.name,
-            "CustomAttributes": response.headers.get(_HEADERS["CustomAttributes"]),
+            "Body": call.payload(answer) if (answer.length or 0) > HELD else call.read(answer),
+            **call.members(answer),
         }
 
+    @takes_uploads
     def invoke_endpoint_with_response_stream(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         call = _Call(context, self._find(context, request), request)
-        response = call.send()
-        return {
-            "Body": call.parts(response),
-            "ContentType": response.headers.get("Content-Type"),
-            "InvokedProductionVariant": call.variant.name,
-            "CustomAttributes": response.headers.get(_HEADERS["CustomAttributes"]),
-        }
+        answer = call.send()
+        return {"Body": call.parts(answer), **call.members(answer)}
 
     def _find(self, context: RequestContext, request: dict[str, Any]) -> Endpoint:
         name = request["EndpointName"]
@@ -86,99 +89,121 @@ class _Call:
         self._context = context
         self._endpoint = endpoint
         self._request = request
-        self._deadline = time.monotonic() + INVOCATION_TIMEOUT
+        self._deadline = 0.0
         self._ended = False
         self.variant, self._instance = endpoint.acquire(request.get("TargetVariant"))
 
-    def send(self) -> urllib3.BaseHTTPResponse:
-        """Send the request; returns at the answer's headers, if it is a 2xx."""
+    def send(self) -> Answer:
+        """Send the request; returns at the answer's head, if it is a 2xx."""
         headers = {
             header: self._request[member]
             for member, header in _HEADERS.items()
             if self._request.get(member)
         }
         try:
-            response = self._instance.http.urlopen(
-                "POST",
-                "/invocations",
-                body=self._request.get("Body", b""),
-                headers=headers,
-                timeout=urllib3.Timeout(connect=5, read=INVOCATION_TIMEOUT),
-                preload_content=False,
-                decode_content=False,
-                redirect=False,
+            connection = self._instance.connections.send(
+                "/invocations", headers, self._request.get("Body", b""), INVOCATION_TIMEOUT
             )
-        except urllib3.exceptions.HTTPError as error:
+            self._deadline = time.monotonic() + INVOCATION_TIMEOUT
+            answer = connection.answer()
+        except DisconnectedError:  # the client, not the container
+            self._end()
+            raise
+        except (OSError, HTTPException) as error:
             self._end()
             raise self._broken(error) from error
         except BaseException:
             self._end()
             raise
-        if not 200 <= response.status < 300:
-            raise self._error(response.status, self._beginning(response))
-        return response
+        if not 200 <= answer.status < 300:
+            raise self._error(answer.status, self._beginning(answer))
+        return answer
 
-    def read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def members(self, answer: Answer) -> dict[str, Any]:
+        """The members of the result that aren't its body."""
+        return {
+            "ContentType": answer.header("content-type"),
+            "InvokedProductionVariant": self.variant.name,
+            "CustomAttributes": answer.header(_HEADERS["CustomAttributes"].lower()),
+        }
+
+    def read(self, answer: Answer) -> bytes:
         """The whole answer."""
         body = bytearray()
-        with contextlib.closing(self._chunks(response)) as chunks:
+        with contextlib.closing(self._chunks(answer)) as chunks:
             for chunk in chunks:
                 body += chunk
                 if len(body) > MAX_BODY:
-                    raise self._error(
-                        0, b"The container's response is larger than %d bytes." % MAX_BODY
-                    )
+                    raise self._too_large()
         return bytes(body)
 
-    def _beginning(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def payload(self, answer: Answer) -> Payload:
+        """An answer whose length is known, to be passed on as it arrives."""
+        length = cast("int", answer.length)
+        if length > MAX_BODY:
+            self._end(answer)
+            raise self._too_large()
+        return Payload(length, _begun(self._pieces(answer)))
+
+    def _pieces(self, answer: Answer) -> Generator[bytes, None, None]:
+        try:
+            yield b""
+            yield from self._chunks(answer)
+        except AwsError as error:  # whose status would come too late
+            _log.warning("endpoint %s: an answer broke off: %s", self._endpoint.name, error)
+            raise ConnectionAbortedError(errno.ECONNABORTED, error.message) from error
+        finally:
+            self._end(answer)
+
+    def _beginning(self, answer: Answer) -> bytes:
         """As much of the answer as an error passes on."""
         body = bytearray()
-        with contextlib.closing(self._chunks(response)) as chunks:
+        with contextlib.closing(self._chunks(answer)) as chunks:
             for chunk in chunks:
                 body += chunk
                 if len(body) > 4 * MAX_MESSAGE:  # the most that so many characters can take
                     break
         return bytes(body)
 
-    def parts(self, response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
+    def parts(self, answer: Answer) -> Iterator[dict[str, Any]]:
         """The answer as the events of a response stream."""
-        parts = self._parts(response)
-        next(parts)  # so that it can be closed, and gives the container back, before it is read
-        return parts
+        return _begun(self._parts(answer))
 
-    def _parts(self, response: urllib3.BaseHTTPResponse) -> Iterator[dict[str, Any]]:
+    def _parts(self, answer: Answer) -> Generator[dict[str, Any], None, None]:
         try:
             yield {}
-            for chunk in self._chunks(response):
+            for chunk in self._chunks(answer):
                 yield {"PayloadPart": {"Bytes": chunk}}
         finally:
-            self._end(response)
+            self._end(answer)
 
-    def _chunks(self, response: urllib3.BaseHTTPResponse) -> Generator[bytes, None, None]:
+    def _chunks(self, answer: Answer) -> Generator[bytes, None, None]:
         try:
-            while chunk := response.read1(CHUNK):
+            while chunk := answer.read1():
                 yield chunk
                 if time.monotonic() > self._deadline:
                     raise self._timed_out()
-            response.release_conn()
-        except urllib3.exceptions.HTTPError as error:
+        except (OSError, HTTPException) as error:
             raise self._broken(error) from error
         finally:
-            self._end(response)
+            self._end(answer)
 
-    def _end(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
-        if response is not None:
-            response.close()  # where it wasn't read to its end, its connection is of no more use
+    def _end(self, answer: Answer | None = None) -> None:
+        if answer is not None:
+            answer.close()
         if not self._ended:
             self._ended = True
             self._instance.release()
 
-    def _broken(self, error: urllib3.exceptions.HTTPError) -> AwsError:
-        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+    def _broken(self, error: OSError | HTTPException) -> AwsError:
+        if isinstance(error, TimeoutError):
             return self._timed_out()
         return self._error(
             0, b"The container closed the connection, or did not accept it, before it answered."
         )
+
+    def _too_large(self) -> AwsError:
+        return self._error(0, b"The container's response is larger than %d bytes." % MAX_BODY)
 
     def _timed_out(self) -> AwsError:
         return self._error(
@@ -203,3 +228,9 @@ class _Call:
             OriginalMessage=words,
             LogStreamArn=self._context.arn(f"log-group:{group}", service="logs"),
         )
+
+
+def _begun(generator: Generator[_T, None, None]) -> Generator[_T, None, None]:
+    """The same, past its first item, so that its close() ends it even if nobody has read it."""
+    next(generator)
+    return generator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http
 import io
 import ipaddress
@@ -12,10 +13,12 @@ import threading
 from concurrent.futures import Future
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from cheroot.server import HTTPRequest
 from cheroot.wsgi import Gateway_10, Server
 
 from harness.local.moto_app import MotoApp, Refusal
 from harness.local.protocol import LeaveToMoto, Request, Response, Service
+from harness.local.relay import Connection, Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +35,9 @@ HEALTH_PATH = "/_harness/health"
 
 MAX_CONCURRENT = 128
 """Requests that are worked on at once; connections beyond wait, idle ones cost no thread."""
+
+MAX_LINGERING = MAX_CONCURRENT * 3 // 4
+"""Threads that may wait for the next invocation on a connection; the others are for the others."""
 
 INNER_CONCURRENT = 32
 """The same for the requests that our own operations and jobs make, of S3 for instance.
@@ -145,8 +151,9 @@ class LocalAWS:
                 self._page = Page(
                     sagemaker, self._logs, region=self.region, account_id=self.account_id
                 )
+            relay = self._relay()
             for host in self._hosts:
-                self._servers.append(_listen(host, self.port, self._answer))
+                self._servers.append(_listen(host, self.port, self._answer, relay=relay))
                 self.port = self._servers[0].bind_addr[1]
             if self._given_providers is None:
                 inner = _listen(_LOOPBACK[0], 0, self._answer, INNER_CONCURRENT)
@@ -224,6 +231,13 @@ class LocalAWS:
             self._servers.append(server)
             server.requests.grow(MAX_CONCURRENT)
             return f"http://{host}:{server.bind_addr[1]}"
+        return None
+
+    def _relay(self) -> Relay | None:
+        """The short way of invocations, where there are any."""
+        for service in self._services:
+            if service.name == "sagemaker-runtime":
+                return Relay(service, self._is_trusted, MAX_LINGERING)
         return None
 
     def _providers(self) -> dict[str, list[object]]:
@@ -357,10 +371,34 @@ class _Gateway(Gateway_10):
         return environ
 
 
+class _Request(HTTPRequest):
+    """Refuses lengths that cheroot takes: with a negative one it would read without end."""
+
+    def read_request_headers(self) -> bool:
+        if not super().read_request_headers():  # type: ignore[no-untyped-call]
+            return False
+        if self.inheaders.get(b"Content-Length", b"0").isdigit():
+            return True
+        self.simple_response("400 Bad Request", "Malformed Content-Length Header.")
+        return False
+
+
+class _Connection(Connection):
+    RequestHandlerClass = _Request
+
+
 class _Server(Server):
+    ConnectionClass = _Connection
     expiration_interval = 0.05  # how long it takes to notice that it shall stop
 
-    def __init__(self, host: str, port: int, application: WSGIApplication, concurrent: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        application: WSGIApplication,
+        concurrent: int,
+        relay: Relay | None,
+    ) -> None:
         super().__init__(
             (host, port),
             application,
@@ -371,6 +409,7 @@ class _Server(Server):
             shutdown_timeout=CLOSE_TIMEOUT,
         )
         self.gateway = _Gateway
+        self.relay = relay
         self.keep_alive_conn_limit = None  # type: ignore[assignment]  # no limit
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
@@ -378,10 +417,14 @@ class _Server(Server):
 
 
 def _listen(
-    host: str, port: int, application: WSGIApplication, concurrent: int = MAX_CONCURRENT
+    host: str,
+    port: int,
+    application: WSGIApplication,
+    concurrent: int = MAX_CONCURRENT,
+    relay: Relay | None = None,
 ) -> _Server:
     """A server that accepts connections at `host`, in daemon threads."""
-    server = _Server(host, port, application, concurrent)
+    server = _Server(host, port, application, concurrent, relay)
     listening: Future[None] = Future()
 
     def run() -> None:
@@ -407,29 +450,30 @@ def _listen(
 
 def _request(environ: WSGIEnvironment) -> Request:
     path, _, query = environ["REQUEST_URI"].partition("?")
+    headers = environ["harness.headers"]
+    known = "transfer-encoding" not in headers
     return Request(
         method=environ["REQUEST_METHOD"],
         path=path,
         query=query,
-        headers=environ["harness.headers"],
+        headers=headers,
         stream=environ["wsgi.input"],
+        length=int(headers.get("content-length", 0)) if known else None,
     )
 
 
 def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:
-    try:
-        phrase = http.HTTPStatus(response.status).phrase
-    except ValueError:
-        phrase = "Error"
+    status = f"{response.status} {response.reason}"
     headers = list(response.headers.items())
     if not isinstance(response.body, bytes):
-        start_response(f"{response.status} {phrase}", headers)
+        start_response(status, headers)
         return response.body
     headers.append(("Content-Length", str(len(response.body))))
-    start_response(f"{response.status} {phrase}", headers)
+    start_response(status, headers)
     return [response.body]
 
 
+@functools.lru_cache
 def _is_ours(host: str) -> bool:
     """Whether a Host header is an address, or a name that leads nobody but us to loopback."""
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host

@@ -25,6 +25,7 @@ from harness.local.containers import (
     engine_lost,
 )
 from harness.local.transfers import PASSING, Transfer
+from harness.local.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,9 +47,6 @@ PING_CHUNK = 65_536
 
 PING_INTERVAL = 0.02
 """Seconds between two pings of a container that doesn't answer yet."""
-
-CONNECTIONS = 128
-"""Connections kept open to one container."""
 
 MODEL_FOLDER = "/opt/ml/model"
 
@@ -73,6 +71,7 @@ class Instance:
         self.container = container
         host, port = container.address
         self.http = urllib3.HTTPConnectionPool(host, port, maxsize=CONNECTIONS, retries=False)
+        self.connections = Pool(host, port)
         self.requests = 0
         """How many requests it has been given and hasn't answered yet."""
         self._changed = threading.Condition()
@@ -113,6 +112,7 @@ class Instance:
     def close(self) -> None:
         """Remove the container, and close the connections to it."""
         self.http.close()
+        self.connections.close()
         self.container.remove()
 
 

@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 MATCH_TIMEOUT = 1.0
 """Seconds that one pattern may take. Only a value that does not match can take longer."""
 
+SHORT = 256
+"""Characters of a value whose match with a pattern is remembered."""
+
 # Java's classes that the model's patterns use and that are ASCII there and Unicode here
 # (java.util.regex.Pattern, "POSIX character classes" and "Predefined character classes").
 _JAVA_CLASSES = {
@@ -73,12 +76,15 @@ def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 def _in_structure(shape: StructureShape, value: Mapping[str, Any], path: str) -> Iterator[str]:
     for name, member in shape.members.items():
-        # "TrainingJobName" is at 'trainingJobName', its member "X" at 'trainingJobName.x'.
-        where = ".".join(filter(None, (path, name[:1].lower() + name[1:])))
         if name in value:
-            yield from _violations(member, value[name], where)
+            yield from _violations(member, value[name], _member(path, name))
         elif name in shape.required_members:
-            yield _violation(member, None, where, "Member must not be null")
+            yield _violation(member, None, _member(path, name), "Member must not be null")
+
+
+def _member(path: str, name: str) -> str:
+    """ "TrainingJobName" is at 'trainingJobName', its member "X" at 'trainingJobName.x'."""
+    return ".".join(filter(None, (path, name[:1].lower() + name[1:])))
 
 
 def _in_list(shape: ListShape, value: list[Any], path: str) -> Iterator[str]:
@@ -202,6 +208,11 @@ def _render(shape: Shape, value: Any) -> str:
 
 
 def _matches(pattern: str, value: str) -> bool:
+    # Short values come again with each request: names, content types.
+    return _known(pattern, value) if len(value) <= SHORT else _is_match(pattern, value)
+
+
+def _is_match(pattern: str, value: str) -> bool:
     compiled = _compile(pattern)
     if compiled is None:
         return True
@@ -209,6 +220,9 @@ def _matches(pattern: str, value: str) -> bool:
         return compiled.fullmatch(value, timeout=MATCH_TIMEOUT, concurrent=True) is not None
     except TimeoutError:
         return False
+
+
+_known = functools.lru_cache(maxsize=1024)(_is_match)
 
 
 @functools.cache

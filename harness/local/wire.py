@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
 
 class AwsError(Exception):
@@ -127,7 +127,7 @@ def _token(value: Any) -> str:
 
 
 def parse_rest(
-    shape: StructureShape, headers: Mapping[str, str], labels: Mapping[str, str], body: bytes
+    shape: StructureShape, headers: Mapping[str, str], labels: Mapping[str, str], body: Any
 ) -> dict[str, Any]:
     """A rest-json request whose members are in the path, in headers, or are the whole body.
 
@@ -219,7 +219,7 @@ def serialise_headers(shape: StructureShape, result: Mapping[str, Any]) -> dict[
 
 def serialise_events(
     shape: StructureShape, result: Mapping[str, Any], on_fault: Callable[[], AwsError]
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The messages of an event stream, each as soon as the provider has it.
 
     `on_fault` makes of an exception that nobody expected, and is being handled, the error that
