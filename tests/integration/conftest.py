@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import base_image
+from harness import base_image, locks
+from harness.errors import BuildError
 from harness.local.client import local_boto_session
 from tests.integration.support import AWS, Names
 from tests.integration.training import ROLE
@@ -26,7 +27,8 @@ PROBE = Path(__file__).parent / "probe"
 @pytest.fixture(scope="session")
 def bare_image(docker_client: DockerClient) -> str:
     """An image with a Python and nothing that trains or serves."""
-    base_image.ensure(docker_client)
+    with locks.held("build", BuildError, progress=print):  # other workers of pytest-xdist need it
+        base_image.ensure(docker_client)
     return base_image.TAG
 
 
@@ -34,9 +36,10 @@ def bare_image(docker_client: DockerClient) -> str:
 def probe_image(docker_client: DockerClient, bare_image: str) -> str:
     """The image of tests/integration/probe."""
     tag = "harness-probe:latest"
-    docker_client.images.build(
-        path=str(PROBE), tag=tag, buildargs={"BASE_IMAGE": bare_image}, rm=True, forcerm=True
-    )
+    with locks.held("build", BuildError, progress=print):
+        docker_client.images.build(
+            path=str(PROBE), tag=tag, buildargs={"BASE_IMAGE": bare_image}, rm=True, forcerm=True
+        )
     return tag
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 import bcrypt
 import pytest
+from filelock import FileLock
 
 from harness import wheelhouse
 from tests.faults import _Handler as Forwarder
@@ -30,7 +31,7 @@ WAIT = 30
 CONFIG = """\
 version: 0.1
 log: {{level: info, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}
 """
@@ -44,21 +45,26 @@ def program() -> str:
     if found := shutil.which("docker-registry"):
         return found
     kept = wheelhouse.cache_folder() / "docker-registry"
-    if not kept.exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            pytest.skip("needs Debian's docker-registry: this is no Debian, and none is in PATH")
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                if os.geteuid() == 0:
-                    _run("apt-get", "--quiet", "update", cwd=folder)
-                _run("apt-get", "--quiet", "download", "docker-registry", cwd=folder)
-            except subprocess.CalledProcessError as error:
-                pytest.skip(f"needs Debian's docker-registry, which apt-get can't get: {error}")
-            (package,) = Path(folder).glob("*.deb")
-            _run("dpkg-deb", "--extract", package, f"{folder}/files", cwd=folder)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(f"{folder}/files/usr/bin/docker-registry", kept)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.with_suffix(".lock")):  # other workers of pytest-xdist need it
+        if not kept.exists():
+            _download(kept)
     return str(kept)
+
+
+def _download(kept: Path) -> None:
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        pytest.skip("needs Debian's docker-registry: this is no Debian, and none is in PATH")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if os.geteuid() == 0:
+                _run("apt-get", "--quiet", "update", cwd=folder)
+            _run("apt-get", "--quiet", "download", "docker-registry", cwd=folder)
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"needs Debian's docker-registry, which apt-get can't get: {error}")
+        (package,) = Path(folder).glob("*.deb")
+        _run("dpkg-deb", "--extract", package, f"{folder}/files", cwd=folder)
+        shutil.move(f"{folder}/files/usr/bin/docker-registry", kept)
 
 
 def _run(*command: str | Path, cwd: str) -> None:
@@ -66,10 +72,14 @@ def _run(*command: str | Path, cwd: str) -> None:
 
 
 class DockerRegistry:
-    """The registry, which lets in nobody until `allow` names somebody. A context manager."""
+    """The registry, which lets in nobody until `allow` names somebody. A context manager.
 
-    def __init__(self, folder: Path) -> None:
+    Its images are in `data`, which several may have in common; its other files are in `folder`.
+    """
+
+    def __init__(self, folder: Path, data: Path | None = None) -> None:
         self._folder = folder
+        self._data = data or folder / "data"
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -85,7 +95,7 @@ class DockerRegistry:
     def start(self) -> None:
         """Listen: at a free port first, and at the same one after `stop`."""
         config = self._folder / "config.yml"
-        config.write_text(CONFIG.format(folder=self._folder, port=self._port))
+        config.write_text(CONFIG.format(folder=self._folder, data=self._data, port=self._port))
         self._process = subprocess.Popen(
             [program(), "serve", str(config)],
             stdout=subprocess.DEVNULL,

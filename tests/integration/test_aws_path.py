@@ -87,8 +87,11 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    # The engine takes long to push the image: once is enough for all workers of pytest-xdist.
+    folder = tmp_path_factory.getbasetemp()
+    data = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "registry"
     with (
-        DockerRegistry(tmp_path_factory.mktemp("registry")) as registry,
+        DockerRegistry(tmp_path_factory.mktemp("registry"), data) as registry,
         LocalAWS(registry=registry.host) as server,
         Faults(server.url) as faults,
     ):

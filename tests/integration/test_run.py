@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 import requests
 
+from harness.local.containers import LABEL_LOCK
 from tests.integration.support import finish
 
 if TYPE_CHECKING:
@@ -62,12 +63,22 @@ def start(gam_image: BuiltImage, tmp_path: Path) -> Iterator[Callable[..., subpr
         process.communicate()
 
 
-def leftovers(docker_client: DockerClient, name: str) -> list[str]:
-    """Containers and networks whose names begin with `name`."""
-    ours = {"name": f"^/?{name}"}
-    containers = docker_client.api.containers(all=True, filters=ours)
-    networks = docker_client.api.networks(filters=ours)
-    return [c["Names"][0] for c in containers] + [n["Name"] for n in networks]
+@pytest.fixture
+def leftovers(docker_client: DockerClient, tmp_path: Path) -> Callable[[], list[str]]:
+    """Containers and networks of what was started here, and not those of others on this engine."""
+
+    def leftovers() -> list[str]:
+        ours = {"label": LABEL_LOCK}
+        found = docker_client.api.containers(all=True, filters=ours)
+        found += docker_client.api.networks(filters=ours)
+        return [
+            # One that is being removed has no name any more.
+            each.get("Name") or (each["Names"] or [each["Id"]])[0]
+            for each in found
+            if Path(each["Labels"][LABEL_LOCK]).is_relative_to(tmp_path)
+        ]
+
+    return leftovers
 
 
 def until(process: subprocess.Popen[str], text: str) -> str:
@@ -87,7 +98,7 @@ def until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_gauss3_reaches_the_published_scores(
-    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
 ) -> None:
     status, report, log = finish(start("run", "--json"))
 
@@ -100,8 +111,7 @@ def test_gauss3_reaches_the_published_scores(
     assert {"build", "train", "deploy", "predict", "total"} <= report["seconds"].keys()
     assert "train:r2=0.9967" in log
     assert "a-real-secret" not in log
-    assert leftovers(docker_client, report["training_job"]) == []
-    assert leftovers(docker_client, report["endpoint"]) == []
+    assert leftovers() == []
 
 
 def test_a_threshold_that_is_not_reached_is_status_1(
@@ -116,7 +126,7 @@ def test_a_threshold_that_is_not_reached_is_status_1(
 
 
 def test_a_training_script_that_raises_is_status_1_with_its_words(
-    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
 ) -> None:
     status, report, log = finish(
         start("run", "--json", HARNESS_HYPERPARAMETERS_DF="3", HARNESS_HYPERPARAMETERS_DEGREE="3")
@@ -126,12 +136,12 @@ def test_a_training_script_that_raises_is_status_1_with_its_words(
     assert report["passed"] is False
     assert "df" in report["error"]
     assert "Traceback" not in report["error"]
-    assert leftovers(docker_client, "harness-2") == []
+    assert leftovers() == []
     assert "unexpected" not in log
 
 
 def test_sigterm_tears_down(
-    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
 ) -> None:
     process = start("run", "--json")
     until(process, "train ...")
@@ -140,13 +150,13 @@ def test_sigterm_tears_down(
 
     assert status == 143
     assert report["error"] == "interrupted by SIGTERM and torn down."
-    assert leftovers(docker_client, "harness-2") == []
+    assert leftovers() == []
 
 
 @pytest.mark.parametrize(("step", "part"), [("train", "algo-1"), ("deploy", "AllTraffic")])
 def test_what_a_killed_run_leaves_the_next_start_removes(
     start: Callable[..., subprocess.Popen[str]],
-    docker_client: DockerClient,
+    leftovers: Callable[[], list[str]],
     step: str,
     part: str,
 ) -> None:
@@ -154,7 +164,7 @@ def test_what_a_killed_run_leaves_the_next_start_removes(
     until(process, f"{step} ...")
 
     def left() -> list[str]:
-        return [name for name in leftovers(docker_client, "harness-2") if part in name]
+        return [name for name in leftovers() if part in name]
 
     pause = threading.Event()
     for _ in range(600):
@@ -168,7 +178,7 @@ def test_what_a_killed_run_leaves_the_next_start_removes(
     out, _ = start("clean", "--json").communicate(timeout=60)
 
     assert any(part in name for name in json.loads(out)["removed"])
-    assert leftovers(docker_client, "harness-2") == []
+    assert leftovers() == []
 
 
 def test_clean_leaves_a_run_that_lives_alone(
@@ -177,26 +187,27 @@ def test_clean_leaves_a_run_that_lives_alone(
     running = start("run", "--json")
     until(running, "train ...")
     out, _ = start("clean", "--json").communicate(timeout=60)
-    status, _, log = finish(running)
+    status, report, log = finish(running)
 
-    assert [name for name in json.loads(out)["removed"] if name.startswith("harness-2")] == []
     assert status == 0, log
+    removed = json.loads(out)["removed"]
+    assert [name for name in removed if name.startswith(report["training_job"])] == []
 
 
 def test_a_kept_endpoint_serves_until_ctrl_c(
-    start: Callable[..., subprocess.Popen[str]], docker_client: DockerClient
+    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
 ) -> None:
     process = start("run", "--json", "--keep")
     command = until(process, "curl ").split()
     # As the printed command does; a bare Debian has no curl.
     answer = requests.post(command[-1], "100", headers={"Content-Type": "text/csv"}, timeout=60)
     process.send_signal(signal.SIGINT)
-    status, report, log = finish(process)
+    status, _, log = finish(process)
 
     (prediction,) = answer.json()
     assert 30 < prediction < 200
     assert status == 0, log
-    assert leftovers(docker_client, report["endpoint"]) == []
+    assert leftovers() == []
 
 
 def test_an_engine_that_does_not_run_is_one_sentence(
