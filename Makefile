@@ -17,7 +17,7 @@ run: setup ## set up what is missing, then the whole flow offline: train, deploy
 
 test-local: setup ## set up the same, then all tests that need no AWS account
 	@$(BIN)/harness build
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 e2e-aws: setup ## the flow on the real AWS (needs a role, a bucket and credentials)
 	@HARNESS_TARGET=aws $(BIN)/harness run

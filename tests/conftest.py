@@ -3,9 +3,51 @@
 from __future__ import annotations
 
 import gc
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
 
 # Before 3.11.8, CPython's `ast` mixes up threads where the garbage collector runs in the middle of
 # it ("AST constructor recursion depth mismatch", python/cpython issue 106905). pytest, werkzeug's
 # routes and every traceback that is printed use it, here from many threads: let it run rarely, as
 # the command line does.
 gc.set_threshold(100_000, 50, 50)
+
+# Every start removes what killed processes of this machine have left. To pytest-xdist's workers,
+# each other's are those of another machine, or one would remove what another's test is to find.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    from harness import machine
+
+    os.environ[machine.VARIABLE] = f"{machine.name()}-{worker}"
+
+MOST_WORKERS = 8  # there is one Docker engine for them all
+
+# Tests that run for seconds are spread one by one, unless their file's fixtures cost more.
+SPREAD = "tests/integration/"
+TOGETHER = {"tests/integration/test_moto_conformance.py", "tests/integration/test_push.py"}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `pytest -n auto` means: one more than there are cores, since some always wait."""
+    return min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """How `pytest -n` spreads tests over workers, where `--dist` doesn't say it."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if file.startswith(SPREAD) and file not in TOGETHER else file
+
+    return ByFile(config, log)
