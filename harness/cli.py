@@ -10,7 +10,6 @@ What a command needs is imported in it: `harness --help` must wait for nothing.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import logging
 import os
@@ -22,6 +21,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import startup
 from harness.console import Console, ConsoleHandler
 from harness.errors import ConfigError, EngineError, HarnessError
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.config import Settings
     from harness.connection import Connection
     from harness.dry_run import Call
+    from harness.local.process import LocalProcess
     from harness.report import Report
     from harness.service import Running
 
@@ -39,9 +40,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     arguments = _parser().parse_args(argv)
-    # Imports make objects by the hundred thousand, all of which stay: at Python's own thresholds,
-    # looking through them for garbage again and again takes a fifth of a run's processor time.
-    gc.set_threshold(100_000, 50, 50)
+    startup.prepare()
     signals = Signals()
     try:
         return int(arguments.command(arguments, signals))
@@ -54,13 +53,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(arguments, f"unexpected {type(error).__name__}: {error}", 1)
     finally:
         signals.restore()
-        # The SDK's objects are so many that a last garbage collection takes half a second.
-        gc.freeze()
+        startup.leave()
 
 
 def run(arguments: argparse.Namespace, signals: Signals) -> int:
-    settings = _settings(arguments)
+    if arguments.dry_run:
+        return _dry_run(arguments, _settings(arguments))
+    from harness.local.process import LocalProcess
+
+    # It loads on one processor what it needs, while this one imports the flow.
+    with LocalProcess() as local:
+        settings = _settings(arguments)
+        if settings.own_local_aws:
+            local.start(settings)
+        else:
+            local.close()
+        return _run(arguments, signals, settings, local)
+
+
+def _run(
+    arguments: argparse.Namespace,
+    signals: Signals,
+    settings: Settings,
+    local: LocalProcess,
+) -> int:
     from harness import flow
+    from harness.connection import connect
 
     def show(report: Report) -> None:
         if arguments.json:
@@ -75,9 +93,12 @@ def run(arguments: argparse.Namespace, signals: Signals) -> int:
             _say("Serving until Ctrl-C.")
             signals.wait()
 
-    if arguments.dry_run:
-        return _dry_run(arguments, settings)
-    report = flow.run(settings, progress=_say, hold=hold if arguments.keep else None)
+    report = flow.run(
+        settings,
+        progress=_say,
+        hold=hold if arguments.keep else None,
+        to=connect(settings, local),
+    )
     if not arguments.keep:
         show(report)
     return 0 if report.passed else 1

@@ -171,6 +171,11 @@ class Settings(_Section):
         """The section of the chosen target."""
         return self.aws if self.target == "aws" else self.local
 
+    @property
+    def own_local_aws(self) -> bool:
+        """Whether a run starts a local AWS for itself."""
+        return self.target == "local" and not self.local.endpoint_url
+
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "hyperparameters": Hyperparameters,

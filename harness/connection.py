@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.ledger import Ledger
 from harness.local.client import LocalBotocoreSession, local_boto_session
+from harness.local.process import LocalProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -111,11 +112,15 @@ def connect_dry(settings: Settings, tell: Callable[[Call], None]) -> Connection:
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Connection]:
-    """Connect to the settings' target; an embedded local AWS lives as long as the context.
+def connect(settings: Settings, started: LocalProcess | None = None) -> Iterator[Connection]:
+    """Connect to the settings' target.
+
+    Where that is a local AWS of the caller's own, it is `started`, or else started here, and ends
+    with the context.
 
     Raises:
         ConfigError: `target` is "aws" and role, bucket or credentials are missing.
+        ServiceError: the local AWS doesn't start, or ended before its time.
     """
     if settings.target == "aws":
         from harness import aws
@@ -126,11 +131,7 @@ def connect(settings: Settings) -> Iterator[Connection]:
         ensure_bucket(boto, settings.local.bucket)
         yield Connection(boto, ephemeral=False)
     else:
-        from harness.local import LocalAWS
-
-        with LocalAWS(
-            settings.region, settings.local.account_id, registry=settings.local.registry
-        ) as server:
-            boto = local_boto_session(server.url, settings.region)
+        with started or LocalProcess() as server:
+            boto = local_boto_session(server.start(settings).url, settings.region)
             ensure_bucket(boto, settings.local.bucket)
             yield Connection(boto, ephemeral=True)

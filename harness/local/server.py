@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http
+import importlib
 import io
 import ipaddress
 import json
@@ -67,6 +68,14 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _OUR_NAMES = (".localhost", ".amazonaws.com", ".amazonaws.com.cn", ".docker.internal")
 """Domains in which nobody can have a name for loopback: S3's virtual hosts, among others."""
+
+_NEEDED = (
+    "harness.local.endpoints",
+    "harness.local.training",
+    "moto.iam.models",
+    "moto.moto_server.werkzeug_app",
+    "moto.s3.models",
+)
 
 _moto_users = 0
 _moto_users_lock = threading.Lock()
@@ -334,6 +343,12 @@ class LocalAWS:
     def _health(self) -> Response:
         document = {"status": "ok", "region": self.region, "account_id": self.account_id}
         return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+def load() -> None:
+    """Import what a `LocalAWS` needs before it answers, and what its first requests need."""
+    for name in _NEEDED:
+        importlib.import_module(name)
 
 
 def _nothing() -> None:
