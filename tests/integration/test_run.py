@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -153,8 +155,38 @@ def test_sigterm_tears_down(
     assert leftovers() == []
 
 
+def until_container(leftovers: Callable[[], list[str]], part: str) -> None:
+    """Return once what was started has a container whose name has `part`."""
+    pause = threading.Event()
+    for _ in range(600):
+        if any(part in name for name in leftovers()):
+            return
+        pause.wait(0.05)
+    pytest.fail(f"no container {part} within 30 s")
+
+
+def local_aws_of(process: subprocess.Popen[str]) -> int:
+    """The number of the process that is a run's local AWS."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    (pid,) = (
+        int(each)
+        for each in children
+        if b"harness.local" in Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0")
+    )
+    return pid
+
+
+def wait_until_ended(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            assert select.select([descriptor], [], [], 60)[0], f"process {pid} goes on"
+        finally:
+            os.close(descriptor)
+
+
 @pytest.mark.parametrize(("step", "part"), [("train", "algo-1"), ("deploy", "AllTraffic")])
-def test_what_a_killed_run_leaves_the_next_start_removes(
+def test_a_killed_run_leaves_nothing(
     start: Callable[..., subprocess.Popen[str]],
     leftovers: Callable[[], list[str]],
     step: str,
@@ -162,22 +194,44 @@ def test_what_a_killed_run_leaves_the_next_start_removes(
 ) -> None:
     process = start("run")
     until(process, f"{step} ...")
-
-    def left() -> list[str]:
-        return [name for name in leftovers() if part in name]
-
-    pause = threading.Event()
-    for _ in range(600):
-        if left():
-            break
-        pause.wait(0.05)
+    until_container(leftovers, part)
+    local_aws = local_aws_of(process)
     process.kill()
+    wait_until_ended(local_aws)
+
+    assert leftovers() == []
+
+
+def test_what_is_killed_with_its_local_aws_the_next_start_removes(
+    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+) -> None:
+    process = start("run")
+    until(process, "train ...")
+    until_container(leftovers, "algo-1")
+    for pid in (local_aws_of(process), process.pid):
+        os.kill(pid, signal.SIGKILL)
     process.wait()
-    assert left(), f"killed in {step} before it had started a container"
+    assert leftovers()
 
     out, _ = start("clean", "--json").communicate(timeout=60)
 
-    assert any(part in name for name in json.loads(out)["removed"])
+    assert any("algo-1" in name for name in json.loads(out)["removed"])
+    assert leftovers() == []
+
+
+def test_a_run_whose_local_aws_is_killed_says_so(
+    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+) -> None:
+    process = start("run", "--json")
+    until(process, "train ...")
+    until_container(leftovers, "algo-1")
+    os.kill(local_aws_of(process), signal.SIGKILL)
+    status, report, log = finish(process)
+
+    assert status == 1
+    assert "the local AWS was killed by signal 9 while it was needed" in report["error"]
+    assert "Traceback" not in log
+    start("clean").communicate(timeout=60)
     assert leftovers() == []
 
 
