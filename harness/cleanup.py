@@ -112,8 +112,7 @@ def _tagged(settings: Settings, boto: boto3.Session, *, every_host: bool) -> Ite
         pages = sagemaker.get_paginator(operation).paginate(NameContains="harness-", **selection)
         for page in pages:
             for item in next(value for key, value in page.items() if isinstance(value, list)):
-                tagged = sagemaker.list_tags(ResourceArn=item[f"{noun}Arn"])["Tags"]
-                if orphaned({tag["Key"]: tag["Value"] for tag in tagged}):
+                if orphaned(_resource_tags(sagemaker, item[f"{noun}Arn"])):
                     yield Entry(kind, item[f"{noun}Name"])
 
 
@@ -129,6 +128,17 @@ def _staged(settings: Settings, boto: boto3.Session) -> Iterator[str]:
         for found in page.get("CommonPrefixes", []):
             if RUN_NAME.fullmatch(found["Prefix"].removeprefix(prefix).rstrip("/")):
                 yield found["Prefix"]
+
+
+def _resource_tags(sagemaker: Any, arn: str) -> dict[str, str]:
+    """The tags of what has just been listed; none, if it is gone since."""
+    try:
+        tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationException":
+            raise
+        return {}
+    return {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def _object_tags(settings: Settings, boto: boto3.Session, run: str) -> dict[str, str]:

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 MAX_TAGS = 50
 """Tags a resource can have (AWS's general limit)."""
 
+OURS = {
+    "endpoint",
+    "endpoint-config",
+    "model",
+    "processing-job",
+    "training-job",
+    "transform-job",
+}
+"""What moto keeps none of, as the resource is called in its ARN."""
+
 INTERRUPT = "harness:interrupt"
 """The tag that interrupts a job of managed spot training when it is added, with any value."""
 
@@ -30,9 +40,12 @@ class Tags:
         self._store = backend.store
 
     def _of(self, arn: str) -> dict[str, str]:
-        if not self._store.owns(arn):
-            raise LeaveToMoto
-        return self._store.tags.setdefault(arn, {})
+        if self._store.owns(arn):
+            return self._store.tags.setdefault(arn, {})
+        kind = arn.split(":", 5)[-1].partition("/")[0]
+        if kind in OURS:  # and gone, about which moto would stumble
+            raise AwsError("ValidationException", f'Could not find resource "{arn}".')
+        raise LeaveToMoto
 
     def add_tags(self, _: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         with self._store.lock:

@@ -93,6 +93,9 @@ class TestModels:
         aws.sagemaker.delete_model(ModelName=name)
         for call in (aws.sagemaker.describe_model, aws.sagemaker.delete_model):
             assert refusal(call, ModelName=name) == f'Could not find model "{arn}".'
+        assert refusal(aws.sagemaker.list_tags, ResourceArn=arn) == (
+            f'Could not find resource "{arn}".'
+        )
         aws.sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "image:1"}
         )
