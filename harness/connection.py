@@ -111,6 +111,13 @@ def connect_dry(settings: Settings, tell: Callable[[Call], None]) -> Connection:
     return Connection(dry_run.boto, ephemeral=True, target=settings.target, dry_run=dry_run)
 
 
+def load_models(region: str) -> None:
+    """Let botocore load what the clients of a run will need."""
+    boto = local_boto_session("http://localhost", region)
+    for service in ("s3", "sagemaker", "logs", "sagemaker-runtime"):
+        boto.client(service)
+
+
 @contextmanager
 def connect(settings: Settings, started: LocalProcess | None = None) -> Iterator[Connection]:
     """Connect to the settings' target.
@@ -132,6 +139,8 @@ def connect(settings: Settings, started: LocalProcess | None = None) -> Iterator
         yield Connection(boto, ephemeral=False)
     else:
         with started or LocalProcess() as server:
-            boto = local_boto_session(server.start(settings).url, settings.region)
+            server.start(settings)
+            load_models(settings.region)  # while it loads its own
+            boto = local_boto_session(server.url, settings.region)
             ensure_bucket(boto, settings.local.bucket)
             yield Connection(boto, ephemeral=True)

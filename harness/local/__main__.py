@@ -7,6 +7,7 @@ with its stdin.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 
@@ -23,10 +24,12 @@ def main() -> None:
     what = sys.stdin.readline()
     if not what:
         return
-    with LocalAWS(**json.loads(what)) as server:
-        print(json.dumps({"url": server.url}), flush=True)
-        sys.stdin.read()
-    startup.leave()
+    server = LocalAWS(**json.loads(what)).start()
+    print(json.dumps({"url": server.url}), flush=True)
+    sys.stdin.read()
+    server.close_providers()
+    sys.stderr.flush()
+    os._exit(0)  # Python's own way out takes longer, and who waits for it has nothing else to do
 
 
 if __name__ == "__main__":

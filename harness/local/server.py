@@ -181,12 +181,7 @@ class LocalAWS:
         if not self._started:
             return
         self._started = False
-        for close in reversed(self._closers):
-            try:
-                close()
-            except Exception:  # noqa: BLE001  # is logged with its traceback
-                _log.exception("%r failed; what it would have cleaned up may be left", close)
-        self._closers.clear()
+        self.close_providers()
         if self._warming is not None:
             self._warming.join(CLOSE_TIMEOUT)  # it starts threads that shall stop
         stopping = [
@@ -203,6 +198,15 @@ class LocalAWS:
             _moto_users -= 1
             if _moto_users == 0:
                 self._moto.forget()
+
+    def close_providers(self) -> None:
+        """End all that runs, as a part of closing; the rest is gone with the process anyway."""
+        for close in reversed(self._closers):
+            try:
+                close()
+            except Exception:  # noqa: BLE001  # is logged with its traceback
+                _log.exception("%r failed; what it would have cleaned up may be left", close)
+        self._closers.clear()
 
     def __enter__(self) -> Self:
         return self.start()
