@@ -3,6 +3,7 @@
 import logging
 import os
 import termios
+from contextlib import suppress
 
 import pytest
 
@@ -21,6 +22,15 @@ def clock(monkeypatch):
     return advance
 
 
+def everything(terminal):
+    """What a terminal was sent by those who have closed it; it comes in pieces."""
+    pieces = []
+    with suppress(OSError):  # the end of it, to Linux
+        while piece := os.read(terminal, 1000):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
 @pytest.fixture
 def on_terminal(monkeypatch):
     """Calls with stderr on a terminal of 20 columns; returns what that was sent."""
@@ -29,15 +39,14 @@ def on_terminal(monkeypatch):
         ours, theirs = os.openpty()
         termios.tcsetwinsize(theirs, (24, 20))
         monkeypatch.delenv("COLUMNS", raising=False)
-        with (
-            os.fdopen(ours, "rb", 0) as screen,
-            os.fdopen(theirs, "w") as stderr,
-            monkeypatch.context() as patch,
-        ):
-            patch.setattr("sys.stderr", stderr)
-            patch.setattr("sys.__stdout__", stderr)  # whose size is the terminal's
-            call()
-            return screen.read(1000).decode().replace("\r\n", "\n")
+        try:
+            with os.fdopen(theirs, "w") as stderr, monkeypatch.context() as patch:
+                patch.setattr("sys.stderr", stderr)
+                patch.setattr("sys.__stdout__", stderr)  # whose size is the terminal's
+                call()
+            return everything(ours).decode().replace("\r\n", "\n")
+        finally:
+            os.close(ours)
 
     return on_terminal
 

@@ -3,6 +3,7 @@
 import os
 import socketserver
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 
@@ -29,7 +30,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(BrokenPipeError):  # who was refused in the middle may have gone
+            self.wfile.write(body)
 
     def address_string(self):
         return "unix"
