@@ -1,15 +1,15 @@
 """Large inputs: a training channel and a model archive, beside copying the same bytes.
 
-    python benchmarks/staging.py [--json] [--rounds 5] [--channel 512] [--model 64] [--full]
+    python benchmarks/staging.py [--json] [--rounds 5] [--channel 2048] [--model 1024]
 
-Sizes are in MB; `--full` takes a channel of 2 GB and an archive of 1 GB. The floor of a channel is
-`cp` of its file, and that of a model archive is `tar -xzf`, both on this machine's disk. A second
-floor is the engine's own: `docker cp` into a container that isn't started. In turns with them, on a
-`harness up` in a process of its own: a training job, from "Downloading input data" to its
-container's start as its status transitions have it, and an endpoint's time from CreateEndpoint to
-InService, less that of an endpoint whose archive holds the model alone. What the upload to S3 took
-(`upload_file`, once) is told as well. Before each, all that was written is flushed to the disk, so
-that nobody pays for what another wrote.
+Sizes are in MB; what is set up and taken down once counts for more in smaller ones. The floor of a
+channel is `cp` of its file, and that of a model archive is `tar -xzf`, both on this machine's disk.
+A second floor is the engine's own: `docker cp` into a container that isn't started. In turns with
+them, on a `harness up` in a process of its own: a training job, from "Downloading input data" to
+its container's start as its status transitions have it, and an endpoint's time from CreateEndpoint
+to InService, less that of an endpoint whose archive holds the model alone. What the upload to S3
+took (`upload_file`, once) is told as well. Before each, all that was written is flushed to the
+disk, so that nobody pays for what another wrote.
 
 The server's memory is looked at ten times a second: what it grows by, at most, must not depend on
 the sizes.
@@ -246,13 +246,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--channel", type=int, default=512, help="MB")
-    parser.add_argument("--model", type=int, default=64, help="MB, packed")
-    parser.add_argument("--full", action="store_true", help="2 GB and 1 GB")
+    parser.add_argument("--channel", type=int, default=2048, help="MB")
+    parser.add_argument("--model", type=int, default=1024, help="MB, packed")
     arguments = parser.parse_args()
     channel, model = arguments.channel, arguments.model
-    if arguments.full:
-        channel, model = 2048, 1024
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
