@@ -57,8 +57,12 @@ LABEL_HOST = "harness.host"
 ENGINE_TIMEOUT = 60
 """Seconds within which the engine must answer a call that isn't a stream."""
 
-PROBE_TIMEOUT = 0.25
-"""Seconds within which a container on this machine takes or refuses a connection."""
+PROBE_TIMEOUT = 1.5
+"""Seconds within which a container on this machine takes or refuses a connection.
+
+That is a fraction of a millisecond, or a second if the first packet came before the bridge had
+taken up the container's port.
+"""
 
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
@@ -527,12 +531,11 @@ def _own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
     The engine may be on another machine, in a virtual one, in a container or run without root,
     where the same address is nobody's, or somebody else's.
     """
-    process = Path("/proc") / str(found["State"]["Pid"])
+    process = _process(found)
+    if not _runs(process, found["Id"]):
+        return None
     try:
-        ours = Path("/proc/self/uid_map").read_text()
-        if found["Id"] not in (process / "cgroup").read_text():
-            return None
-        if (process / "uid_map").read_text() != ours:
+        if (process / "uid_map").read_text() != Path("/proc/self/uid_map").read_text():
             return None
         for network in found["NetworkSettings"]["Networks"].values():
             if not network["Gateway"] or not network["IPAddress"]:
@@ -546,6 +549,19 @@ def _own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
     except OSError:
         pass
     return None
+
+
+def _process(found: Mapping[str, Any]) -> Path:
+    """Where a container's first process is to be seen, if this machine's kernel runs it."""
+    return Path("/proc") / str(found["State"]["Pid"])
+
+
+def _runs(process: Path, container_id: str) -> bool:
+    """Whether it is a process of the container, and hasn't ended."""
+    try:
+        return container_id in (process / "cgroup").read_text()
+    except OSError:
+        return False
 
 
 class Container:
@@ -568,6 +584,8 @@ class Container:
         self._container = container
         self._port = port
         self._network = network
+        self._process: Path | None = None
+        """Its first one, if this machine's kernel runs it."""
         self._removing = threading.Lock()
         self._removed = False
         self.exited = threading.Event()
@@ -690,20 +708,30 @@ class Container:
         """
         with _engine_errors():
             found = self._client.client.api.inspect_container(self.id)
-        settings = found["NetworkSettings"]
-        host: str
-        port: int | None
+        process = _process(found)
+        if _runs(process, self.id):
+            self._process = process
+        settings, port = found["NetworkSettings"], cast("int", self._port)
         if self._network is not None:
             (network,) = settings["Networks"].values()
-            host, port = network["IPAddress"], self._port
-        elif own := _own_address(found, cast("int", self._port)):
-            return own
+            host = network["IPAddress"]
+        elif own := _own_address(found, port):
+            host, port = own
         else:
-            bindings = (settings["Ports"] or {}).get(f"{self._port}/tcp") or [{"HostPort": 0}]
+            bindings = (settings["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": 0}]
             host, port = self._client.host(), int(bindings[0]["HostPort"])
         if not host or not port:
             raise NotRunningError(f"container {self.name} has ended")
         return "127.0.0.1" if host == "localhost" else host, port
+
+    def has_address(self) -> bool:
+        """Whether `address`, once taken, is still this container's.
+
+        The engine gives an address on when a container has ended, often to the next one. So ask
+        when a connection has been made, before anything is sent: the process lives longer than the
+        address is kept.
+        """
+        return self._process is None or _runs(self._process, self.id)
 
     def stop(self, grace: int) -> None:
         """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""

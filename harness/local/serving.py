@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -64,14 +64,34 @@ class UnhealthyError(DeployError):
         """What was seen of it, in brackets."""
 
 
+class _Connection(urllib3.connection.HTTPConnection):
+    """Sends nothing to whoever has the container's address when that has ended."""
+
+    def __init__(self, host: str, *, is_there: Callable[[], bool], **options: Any) -> None:
+        super().__init__(host, **options)
+        self._is_there = is_there
+
+    def connect(self) -> None:
+        super().connect()
+        if not self._is_there():
+            self.close()
+            raise urllib3.exceptions.NewConnectionError(self, "the container has ended")
+
+
+class _ConnectionPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
 class Instance:
     """A container that serves: its connections, and the requests that it is answering."""
 
     def __init__(self, container: Container) -> None:
         self.container = container
         host, port = container.address
-        self.http = urllib3.HTTPConnectionPool(host, port, maxsize=CONNECTIONS, retries=False)
-        self.connections = Pool(host, port)
+        self.http = _ConnectionPool(
+            host, port, maxsize=CONNECTIONS, retries=False, is_there=container.has_address
+        )
+        self.connections = Pool(host, port, container.has_address)
         self.requests = 0
         """How many requests it has been given and hasn't answered yet."""
         self._changed = threading.Condition()

@@ -16,7 +16,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.local.protocol import Upload
 
@@ -72,11 +72,16 @@ class Answer(Protocol):
 
 
 class Pool:
-    """Connections to one container, each made when none is idle."""
+    """Connections to one container, each made when none is idle.
 
-    def __init__(self, host: str, port: int) -> None:
+    `is_there` is asked when a connection has been made, before anything is sent: whether the
+    address is still the container's.
+    """
+
+    def __init__(self, host: str, port: int, is_there: Callable[[], bool]) -> None:
         self._address = (host, port)
         self._host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._is_there = is_there
         self._idle: list[Connection] = []
         self._closed = False
 
@@ -115,7 +120,11 @@ class Pool:
                 if connection.is_idle():
                     return connection
                 connection.close()
-        return Connection(self, self._address)
+        connection = Connection(self, self._address)
+        if not self._is_there():
+            connection.close()
+            raise ConnectionError("the container has ended")
+        return connection
 
     def give(self, connection: Connection) -> None:
         if len(self._idle) < CONNECTIONS:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from docker.errors import NotFound
+from urllib3.exceptions import NewConnectionError
 
 from harness import machine
 from harness.local import containers, serving
@@ -57,10 +58,43 @@ def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
     assert published[0] == "127.0.0.1"
     assert published[1] != 8080
     for address in (own, published):
-        instance = serving.Instance(SimpleNamespace(address=address))  # type: ignore[arg-type]
+        instance = serving.Instance(
+            SimpleNamespace(address=address, has_address=container.has_address)  # type: ignore[arg-type]
+        )
         deadline = time.monotonic() + 30
         while not instance.ping():
             assert time.monotonic() < deadline
+
+
+def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
+    made: Containers, probe_image: str, name: str
+) -> None:
+    network = made.network(name, ["h"], isolated=False)  # whose only address each of them gets
+
+    def serve() -> serving.Instance:
+        container = made.create(
+            probe_image, name=name, hostname="h", command=["serve"], port=8080, shared=network
+        )
+        container.start(lambda _: None)
+        instance = serving.Instance(container)
+        deadline = time.monotonic() + 30
+        while not instance.ping():
+            assert time.monotonic() < deadline
+        return instance
+
+    first = serve()
+    address = first.container.address
+    first.container.remove()
+    second = serve()
+    assert second.container.address == address
+
+    assert not first.ping()
+    with pytest.raises(ConnectionError, match="has ended"):
+        first.connections.send("/invocations", {}, b"for the first", 5)
+    with pytest.raises(NewConnectionError, match="has ended"):
+        first.http.urlopen("POST", "/invocations", b"for the first")
+    count = {"Content-Type": "probe/fails-first"}
+    assert second.http.urlopen("POST", "/invocations", b"0", count).data == b"1"
 
 
 def test_a_network_goes_with_its_container(

@@ -146,6 +146,7 @@ def nothing_seen(container):
 def instance(container):
     stand_in = SimpleNamespace(
         address=container.server.getsockname(),
+        has_address=lambda: True,
         exited=threading.Event(),
         name="stand-in",
         remove=lambda: None,
