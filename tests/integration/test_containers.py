@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("own_machine")]
 
 
 @pytest.fixture
@@ -40,6 +40,15 @@ def made(probe_image: str) -> Iterator[Containers]:
 @pytest.fixture
 def name() -> str:
     return f"containers-{uuid.uuid4().hex[:8]}"
+
+
+def left_by_the_dead(name: str) -> dict[str, str]:
+    """The labels of what a session left on this machine whose process was killed."""
+    return {
+        containers.LABEL_SESSION: f"dead-{name}",
+        containers.LABEL_LOCK: "/no/such/file.lock",
+        containers.LABEL_HOST: machine.name(),
+    }
 
 
 def networks(client: DockerClient, name: str) -> list[str]:
@@ -167,11 +176,7 @@ def test_what_cannot_be_removed_stops_no_start(
     made: Containers, docker_client: DockerClient, probe_image: str, name: str
 ) -> None:
     """A container that isn't ours hangs in a network that a dead session left."""
-    labels = {
-        containers.LABEL_SESSION: "dead",
-        containers.LABEL_LOCK: "/no/such/file.lock",
-        containers.LABEL_HOST: machine.name(),
-    }
+    labels = left_by_the_dead(name)
     network = docker_client.networks.create(name, internal=True, labels=labels)
     left = docker_client.containers.create(probe_image, ["serve"], name=name, labels=labels)
     foreign = docker_client.containers.create(probe_image, ["serve"], network=name)
@@ -189,12 +194,9 @@ def test_what_several_starts_remove_at_once_is_gone_for_each(
     docker_client: DockerClient, probe_image: str, name: str
 ) -> None:
     for number in range(4):
-        labels = {
-            containers.LABEL_SESSION: "dead",
-            containers.LABEL_LOCK: "/no/such/file.lock",
-            containers.LABEL_HOST: machine.name(),
-        }
-        docker_client.containers.create(probe_image, name=f"{name}-{number}", labels=labels)
+        docker_client.containers.create(
+            probe_image, name=f"{name}-{number}", labels=left_by_the_dead(name)
+        )
     together = threading.Barrier(4)
 
     def clean(_: int) -> list[str]:
@@ -211,10 +213,10 @@ def test_what_another_machine_of_this_engine_left_is_its_own_to_remove(
     docker_client: DockerClient, probe_image: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where its lock file would be, there is none here."""
-    labels = {containers.LABEL_SESSION: "dead", containers.LABEL_LOCK: "/no/such/file.lock"}
     monkeypatch.setenv(machine.VARIABLE, f"another/{name}")
-    labels[containers.LABEL_HOST] = machine.name()
-    left = docker_client.containers.create(probe_image, ["serve"], name=name, labels=labels)
+    left = docker_client.containers.create(
+        probe_image, ["serve"], name=name, labels=left_by_the_dead(name)
+    )
     try:
         monkeypatch.undo()
         assert left.name not in containers.clean(docker_client)
