@@ -14,12 +14,11 @@ and milliseconds of predicting 1, 1,000 and as many rows as there were in traini
 would take minutes or tens of gigabytes, it isn't tried; the table says so.
 
 `--full` takes the whole grid, 10³ to 10⁶ rows with 1 to 10 features, and more of the peers: more
-than half an hour. `--json` puts one JSON object on stdout and the table on stderr.
+than half an hour.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -33,6 +32,7 @@ from typing import Any
 import joblib
 import numpy as np
 import platformdirs
+from shared.command import argument_parser, tell
 
 from gam_model import GAMRegressor
 
@@ -342,9 +342,7 @@ def table(cells: list[dict[str, Any]], peer: Path | str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argument_parser(__doc__)
     parser.add_argument("--full", action="store_true", help="10³ to 10⁶ rows, 1 to 10 features")
     arguments = parser.parse_args()
     peer = peer_python()
@@ -355,7 +353,6 @@ def main() -> int:
         f"{table(cells, peer)}\nload ours in a fresh process and predict a row: "
         f"{load['seconds']} s, {load['peak_mb']} MB in all"
     )
-    print(lines, file=sys.stderr if arguments.json else sys.stdout)
     result = {
         "rounds": arguments.rounds,
         "pygam": PYGAM if isinstance(peer, Path) else f"left out: {peer}",
@@ -363,8 +360,7 @@ def main() -> int:
         "load": load,
         "passed": all(passed(cell) for cell in cells),
     }
-    if arguments.json:
-        print(json.dumps(result))
+    tell(result, lines, as_json=arguments.json)
     return 0 if result["passed"] else 1
 
 

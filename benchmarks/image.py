@@ -5,13 +5,10 @@
 The naive build installs the same wheels on the same base, in one stage and with no file taken out,
 its build context included; it is made anew and removed again, which takes a minute or two. Sizes
 are the engine's, uncompressed; MB are 10⁶ bytes.
-
-`--json` puts one JSON object on stdout and the table on stderr.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
@@ -20,9 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loop import ROOT
+from shared.command import ROOT, argument_parser, load_settings, prepare, say, tell
 
-from harness import config, engine, image
+from harness import image
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -105,19 +102,11 @@ def megabytes(size: int) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    client = engine.ensure(say)
-    settings = config.load(ROOT / "harness.toml")
-    name = image.build(settings, client, progress=say).name
+    arguments = argument_parser(__doc__, rounds=None).parse_args()
+    client, name = prepare()
     size = megabytes(client.images.get(name).attrs["Size"])
     say("building the naive image")
-    other = naive(client, settings)
+    other = naive(client, load_settings())
     by_layer, by_package = layers(client, name), packages(client, name)
     rest = sum(list(by_package.values())[SHOWN:])
     result = {
@@ -137,9 +126,7 @@ def main() -> int:
         *(f"{by_package[each]:8.2f} MB  {each}" for each in list(by_package)[:SHOWN]),
         f"{rest:8.2f} MB  the rest",
     ]
-    print("\n".join(table), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(result))
+    tell(result, "\n".join(table), as_json=arguments.json)
     return 0 if size <= GOAL else 1
 
 

@@ -7,13 +7,10 @@ and a new connection for two round trips more, as TLS does. The floor is the lon
 that wait for one another, with nothing but the way there and back: who calls (STS), what its role
 is, and what that may do (IAM twice), over two new connections. Each round is a process of its own,
 as `harness run` is; its imports count.
-
-`--json` puts one JSON object on stdout and the table on stderr.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import socket
@@ -24,6 +21,8 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from shared.command import argument_parser, tell
 
 from harness import config, policies
 from harness.local import LocalAWS
@@ -129,11 +128,7 @@ def measure(variables: dict[str, str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argument_parser(__doc__)
     parser.add_argument("--rtt", type=float, default=0.1, help="seconds there and back")
     arguments = parser.parse_args()
     with LocalAWS() as server:
@@ -145,12 +140,13 @@ def main() -> None:
             ]
     median = statistics.median(seconds)
     floor = (CHAIN + CONNECTIONS * HANDSHAKE) * arguments.rtt
-    where = sys.stderr if arguments.json else sys.stdout
-    print(f"preflight  median {median:.2f} s, best {min(seconds):.2f} s", file=where)
-    print(f"floor      {floor:.2f} s of network", file=where)
-    print(f"{'ok' if median <= GOAL else 'MISSED'}: {median:.2f} s of {GOAL:.1f} s", file=where)
-    if arguments.json:
-        print(json.dumps({"seconds": seconds, "median": median, "floor": floor, "goal": GOAL}))
+    table = (
+        f"preflight  median {median:.2f} s, best {min(seconds):.2f} s\n"
+        f"floor      {floor:.2f} s of network\n"
+        f"{'ok' if median <= GOAL else 'MISSED'}: {median:.2f} s of {GOAL:.1f} s"
+    )
+    result = {"seconds": seconds, "median": median, "floor": floor, "goal": GOAL}
+    tell(result, table, as_json=arguments.json)
 
 
 if __name__ == "__main__":
