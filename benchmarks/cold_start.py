@@ -8,24 +8,20 @@ All four are taken from the request to start a container of the image, in turns:
 - `train`, until the script has fitted its model; its floor imports what a fit imports.
 
 The floors end when a line says that they are done. The image's files are in the page cache.
-`--json` puts one JSON object on stdout and the table on stderr.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import shlex
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loop import LIMIT, ROOT, container, lay_out, train_by_hand, volumes, wait_for_ping
-
-from harness import config, engine, image
+from shared.by_hand import LIMIT, container, lay_out, serving, train_by_hand, volumes
+from shared.command import argument_parser, prepare, tell
+from shared.figures import medians
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +65,7 @@ def python(client: DockerClient, name: str, folder: Path, code: str) -> float:
 
 def serve(client: DockerClient, name: str, folder: Path) -> float:
     start = time.perf_counter()
-    ports = {"8080/tcp": ("127.0.0.1", None)}
-    options = {"ports": ports, "volumes": volumes(folder)}
-    with container(client, name, "serve", **options) as running:
-        port = client.api.port(str(running.id), 8080)[0]["HostPort"]
-        wait_for_ping(f"http://127.0.0.1:{port}", running)
+    with serving(client, name, volumes(folder)):
         return time.perf_counter() - start
 
 
@@ -86,16 +78,8 @@ def train(client: DockerClient, name: str, folder: Path) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    client = engine.ensure(say)
-    name = image.build(config.load(ROOT / "harness.toml"), client, progress=say).name
+    arguments = argument_parser(__doc__).parse_args()
+    client, name = prepare()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         lay_out(folder)
@@ -108,15 +92,13 @@ def main() -> int:
         }
         for warm in sides.values():
             warm()
-        taken: dict[str, list[float]] = {side: [] for side in sides}
-        for _ in range(arguments.rounds):
-            for side, run in sides.items():
-                taken[side].append(run())
-    medians = {side: statistics.median(each) for side, each in taken.items()}
+        taken = medians([
+            {side: run() for side, run in sides.items()} for _ in range(arguments.rounds)
+        ])  # fmt: skip
     result: dict[str, Any] = {"image": name, "rounds": arguments.rounds, "goal": GOAL}
     table = ["                  s   importing   ratio"]
     for side in ("serve", "train"):
-        seconds, floor = medians[side], medians[f"{side}_floor"]
+        seconds, floor = taken[side], taken[f"{side}_floor"]
         result[side] = {
             "seconds": round(seconds, 3),
             "floor_seconds": round(floor, 3),
@@ -124,9 +106,7 @@ def main() -> int:
         }
         table.append(f"{side:<12} {seconds:6.2f}  {floor:10.2f}  {seconds / floor:6.2f}")
     table.append(f"{'':<24}goal {GOAL:9.2f}")
-    print("\n".join(table), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(result))
+    tell(result, "\n".join(table), as_json=arguments.json)
     return 0 if all(result[side]["ratio"] <= GOAL for side in ("serve", "train")) else 1
 
 

@@ -13,20 +13,13 @@ connections; by default a choice of those, all with `--full`. Memory is what all
 container hold, with shared pages counted once (PSS), after the load; CPU is the processor time
 of a request in the container, which other load on the machine changes least. The first request is
 the one after the first 200 from `/ping`; the slowest of the first 20 meets every worker.
-
-`--json` puts one JSON object on stdout and the table on stderr.
 """
 
 from __future__ import annotations
 
-import argparse
-import http.client
 import io
 import json
 import os
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,10 +28,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from loop import ROOT, container, lay_out, train_by_hand
 from peer import image as peer_image
+from shared import wrk
+from shared.by_hand import Address, container, invoke, lay_out, train_by_hand, wait_for_ping
+from shared.command import argument_parser, load_settings, prepare, say, skip, tell
+from shared.figures import medians, rounded
+from shared.gauss3 import CSV, JSON, NPY, encoded_rows
 
-from harness import config, debian, engine, image
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -47,30 +43,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-LIMIT = 60  # seconds for anything here
 FIRST = 20  # requests that count as the first ones
 STARTS = 3  # of new containers, at most
-NPY, CSV, JSON = "application/x-npy", "text/csv", "application/json"
-
-# wrk's script: what to send, and one line of JSON with what came of it.
-SCRIPT = """\
-wrk.method = "POST"
-function init(arguments)
-  local file = assert(io.open(arguments[1], "rb"))
-  wrk.body = file:read("*a")
-  file:close()
-  wrk.headers["Content-Type"] = arguments[2]
-  wrk.headers["Accept"] = arguments[2]
-end
-function done(summary, latency, requests)
-  local errors = summary.errors
-  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.stderr:write(string.format(
-    '{"requests": %d, "rate": %f, "p50": %f, "p99": %f, "failed": %d}',
-    summary.requests, summary.requests / summary.duration * 1e6,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
-end
-"""
 
 # The floor's hooks: the constant is an answer for one row.
 CONSTANT = """\
@@ -100,16 +74,8 @@ class Case(NamedTuple):
         kind = {NPY: "npy", CSV: "csv", JSON: "json"}[self.content_type]
         return f"{kind}-{self.rows}-c{self.connections}"
 
-    def body(self) -> bytes:
-        """Rows of one feature across the range of Gauss3's."""
-        rows = np.linspace(1.0, 250.0, self.rows).reshape(-1, 1)
-        if self.content_type == JSON:
-            return json.dumps(rows.tolist()).encode()
-        if self.content_type == CSV:
-            return "".join(f"{value!r}\n" for value in rows[:, 0].tolist()).encode()
-        file = io.BytesIO()
-        np.save(file, rows)
-        return file.getvalue()
+    def headers(self) -> dict[str, str]:
+        return {"Content-Type": self.content_type, "Accept": self.content_type}
 
 
 BODIES = [(NPY, 1), (NPY, 100), (NPY, 1000), (CSV, 100), (JSON, 100)]
@@ -120,69 +86,24 @@ GOALS = {1: 3.0, 1000: 2.0}
 PART = 0.5  # of the peer's p99, and of its memory
 
 
-class Load(NamedTuple):
-    """What wrk says, requests a second and milliseconds, and what the container used."""
-
-    rate: float
-    p50: float
-    p99: float
-    cpu_us: float  # processor time of a request, in microseconds
-
-
 class Server:
     """A container that serves, and its address."""
 
     def __init__(self, running: Container) -> None:
         running.reload()
         self._container = running
-        self.host: str = next(
-            network["IPAddress"]
-            for network in running.attrs["NetworkSettings"]["Networks"].values()
-        )
-
-    def ping(self) -> bool:
-        try:
-            return self._ask("GET", "/ping")[0] == http.client.OK
-        except OSError:
-            return False
+        networks = running.attrs["NetworkSettings"]["Networks"].values()
+        self.address = Address(next(network["IPAddress"] for network in networks), 8080)
 
     def invoke(self, case: Case, body: bytes) -> bytes:
-        """The answer, over a connection of its own."""
-        headers = {"Content-Type": case.content_type, "Accept": case.content_type}
-        status, answer = self._ask("POST", "/invocations", body, headers)
-        if status != http.client.OK:
-            raise SystemExit(
-                f"{case.name}: status {status}: {answer[:500]!r}\n{self._container.logs()!r}"
-            )
-        return answer
+        return invoke(self.address, body, case.headers(), self._container)
 
-    def _ask(self, method: str, path: str, *more: Any) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self.host, 8080, timeout=LIMIT)
-        try:
-            connection.request(method, path, *more)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def load(self, case: Case, folder: Path, seconds: int) -> Load:
-        """Ask as fast as it answers."""
+    def load(self, case: Case, body: bytes, seconds: int) -> dict[str, float]:
+        """What wrk says, and microseconds of processor time that a request took there."""
         used = self._processor_us()
-        ran = subprocess.run(
-            [
-                "wrk", "-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "10s",
-                "-s", str(folder / "load.lua"), f"http://{self.host}:8080/invocations",
-                "--", str(folder / case.name), case.content_type,
-            ],
-            capture_output=True, text=True, timeout=seconds + LIMIT, check=False,
-        )  # fmt: skip
-        said: dict[str, Any] = (
-            json.loads(ran.stderr) if ran.returncode == 0 else {"failed": ran.stderr}
-        )
-        if said.pop("failed"):
-            raise SystemExit(f"{case.name}: requests failed:\n{ran.stdout}\n{ran.stderr}")
-        requests = said.pop("requests")
-        return Load(**said, cpu_us=(self._processor_us() - used) / requests)
+        url = "http://{}:{}/invocations".format(*self.address)
+        requests, said = wrk.load(url, body, case.headers(), case.connections, seconds)
+        return {**said, "cpu_us": (self._processor_us() - used) / requests}
 
     def _processor_us(self) -> float:
         """Processor time that its processes have used so far."""
@@ -228,10 +149,7 @@ class Sides:
             self._client, self._names[side], "serve", volumes=volumes, **options
         ) as running:
             server = Server(running)
-            while not server.ping():
-                if time.perf_counter() - start > LIMIT:
-                    raise SystemExit(f"no answer to /ping:\n{running.logs().decode()}")
-                time.sleep(0.01)
+            wait_for_ping(server.address, running)
             yield server, time.perf_counter() - start
 
     def first(self, side: str, case: Case, body: bytes) -> dict[str, float]:
@@ -245,18 +163,9 @@ class Sides:
         return {"ping_seconds": seconds, "first_ms": taken[0], "slowest_ms": max(taken)}
 
 
-def median(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Of each key."""
-    return {key: round(statistics.median(each[key] for each in rounds), 3) for key in rounds[0]}
-
-
-def measure(
-    sides: Sides, cases: list[Case], folder: Path, rounds: int, seconds: int
-) -> dict[str, Any]:
+def measure(sides: Sides, cases: list[Case], rounds: int, seconds: int) -> dict[str, Any]:
     """All figures: of the start from new containers, of the rest from one of each side."""
-    bodies = {case: case.body() for case in cases}
-    for case, body in bodies.items():
-        (folder / case.name).write_bytes(body)
+    bodies = {case: encoded_rows(case.content_type, case.rows) for case in cases}
     one = Case(NPY, 1, 8)
     firsts: dict[str, list[dict[str, float]]] = {"ours": [], "peer": []}
     for _ in range(min(rounds, STARTS)):
@@ -272,18 +181,20 @@ def measure(
                 check(case, servers["ours"].invoke(case, body), servers["peer"].invoke(case, body))
                 loads[case] = {side: [] for side in servers}
             for server in servers.values():  # warm, all workers of it
-                server.load(one, folder, 1)
+                server.load(one, bodies[one], 1)
             for _ in range(rounds):
                 for case in cases:
                     for side, server in servers.items():
-                        loads[case][side].append(server.load(case, folder, seconds)._asdict())
+                        loads[case][side].append(server.load(case, bodies[case], seconds))
         # The floor's pages are ours as well, and would be halved between the two.
         memory = {side: round(servers[side].megabytes()) for side in ("ours", "peer")}
     return {
-        "start": {side: median(taken) for side, taken in firsts.items()},
+        "start": {side: rounded(medians(taken), 3) for side, taken in firsts.items()},
         "megabytes": memory,
         "cases": {
-            case.name: compare(case, {side: median(each) for side, each in taken.items()})
+            case.name: compare(
+                case, {side: rounded(medians(each), 3) for side, each in taken.items()}
+            )
             for case, taken in loads.items()
         },
     }
@@ -351,44 +262,29 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argument_parser(__doc__)
     parser.add_argument("--seconds", type=int, default=1, help="of load, each time")
     parser.add_argument("--full", action="store_true", help="all bodies and connections")
     arguments = parser.parse_args()
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    client = engine.ensure(say)
-    settings = config.load(ROOT / "harness.toml")
-    ours = image.build(settings, client, progress=say).name
+    client, ours = prepare()
     try:
-        if shutil.which("wrk") is None:
-            debian.install("wrk", progress=say)
-        peer = peer_image.build(settings, client, progress=say)
+        wrk.install()
+        peer = peer_image.build(load_settings(), client, progress=say)
     except HarnessError as error:
-        say(f"skipped: {error}")
-        if arguments.json:
-            print(json.dumps({"skipped": str(error)}))
-        return 0
+        return skip(error, as_json=arguments.json)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         lay_out(folder)
         train_by_hand(client, ours, folder)
-        (folder / "load.lua").write_text(SCRIPT)
         sides = Sides(client, {"ours": ours, "floor": ours, "peer": peer}, folder)
         cases = ALL if arguments.full else SOME
-        figures = measure(sides, cases, folder, arguments.rounds, arguments.seconds)
+        figures = measure(sides, cases, arguments.rounds, arguments.seconds)
     passed = (
         all(case["passed"] for case in figures["cases"].values())
         and figures["megabytes"]["ours"] <= PART * figures["megabytes"]["peer"]
     )
     result = {"image": ours, "peer": peer, "rounds": arguments.rounds, **figures, "passed": passed}
-    print(table(figures), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(result))
+    tell(result, table(figures), as_json=arguments.json)
     return 0 if passed else 1
 
 
