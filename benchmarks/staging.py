@@ -13,15 +13,11 @@ disk, so that nobody pays for what another wrote.
 
 The server's memory is looked at ten times a second: what it grows by, at most, must not depend on
 the sizes.
-
-`--json` puts one JSON object on stdout and the table on stderr.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import json
 import os
 import shutil
 import statistics
@@ -35,10 +31,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from concurrency import LIMIT, ROLE, Service, Usage, Watch, service, wait_until
-from loop import ROOT
-
-from harness import config, engine, image
+from shared.command import argument_parser, prepare, say, tell
+from shared.figures import medians, rounded
+from shared.service import LIMIT, Service, Usage, Watch, model_key, service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,9 +84,9 @@ class Staging:
 
     def warm_up(self) -> None:
         """Train a model, and serve it."""
-        self._running.train("base", 0)
+        self._running.train("base")
         bucket, s3 = self._running.bucket, self._running.s3
-        self._base = s3.get_object(Bucket=bucket, Key="out/base/output/model.tar.gz")["Body"].read()
+        self._base = s3.get_object(Bucket=bucket, Key=model_key("base"))["Body"].read()
         s3.put_object(Bucket=bucket, Key="small/model.tar.gz", Body=self._base)
         self.deploy("small")
 
@@ -148,73 +143,20 @@ class Staging:
 
     def train(self) -> float:
         """From "Downloading input data" to the container's start."""
-        name, sagemaker = self._name("job"), self._running.sagemaker
-        uri = f"s3://{self._running.bucket}/data/"
-        sagemaker.create_training_job(
-            TrainingJobName=name,
-            AlgorithmSpecification={
-                "TrainingImage": self._image,
-                "TrainingInputMode": "File",
-                "ContainerEntrypoint": ["/bin/true"],
-            },
-            InputDataConfig=[{
-                "ChannelName": "train",
-                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}},
-            }],
-            OutputDataConfig={"S3OutputPath": f"s3://{self._running.bucket}/out"},
-            ResourceConfig={
-                "InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10
-            },
-            StoppingCondition={"MaxRuntimeInSeconds": LIMIT},
-            RoleArn=ROLE,
-        )  # fmt: skip
-
-        def ended() -> bool:
-            job = sagemaker.describe_training_job(TrainingJobName=name)
-            if job["TrainingJobStatus"] in ("Failed", "Stopped"):
-                raise SystemExit(f"{name} is {job['TrainingJobStatus']}: {job['FailureReason']}")
-            return job["TrainingJobStatus"] == "Completed"
-
-        wait_until(ended, name)
-        steps = sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatusTransitions"]
+        job = self._running.run_job(
+            self._name("job"), {"train": "data/"}, {"ContainerEntrypoint": ["/bin/true"]}, {}
+        )
+        steps = job["SecondaryStatusTransitions"]
         begun = next(each for each in steps if each["Status"] == "Downloading")
         started = next(each for each in steps if each["Status"] == "Training")
-        return (started["StartTime"] - begun["StartTime"]).total_seconds()
+        seconds: float = (started["StartTime"] - begun["StartTime"]).total_seconds()
+        return seconds
 
     def deploy(self, archive: str) -> float:
         """From CreateEndpoint to InService, with this archive."""
-        name, sagemaker = self._name("model"), self._running.sagemaker
-        sagemaker.create_model(
-            ModelName=name,
-            PrimaryContainer={
-                "Image": self._image,
-                "ModelDataUrl": f"s3://{self._running.bucket}/{archive}/model.tar.gz",
-            },
-            ExecutionRoleArn=ROLE,
-        )
-        sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[{
-                "VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large",
-                "InitialInstanceCount": 1,
-            }],
-        )  # fmt: skip
-
-        def in_service() -> bool:
-            endpoint = sagemaker.describe_endpoint(EndpointName=name)
-            if endpoint["EndpointStatus"] == "Failed":
-                raise SystemExit(f"{name} is Failed: {endpoint['FailureReason']}")
-            return endpoint["EndpointStatus"] == "InService"
-
-        def deleted() -> bool:
-            return not sagemaker.list_endpoints(NameContains=name)["Endpoints"]
-
-        start = time.perf_counter()
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        wait_until(in_service, name, POLL)
-        seconds = time.perf_counter() - start
-        sagemaker.delete_endpoint(EndpointName=name)
-        wait_until(deleted, name)
+        name = self._name("model")
+        seconds = self._running.deploy(name, f"{archive}/model.tar.gz", POLL)
+        self._running.delete(name)
         return seconds
 
     def _name(self, kind: str) -> str:
@@ -243,19 +185,12 @@ def synced(call: Callable[[], float]) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argument_parser(__doc__)
     parser.add_argument("--channel", type=int, default=2048, help="MB")
     parser.add_argument("--model", type=int, default=1024, help="MB, packed")
     arguments = parser.parse_args()
     channel, model = arguments.channel, arguments.model
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)
-
-    client = engine.ensure(say)
-    name = image.build(config.load(ROOT / "harness.toml"), client, progress=say).name
+    client, name = prepare()
     rounds: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as temporary, service(name) as running:
         staging = Staging(client, name, running, Path(temporary))
@@ -276,7 +211,7 @@ def main() -> int:
                 })  # fmt: skip
                 say(f"round {number}: " + ", ".join(f"{k} {v:.2f}" for k, v in rounds[-1].items()))
         growth = watch.peak.megabytes - before.megabytes
-    seconds = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
+    seconds = medians(rounds)
     seconds["model"] = statistics.median(each["large"] - each["small"] for each in rounds)
     ratios = {
         "channel": round(seconds["channel"] / seconds["cp"], 2),
@@ -289,8 +224,8 @@ def main() -> int:
         "channel_megabytes": channel,
         "model_megabytes": model,
         "rounds": arguments.rounds,
-        "seconds": {key: round(value, 2) for key, value in seconds.items()},
-        "upload_seconds": {key: round(value, 2) for key, value in uploads.items()},
+        "seconds": rounded(seconds, 2),
+        "upload_seconds": rounded(uploads, 2),
         "ratios": ratios,
         "goal": GOAL,
         "server": {"before": before._asdict(), "peak": watch.peak._asdict()},
@@ -314,9 +249,7 @@ def main() -> int:
             f"{growth:.0f} MB more (at most {GROWTH_GOAL})"
         ),
     ]
-    print("\n".join(lines), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(result))
+    tell(result, "\n".join(lines), as_json=arguments.json)
     reached = ratios["channel"] <= GOAL and ratios["model"] <= GOAL and growth <= GROWTH_GOAL
     return 0 if reached else 1
 
