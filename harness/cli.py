@@ -88,10 +88,11 @@ def _run(
 
     def hold(report: Report, connection: Connection) -> None:
         show(report)
-        _say(_how_to_call(report, settings, connection))
+        how = _how_to_call(report, settings, connection)
         if connection.ephemeral:
-            _say("Serving until Ctrl-C.")
-            signals.wait()
+            signals.wait(f"{how}\nServing until Ctrl-C.")
+        else:
+            _say(how)
 
     report = flow.run(
         settings,
@@ -496,13 +497,15 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def wait(self) -> None:
-        """Wait for a signal, and take it for a wish to go on."""
+    def wait(self, words: str = "") -> None:
+        """Say the words, and wait for a signal; from the first one on, it is a wish to go on."""
         # `signal.pause` would miss one that comes just before it, or to another thread.
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         before = signal.set_wakeup_fd(writer)
         try:
+            if words:
+                _say(words)
             while True:
                 os.read(reader, 1)
         except Interrupted:

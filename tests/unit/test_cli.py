@@ -236,6 +236,31 @@ sys.exit(cli.main(["doctor"]))
     assert "Tearing down already" in ended.stderr
 
 
+def test_who_is_told_of_ctrl_c_may_press_it_at_once():
+    program = """
+import os, signal, sys
+from harness import cli
+say = cli._say
+def say_and_be_interrupted(words):
+    say(words)
+    if "until Ctrl-C" in words:
+        os.kill(os.getpid(), signal.SIGINT)
+cli._say = say_and_be_interrupted
+def doctor(arguments, signals):
+    signals.wait("Serving until Ctrl-C.")
+    print("torn down")
+    return 0
+cli.doctor = doctor
+sys.exit(cli.main(["doctor"]))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "torn down\n"
+
+
 def test_a_bug_is_a_traceback_and_an_object_too():
     program = """
 import sys
