@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import base_image, locks, machine
+from harness import base_image, locks
 from harness.errors import BuildError
-from harness.local import containers
 from harness.local.client import local_boto_session
 from tests.integration.support import AWS, Names
 from tests.integration.training import ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from docker import DockerClient
 
@@ -48,15 +47,6 @@ def probe_image(docker_client: DockerClient, bare_image: str) -> str:
 def aws(local_aws: LocalAWS, docker_client: DockerClient) -> AWS:
     session = local_boto_session(local_aws.url, local_aws.region)
     return AWS(session, docker_client, bucket=f"tests-{uuid.uuid4().hex[:8]}")
-
-
-@pytest.fixture
-def own_machine(docker_client: DockerClient) -> Iterator[None]:
-    """Of another name than other tests', whose cleaning thus leaves alone what is left here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(machine.VARIABLE, f"tests-{uuid.uuid4().hex[:8]}")
-        yield
-        containers.clean(docker_client)
 
 
 @pytest.fixture

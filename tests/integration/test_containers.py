@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("own_machine")]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ START = rb"^POST /v[\d.]+/containers/\w+/start"
 WAIT = rb"^POST /v[\d.]+/containers/\w+/wait"
 GET = rb"^GET /v[\d.]+/containers/\w+/archive"
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("own_machine")]
+pytestmark = pytest.mark.timeout(180)
 
 
 class Forwarder:

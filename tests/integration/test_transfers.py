@@ -23,22 +23,40 @@ pytestmark = pytest.mark.timeout(180)
 LIMIT = 60
 
 
+class Pieces:
+    """Those of large objects, which come when they are let."""
+
+    def __init__(self) -> None:
+        self._come = threading.Semaphore(0)
+        self._over = False
+
+    def let(self, number: int) -> None:
+        """Let so many more come."""
+        self._come.release(number)
+
+    def let_all(self) -> None:
+        self._over = True
+        self._come.release()
+
+    def wait(self) -> None:
+        """Wait until the next one may come."""
+        if not self._over:
+            assert self._come.acquire(timeout=LIMIT)
+
+
 @pytest.fixture
-def piece(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Lets one more piece of a large object come; all of them once the test has ended."""
-    pieces, come, over = Content.pieces, threading.Semaphore(0), threading.Event()
+def coming(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pieces]:
+    pieces, coming = Content.pieces, Pieces()
 
     def slow(self: Content) -> Iterator[Content]:
         for each in pieces(self):
-            if not over.is_set():
-                assert come.acquire(timeout=LIMIT)
+            coming.wait()
             yield each
 
     monkeypatch.setattr(Content, "pieces", slow)
     monkeypatch.setattr(transfers, "PERIOD", 0.0)
-    yield come.release
-    over.set()
-    come.release()
+    yield coming
+    coming.let_all()
 
 
 def until(true: Callable[[], Any]) -> Any:
@@ -50,7 +68,7 @@ def until(true: Callable[[], Any]) -> Any:
 
 
 def test_a_training_job_says_how_far_its_data_is(
-    aws: AWS, create: Callable[..., str], names: Names, piece: Callable[[], None]
+    aws: AWS, create: Callable[..., str], names: Names, coming: Pieces
 ) -> None:
     prefix = names.new("data")
     body = b"x" * 2 * SENT_PIECE
@@ -63,13 +81,13 @@ def test_a_training_job_says_how_far_its_data_is(
 
     begun = until(lambda: (step := last())["Status"] == "Downloading" and step)
     assert begun["StatusMessage"] == "Downloading input data"
-    piece()
+    coming.let(1)
     step = until(lambda: (step := last())["StatusMessage"] != "Downloading input data" and step)
     assert step["StatusMessage"].startswith("Downloading input data: ")
     assert step["StatusMessage"].endswith(" of 17 MB")
     assert step["StartTime"] == begun["StartTime"]
 
-    piece()
+    coming.let(1)
     job = finish(aws, name)
     assert job["TrainingJobStatus"] == "Completed"
     said = [(s["Status"], s["StatusMessage"]) for s in job["SecondaryStatusTransitions"]]
@@ -78,7 +96,7 @@ def test_a_training_job_says_how_far_its_data_is(
 
 
 def test_an_endpoint_that_is_created_says_how_far_its_model_is(
-    aws: AWS, names: Names, probe_image: str, piece: Callable[[], None]
+    aws: AWS, names: Names, probe_image: str, coming: Pieces
 ) -> None:
     prefix, name = names.new("model"), names.new("endpoint")
     body = os.urandom(3 * SENT_PIECE)
@@ -109,8 +127,7 @@ def test_an_endpoint_that_is_created_says_how_far_its_model_is(
         ],
     )
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    piece()
-    piece()
+    coming.let(2)
 
     def message() -> str:
         endpoint = aws.sagemaker.describe_endpoint(EndpointName=name)
@@ -119,6 +136,7 @@ def test_an_endpoint_that_is_created_says_how_far_its_model_is(
 
     assert until(message) in ("Downloading model data: 8 of 25 MB",
                               "Downloading model data: 17 of 25 MB")  # fmt: skip
-    piece()
+    coming.let_all()
     aws.wait("endpoint_in_service", EndpointName=name)
+    assert aws.invoke(name, b"", ContentType="probe/model")["Body"].read() == b'["weights.bin"]'
     aws.sagemaker.delete_endpoint(EndpointName=name)
