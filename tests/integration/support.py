@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
+    from tests.integration.forked import Forked
+
 WAIT = 60
 POLL = 0.1
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
+def finish(process: subprocess.Popen[str] | Forked) -> tuple[int, dict[str, Any], str]:
     """Exit status, the object on the last line of stdout, and stderr."""
     out, err = process.communicate(timeout=240)
     lines = out.splitlines()

@@ -23,6 +23,7 @@ from harness import config, policies
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from tests.faults import Faults
+from tests.integration.forked import Forked
 from tests.integration.registry import DockerRegistry
 from tests.integration.support import finish
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from harness.image import BuiltImage
 
 ROOT = Path(__file__).parents[2]
+QUICK = Path(__file__).parent / "quick"
 BUCKET = "aws-path"
 ROLE = "SageMakerExecution"
 REPOSITORY = "harness-gam"
@@ -109,33 +111,29 @@ def ledger(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(
-    account: Account, gam_image: BuiltImage, tmp_path: Path
-) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `harness` as somebody who has that account."""
-    started: list[subprocess.Popen[str]] = []
+def environ(account: Account, tmp_path: Path) -> dict[str, str]:
+    """That of somebody who has that account."""
+    return {
+        **os.environ,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "AWS_ENDPOINT_URL": account.faults.url,
+        "AWS_ACCESS_KEY_ID": "harness",
+        "AWS_SECRET_ACCESS_KEY": "harness",
+        "HARNESS_TARGET": "aws",
+        "HARNESS_AWS_BUCKET": BUCKET,
+        "HARNESS_AWS_ROLE_ARN": account.role_arn,
+        "HARNESS_AWS_REPOSITORY": REPOSITORY,
+        "HARNESS_AWS_POLL_SECONDS": "0.1",
+    }
 
-    def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "XDG_STATE_HOME": str(tmp_path / "state"),
-                "AWS_ENDPOINT_URL": account.faults.url,
-                "AWS_ACCESS_KEY_ID": "harness",
-                "AWS_SECRET_ACCESS_KEY": "harness",
-                "HARNESS_TARGET": "aws",
-                "HARNESS_AWS_BUCKET": BUCKET,
-                "HARNESS_AWS_ROLE_ARN": account.role_arn,
-                "HARNESS_AWS_REPOSITORY": REPOSITORY,
-                "HARNESS_AWS_POLL_SECONDS": "0.1",
-                **variables,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+
+@pytest.fixture
+def start(environ: dict[str, str]) -> Iterator[Callable[..., Forked]]:
+    """Starts `harness` with that environment, in the project that is quick unless in another."""
+    started: list[Forked] = []
+
+    def start(*arguments: str, cwd: Path = QUICK, **variables: str) -> Forked:
+        process = Forked(arguments, cwd=str(cwd), env=environ | variables)
         started.append(process)
         return process
 
@@ -146,11 +144,15 @@ def start(
 
 
 def test_the_flow_passes_and_leaves_nothing(
-    account: Account, start: Callable[..., subprocess.Popen[str]], ledger: Path
+    account: Account, environ: dict[str, str], ledger: Path
 ) -> None:
-    status, report, err = finish(start("run", "--json"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "--json"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
 
-    assert status == 0, err
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout.splitlines()[-1])
     assert report["target"] == "aws"
     assert (round(report["r2"]["train"], 4), round(report["r2"]["test"], 4)) == (0.9967, 0.9972)
     assert report["local"]["difference"] <= 1e-9
@@ -175,9 +177,9 @@ def test_the_flow_passes_and_leaves_nothing(
 
 
 def test_a_kept_endpoint_stays_and_clean_leaves_it_alone(
-    account: Account, start: Callable[..., subprocess.Popen[str]], ledger: Path
+    account: Account, start: Callable[..., Forked], ledger: Path
 ) -> None:
-    status, report, err = finish(start("run", "--json", "--keep"))
+    status, report, err = finish(start("run", "--json", "--keep", cwd=ROOT))
 
     assert status == 0, err
     name = report["endpoint"]
@@ -218,7 +220,7 @@ CALLS = [
 @pytest.mark.parametrize("call", CALLS)
 def test_what_a_killed_run_has_left_is_cleaned(
     account: Account,
-    start: Callable[..., subprocess.Popen[str]],
+    start: Callable[..., Forked],
     ledger: Path,
     call: str,
     found_by: str,
@@ -242,9 +244,7 @@ def test_what_a_killed_run_has_left_is_cleaned(
     assert list(ledger.glob("*")) == []
 
 
-def test_sigterm_tears_down(
-    account: Account, start: Callable[..., subprocess.Popen[str]], ledger: Path
-) -> None:
+def test_sigterm_tears_down(account: Account, start: Callable[..., Forked], ledger: Path) -> None:
     process = start("run", "--json")
     wait_for(lambda: "sagemaker:CreateEndpoint" in account.faults.calls, process)
     process.terminate()
@@ -256,10 +256,8 @@ def test_sigterm_tears_down(
     assert list(ledger.iterdir()) == []
 
 
-def test_a_run_that_lives_is_not_cleaned(
-    account: Account, start: Callable[..., subprocess.Popen[str]]
-) -> None:
-    process = start("run", "--json")
+def test_a_run_that_lives_is_not_cleaned(account: Account, start: Callable[..., Forked]) -> None:
+    process = start("run", "--json", cwd=ROOT)
     wait_for(lambda: "sagemaker:CreateTrainingJob" in account.faults.calls, process)
 
     status, cleaned, err = finish(start("clean", "--json"))
@@ -271,7 +269,7 @@ def test_a_run_that_lives_is_not_cleaned(
 
 
 def test_bad_minutes_of_aws_do_not_fail_a_run(
-    account: Account, start: Callable[..., subprocess.Popen[str]]
+    account: Account, start: Callable[..., Forked]
 ) -> None:
     """Every operation is throttled once, and once its server is lost."""
     throttled = account.faults.add("*", "ThrottlingException", "Rate exceeded", times=1)
@@ -287,9 +285,7 @@ def test_bad_minutes_of_aws_do_not_fail_a_run(
 
 
 @pytest.mark.parametrize("call", ["sagemaker:CreateTrainingJob", "sagemaker:CreateEndpoint"])
-def test_a_refusal_fails_at_once(
-    account: Account, start: Callable[..., subprocess.Popen[str]], call: str
-) -> None:
+def test_a_refusal_fails_at_once(account: Account, start: Callable[..., Forked], call: str) -> None:
     operation = call.partition(":")[2]
     account.faults.add(call, "AccessDeniedException", "You are not allowed to.")
 
@@ -304,10 +300,12 @@ def test_a_refusal_fails_at_once(
 
 
 def test_no_secret_is_shown(
-    account: Account, start: Callable[..., subprocess.Popen[str]], gam_image: BuiltImage
+    account: Account, start: Callable[..., Forked], gam_image: BuiltImage
 ) -> None:
     secret = "wJalrXUtnFEMI-not-a-real-key"
-    process = start("run", AWS_SECRET_ACCESS_KEY=secret, AWS_SESSION_TOKEN="a-session-token")
+    process = start(
+        "run", cwd=ROOT, AWS_SECRET_ACCESS_KEY=secret, AWS_SESSION_TOKEN="a-session-token"
+    )
     out, err = process.communicate(timeout=240)
 
     assert process.returncode == 0, err
@@ -334,7 +332,7 @@ ACTIONS = {
 
 
 def test_the_documented_policies_have_an_action_for_every_call(
-    account: Account, start: Callable[..., subprocess.Popen[str]]
+    account: Account, start: Callable[..., Forked]
 ) -> None:
     """On which resources, tests/unit/test_policies.py sees."""
     status, _, err = finish(
@@ -355,7 +353,7 @@ def test_the_documented_policies_have_an_action_for_every_call(
     assert called - allowed == {"sts:GetCallerIdentity"}  # which nobody can be denied
 
 
-def wait_for(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(true: Callable[[], bool], process: Forked) -> None:
     deadline = time.monotonic() + 120
     while not true():
         assert process.poll() is None, process.communicate()[1]

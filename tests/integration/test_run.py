@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from harness.local.containers import LABEL_LOCK
+from tests.integration.forked import Forked
 from tests.integration.support import finish
 
 if TYPE_CHECKING:
@@ -32,30 +33,25 @@ ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(300)
 
-Start = "Callable[..., subprocess.Popen[str]]"
+
+@pytest.fixture
+def environ(gam_image: BuiltImage, tmp_path: Path) -> dict[str, str]:
+    """With a state folder of its own, and what must not reach a local container."""
+    return {
+        **os.environ,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+        "AWS_SECRET_ACCESS_KEY": "a-real-secret",
+    }
 
 
 @pytest.fixture
-def start(gam_image: BuiltImage, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `harness` in the project, as a process of its own, in a state folder of its own."""
-    started: list[subprocess.Popen[str]] = []
+def start(environ: dict[str, str]) -> Iterator[Callable[..., Forked]]:
+    """Starts `harness` in the project."""
+    started: list[Forked] = []
 
-    def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=variables.pop("cwd", str(ROOT)),
-            env={
-                **os.environ,
-                "XDG_STATE_HOME": str(tmp_path / "state"),
-                # What must not reach a local container.
-                "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
-                "AWS_SECRET_ACCESS_KEY": "a-real-secret",
-                **variables,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(*arguments: str, cwd: Path = ROOT, **variables: str) -> Forked:
+        process = Forked(arguments, cwd=str(cwd), env=environ | variables)
         started.append(process)
         return process
 
@@ -83,7 +79,7 @@ def leftovers(docker_client: DockerClient, tmp_path: Path) -> Callable[[], list[
     return leftovers
 
 
-def until(process: subprocess.Popen[str], text: str) -> str:
+def until(process: Forked, text: str) -> str:
     """Read the process's stderr until a line has `text`; returns that line."""
     assert process.stderr is not None
     watchdog = threading.Timer(120, process.kill)
@@ -100,11 +96,16 @@ def until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def test_gauss3_reaches_the_published_scores(
-    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+    environ: dict[str, str], leftovers: Callable[[], list[str]]
 ) -> None:
-    status, report, log = finish(start("run", "--json"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "--json"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    log = ran.stderr
 
-    assert status == 0, log
+    assert ran.returncode == 0, log
+    report = json.loads(ran.stdout.splitlines()[-1])
     assert report["passed"] is True
     assert report["target"] == "local"
     assert report["image"].startswith("harness-gam:")
@@ -117,7 +118,7 @@ def test_gauss3_reaches_the_published_scores(
 
 
 def test_a_threshold_that_is_not_reached_is_status_1(
-    start: Callable[..., subprocess.Popen[str]],
+    start: Callable[..., Forked],
 ) -> None:
     process = start("run", HARNESS_THRESHOLDS_TEST_R2="0.9999")
     out, _ = process.communicate(timeout=240)
@@ -128,7 +129,7 @@ def test_a_threshold_that_is_not_reached_is_status_1(
 
 
 def test_a_training_script_that_raises_is_status_1_with_its_words(
-    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+    start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
     status, report, log = finish(
         start("run", "--json", HARNESS_HYPERPARAMETERS_DF="3", HARNESS_HYPERPARAMETERS_DEGREE="3")
@@ -143,7 +144,7 @@ def test_a_training_script_that_raises_is_status_1_with_its_words(
 
 
 def test_sigterm_tears_down(
-    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+    start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
     process = start("run", "--json")
     until(process, "train ...")
@@ -165,7 +166,7 @@ def until_container(leftovers: Callable[[], list[str]], part: str) -> None:
     pytest.fail(f"no container {part} within 30 s")
 
 
-def local_aws_of(process: subprocess.Popen[str]) -> int:
+def local_aws_of(process: Forked) -> int:
     """The number of the process that is a run's local AWS."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (pid,) = (
@@ -187,7 +188,7 @@ def wait_until_ended(pid: int) -> None:
 
 @pytest.mark.parametrize(("step", "part"), [("train", "algo-1"), ("deploy", "AllTraffic")])
 def test_a_killed_run_leaves_nothing(
-    start: Callable[..., subprocess.Popen[str]],
+    start: Callable[..., Forked],
     leftovers: Callable[[], list[str]],
     step: str,
     part: str,
@@ -203,7 +204,7 @@ def test_a_killed_run_leaves_nothing(
 
 
 def test_what_is_killed_with_its_local_aws_the_next_start_removes(
-    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+    start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
     process = start("run")
     until(process, "train ...")
@@ -220,7 +221,7 @@ def test_what_is_killed_with_its_local_aws_the_next_start_removes(
 
 
 def test_a_run_whose_local_aws_is_killed_says_so(
-    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+    start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
     process = start("run", "--json")
     until(process, "train ...")
@@ -236,7 +237,7 @@ def test_a_run_whose_local_aws_is_killed_says_so(
 
 
 def test_clean_leaves_a_run_that_lives_alone(
-    start: Callable[..., subprocess.Popen[str]],
+    start: Callable[..., Forked],
 ) -> None:
     running = start("run", "--json")
     until(running, "train ...")
@@ -249,7 +250,7 @@ def test_clean_leaves_a_run_that_lives_alone(
 
 
 def test_a_kept_endpoint_serves_until_ctrl_c(
-    start: Callable[..., subprocess.Popen[str]], leftovers: Callable[[], list[str]]
+    start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
     process = start("run", "--json", "--keep")
     command = until(process, "curl ").split()
@@ -265,7 +266,7 @@ def test_a_kept_endpoint_serves_until_ctrl_c(
 
 
 def test_an_engine_that_does_not_run_is_one_sentence(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    start: Callable[..., Forked], tmp_path: Path
 ) -> None:
     status, report, log = finish(
         start(
@@ -282,7 +283,7 @@ def test_an_engine_that_does_not_run_is_one_sentence(
 
 
 def test_an_unchanged_project_is_not_built_again(
-    start: Callable[..., subprocess.Popen[str]], gam_image: BuiltImage
+    start: Callable[..., Forked], gam_image: BuiltImage
 ) -> None:
     status, built, log = finish(start("build", "--json"))
 
@@ -293,7 +294,7 @@ def test_an_unchanged_project_is_not_built_again(
 
 
 def test_a_changed_model_logic_is_built_and_runs(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, gam_image: BuiltImage
+    start: Callable[..., Forked], tmp_path: Path, gam_image: BuiltImage
 ) -> None:
     project = tmp_path / "project"
     for part in ("container", "gam_model"):
@@ -304,7 +305,7 @@ def test_a_changed_model_logic_is_built_and_runs(
     # Never the same twice, or the image would be there already.
     logic.write_text(logic.read_text() + f'\nprint("an edited model_logic.py, {uuid4()}")\n')
 
-    status, report, log = finish(start("run", "--json", cwd=str(project)))
+    status, report, log = finish(start("run", "--json", cwd=project))
 
     assert status == 0, log
     assert report["image"] != gam_image.name
