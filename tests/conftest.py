@@ -34,8 +34,8 @@ TOGETHER = {"tests/integration/test_moto_conformance.py", "tests/integration/tes
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `pytest -n auto` means: one more than there are cores, since some always wait."""
-    return min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
+    """What `pytest -n auto` means: two more than there are cores, since some always wait."""
+    return min(MOST_WORKERS, (os.cpu_count() or 1) + 2)
 
 
 @pytest.hookimpl(optionalhook=True)
