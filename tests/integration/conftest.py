@@ -11,8 +11,7 @@ import pytest
 from harness import base_image, locks
 from harness.errors import BuildError
 from harness.local.client import local_boto_session
-from tests.integration.support import AWS, Names
-from tests.integration.training import ROLE
+from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

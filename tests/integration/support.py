@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.integration.forked import Forked
 
+ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 WAIT = 60
 POLL = 0.1
 
@@ -57,6 +58,24 @@ class AWS:
         self._engine = engine
         self.s3.create_bucket(Bucket=bucket)
 
+    def create_endpoint(
+        self, name: str, *, model: str = "", container: Any = None, **variant: Any
+    ) -> None:
+        """An endpoint, and its configuration, of one variant: of the model, or a new one."""
+        if container is not None:
+            self.sagemaker.create_model(
+                ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE
+            )
+        whole: Any = {
+            "VariantName": "AllTraffic",
+            "ModelName": model or name,
+            "InitialInstanceCount": 1,
+            "InstanceType": "ml.m5.large",
+            **variant,
+        }
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[whole])
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
     def invoke(self, endpoint: str, body: bytes, **members: Any) -> Any:
         return self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **members)
 
@@ -70,12 +89,14 @@ class AWS:
             if "Max attempts exceeded" in str(error):
                 raise
 
-    def wait_until(self, true: Callable[[], bool], what: str) -> None:
+    def wait_until(self, true: Callable[[], Any], what: str) -> Any:
+        """What the call returns once that is true."""
         deadline = time.monotonic() + WAIT
         pause = threading.Event()
-        while not true():
+        while not (found := true()):
             assert time.monotonic() < deadline, f"not within {WAIT} s: {what}"
             pause.wait(POLL)
+        return found
 
     def wait_for_log(self, group: str, prefix: str, message: str) -> None:
         """Wait until a stream of the group has the line."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.local.client import local_boto_session
-from tests.integration.support import AWS
+from tests.integration.support import AWS, ROLE
 from tests.integration.test_service import Shell
-from tests.integration.training import ROLE, artifacts, channel, finish
+from tests.integration.training import artifacts, channel, finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,19 +77,7 @@ class Crowd:
         key = f"{name}/model.tar.gz"
         self.aws.s3.put_object(Bucket=self.aws.bucket, Key=key, Body=packed.getvalue())
         uri = f"s3://{self.aws.bucket}/{key}"
-        self.aws.sagemaker.create_model(
-            ModelName=name,
-            PrimaryContainer={"Image": self._image, "ModelDataUrl": uri},
-            ExecutionRoleArn=ROLE,
-        )
-        self.aws.sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[{
-                "VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large",
-                "InitialInstanceCount": 1,
-            }],
-        )  # fmt: skip
-        self.aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        self.aws.create_endpoint(name, container={"Image": self._image, "ModelDataUrl": uri})
         return name
 
 

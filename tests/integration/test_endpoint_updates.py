@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.integration.support import ROLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.integration.support import AWS, Names
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 
 pytestmark = pytest.mark.timeout(180)
 

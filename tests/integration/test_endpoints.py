@@ -14,14 +14,13 @@ from botocore.exceptions import ClientError
 
 from harness.local.containers import Container, Containers
 from harness.local.endpoints import Instance
-from tests.integration.support import AWS, Names
+from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from docker import DockerClient
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 LIMIT = 6_291_456
 
 pytestmark = pytest.mark.timeout(180)
@@ -50,19 +49,7 @@ def deploy(aws: AWS, names: Names) -> Callable[..., str]:
 
     def create(model: str, **variant: Any) -> str:
         name = names.new("endpoint")
-        aws.sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[
-                {
-                    "VariantName": "AllTraffic",
-                    "ModelName": model,
-                    "InitialInstanceCount": 1,
-                    "InstanceType": "ml.m5.large",
-                    **variant,
-                }
-            ],
-        )
-        aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        aws.create_endpoint(name, model=model, **variant)
         return name
 
     return create
@@ -72,17 +59,7 @@ def deploy(aws: AWS, names: Names) -> Callable[..., str]:
 def endpoint(aws: AWS, probe_image: str) -> str:
     """An endpoint in service that all tests of this module may call."""
     name = Names("shared").new("endpoint")
-    aws.sagemaker.create_model(
-        ModelName=name, PrimaryContainer={"Image": probe_image}, ExecutionRoleArn=ROLE
-    )
-    variant = {
-        "VariantName": "AllTraffic",
-        "ModelName": name,
-        "InitialInstanceCount": 1,
-        "InstanceType": "ml.m5.large",
-    }
-    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    aws.create_endpoint(name, container={"Image": probe_image})
     aws.wait("endpoint_in_service", EndpointName=name)
     return name
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from harness.local import LocalAWS, containers, jobs
 from harness.local.client import local_boto_session
-from tests.integration.support import AWS, Names
+from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 GROUP = "/aws/sagemaker/TrainingJobs"
 CLOSE = 60
 
@@ -169,21 +168,7 @@ def endpoint(aws: AWS, names: Names, probe_image: str) -> Callable[[], str]:
 
     def create() -> str:
         name = names.new("endpoint")
-        aws.sagemaker.create_model(
-            ModelName=name, PrimaryContainer={"Image": probe_image}, ExecutionRoleArn=ROLE
-        )
-        aws.sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[
-                {
-                    "VariantName": "AllTraffic",
-                    "ModelName": name,
-                    "InitialInstanceCount": 1,
-                    "InstanceType": "ml.m5.large",
-                }
-            ],
-        )
-        aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        aws.create_endpoint(name, container={"Image": probe_image})
         return name
 
     return create

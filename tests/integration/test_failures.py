@@ -6,7 +6,7 @@ The other failures have their tests where the feature is tested: `test_training.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tests.integration.support import AWS, Names
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 GIB = 1 << 30
 SMALL = 64 << 20
 OUT_OF_MEMORY = (
@@ -63,24 +62,10 @@ def deploy(aws: AWS, names: Names, probe_image: str) -> Iterator[Callable[..., s
 
     def deploy(probe: str = "", instance_type: str = "ml.c5.large") -> str:
         name = names.new("endpoint")
-        config(name, probe, instance_type)
-        aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        container = {"Image": probe_image, "Environment": {"PROBE": probe}}
+        aws.create_endpoint(name, container=container, InstanceType=instance_type)
         made.append(name)
         return name
-
-    def config(name: str, probe: str, instance_type: Any) -> None:
-        aws.sagemaker.create_model(
-            ModelName=name,
-            PrimaryContainer={"Image": probe_image, "Environment": {"PROBE": probe}},
-            ExecutionRoleArn=ROLE,
-        )
-        aws.sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[{
-                "VariantName": "AllTraffic", "ModelName": name, "InstanceType": instance_type,
-                "InitialInstanceCount": 1,
-            }],
-        )  # fmt: skip
 
     yield deploy
     for name in made:

@@ -11,8 +11,7 @@ from botocore.exceptions import ClientError
 
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
-from tests.integration.support import AWS
-from tests.integration.training import ROLE
+from tests.integration.support import AWS, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,8 +25,8 @@ from harness.image import BuiltImage
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from tests.integration.registry import DockerRegistry, Door, Trouble
-from tests.integration.support import AWS, Names
-from tests.integration.training import ROLE, finish
+from tests.integration.support import AWS, ROLE, Names
+from tests.integration.training import finish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.training import ROLE, artifacts, channel, finish
+from tests.integration.support import ROLE
+from tests.integration.training import artifacts, channel, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

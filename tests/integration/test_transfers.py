@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.local import transfers
 from harness.local.objects import SENT_PIECE, Content
-from tests.integration.training import ROLE, channel, finish
+from tests.integration.training import channel, finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,14 +58,6 @@ def coming(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pieces]:
     coming.let_all()
 
 
-def until(true: Callable[[], Any]) -> Any:
-    end = time.monotonic() + LIMIT
-    while not (found := true()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
-
-
 def test_a_training_job_says_how_far_its_data_is(
     aws: AWS, create: Callable[..., str], names: Names, coming: Pieces
 ) -> None:
@@ -79,10 +70,15 @@ def test_a_training_job_says_how_far_its_data_is(
         job = aws.sagemaker.describe_training_job(TrainingJobName=name)
         return dict(job["SecondaryStatusTransitions"][-1])
 
-    begun = until(lambda: (step := last())["Status"] == "Downloading" and step)
+    begun = aws.wait_until(
+        lambda: (step := last())["Status"] == "Downloading" and step, "data is on its way"
+    )
     assert begun["StatusMessage"] == "Downloading input data"
     coming.let(1)
-    step = until(lambda: (step := last())["StatusMessage"] != "Downloading input data" and step)
+    step = aws.wait_until(
+        lambda: (step := last())["StatusMessage"] != "Downloading input data" and step,
+        "how far it is",
+    )
     assert step["StatusMessage"].startswith("Downloading input data: ")
     assert step["StatusMessage"].endswith(" of 17 MB")
     assert step["StartTime"] == begun["StartTime"]
@@ -101,32 +97,13 @@ def test_an_endpoint_that_is_created_says_how_far_its_model_is(
     prefix, name = names.new("model"), names.new("endpoint")
     body = os.urandom(3 * SENT_PIECE)
     aws.s3.put_object(Bucket=aws.bucket, Key=f"{prefix}/weights.bin", Body=body)
-    aws.sagemaker.create_model(
-        ModelName=name,
-        PrimaryContainer={
-            "Image": probe_image,
-            "ModelDataSource": {
-                "S3DataSource": {
-                    "S3Uri": f"s3://{aws.bucket}/{prefix}/",
-                    "S3DataType": "S3Prefix",
-                    "CompressionType": "None",
-                }
-            },
-        },
-        ExecutionRoleArn=ROLE,
-    )
-    aws.sagemaker.create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[
-            {
-                "VariantName": "AllTraffic",
-                "ModelName": name,
-                "InitialInstanceCount": 1,
-                "InstanceType": "ml.m5.large",
-            }
-        ],
-    )
-    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    source = {
+        "S3Uri": f"s3://{aws.bucket}/{prefix}/",
+        "S3DataType": "S3Prefix",
+        "CompressionType": "None",
+    }
+    container = {"Image": probe_image, "ModelDataSource": {"S3DataSource": source}}
+    aws.create_endpoint(name, container=container)
     coming.let(2)
 
     def message() -> str:
@@ -134,7 +111,7 @@ def test_an_endpoint_that_is_created_says_how_far_its_model_is(
         variant = endpoint["PendingDeploymentSummary"]["ProductionVariants"][0]
         return str(variant["VariantStatus"][0].get("StatusMessage", ""))
 
-    assert until(message) in ("Downloading model data: 8 of 25 MB",
+    assert aws.wait_until(message, "how far it is") in ("Downloading model data: 8 of 25 MB",
                               "Downloading model data: 17 of 25 MB")  # fmt: skip
     coming.let_all()
     aws.wait("endpoint_in_service", EndpointName=name)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.integration.support import AWS
 
-ROLE = "arn:aws:iam::123456789012:role/sagemaker"
-
 
 def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
     """A channel of a training job; `members` are those of its S3DataSource."""

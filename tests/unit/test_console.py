@@ -11,17 +11,6 @@ from harness import console
 from harness.console import Console, ConsoleHandler, Passing
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("harness.console.time.monotonic", lambda: now[0])
-
-    def advance(seconds):
-        now[0] += seconds
-
-    return advance
-
-
 def everything(terminal):
     """What a terminal was sent by those who have closed it; it comes in pieces."""
     pieces = []

@@ -6,17 +6,6 @@ from harness.local import transfers
 from harness.local.transfers import Transfer
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("harness.local.transfers.time.monotonic", lambda: now[0])
-
-    def advance(seconds):
-        now[0] += seconds
-
-    return advance
-
-
 @pytest.mark.parametrize(
     ("done", "expected", "words"),
     [
