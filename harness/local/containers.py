@@ -39,7 +39,7 @@ from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness import machine
-from harness.local import archive_put
+from harness.local import archive_put, log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -69,9 +69,6 @@ OUTPUT_TIMEOUT = 10
 
 SUBNET_ATTEMPTS = 5
 """Times that a subnet is asked for, if others take the one that was free."""
-
-MAX_LOG_LINE = 262_144
-"""Bytes of one log line; a longer one is cut in pieces, as CloudWatch Logs' events are limited."""
 
 _log = logging.getLogger(__name__)
 
@@ -675,7 +672,7 @@ class Container:
 
     def _read(self, output: Iterable[bytes], on_line: Callable[[str], None]) -> None:
         try:
-            for line in _lines(output):
+            for line in log_lines.lines(output):
                 on_line(line)
         except (*_UNREACHABLE, ValueError) as error:
             _log.debug("lost the output of container %s: %s", self.name, error)
@@ -862,32 +859,3 @@ def _start_reaper(client: DockerClient) -> None:
         Reaper.get_instance()
     except Exception as error:  # noqa: BLE001 - whatever it is, the harness does without Ryuk
         _log.warning("going on without the reaper (Ryuk), which did not start: %s", error)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Cut a container's output into lines, without their line ends."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        *pieces, rest = _cut(rest)
-        for line in lines:
-            for piece in _cut(line.rstrip(b"\r")):
-                yield piece.decode("utf-8", "replace")
-        for piece in pieces:
-            yield piece.decode("utf-8", "replace")
-    if rest:
-        yield rest.rstrip(b"\r").decode("utf-8", "replace")
-
-
-def _cut(line: bytes) -> list[bytes]:
-    """The line in pieces of `MAX_LOG_LINE` bytes at most, with no UTF-8 character cut apart."""
-    if len(line) <= MAX_LOG_LINE:
-        return [line]
-    pieces = []
-    while len(line) > MAX_LOG_LINE:
-        at = MAX_LOG_LINE
-        while at > MAX_LOG_LINE - 4 and line[at] & 0xC0 == 0x80:
-            at -= 1
-        pieces.append(line[:at])
-        line = line[at:]
-    return [*pieces, line]
