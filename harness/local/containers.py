@@ -8,7 +8,6 @@ free, and is removed by the next start (`clean`).
 from __future__ import annotations
 
 import contextlib
-import errno
 import http
 import ipaddress
 import itertools
@@ -16,7 +15,6 @@ import logging
 import os
 import platform
 import shutil
-import socket
 import threading
 import time
 import urllib.parse
@@ -39,7 +37,7 @@ from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness import machine
-from harness.local import archive_put, log_lines
+from harness.local import addresses, archive_put, log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -56,13 +54,6 @@ LABEL_HOST = "harness.host"
 
 ENGINE_TIMEOUT = 60
 """Seconds within which the engine must answer a call that isn't a stream."""
-
-PROBE_TIMEOUT = 1.5
-"""Seconds within which a container on this machine takes or refuses a connection.
-
-That is a fraction of a millisecond, or a second if the first packet came before the bridge had
-taken up the container's port.
-"""
 
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
@@ -522,45 +513,6 @@ class JobNetwork:
         self._owner.forget_network(self)
 
 
-def _own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
-    """A container's own address and `port`, if they lead from here to it and to nothing else.
-
-    The engine may be on another machine, in a virtual one, in a container or run without root,
-    where the same address is nobody's, or somebody else's.
-    """
-    process = _process(found)
-    if not _runs(process, found["Id"]):
-        return None
-    try:
-        if (process / "uid_map").read_text() != Path("/proc/self/uid_map").read_text():
-            return None
-        for network in found["NetworkSettings"]["Networks"].values():
-            if not network["Gateway"] or not network["IPAddress"]:
-                continue
-            with socket.socket() as beside, socket.socket() as probe:
-                beside.bind((network["Gateway"], 0))  # only this machine's own addresses can be
-                probe.settimeout(PROBE_TIMEOUT)
-                # Refused by the container, which doesn't listen yet, is reached, too.
-                if probe.connect_ex((network["IPAddress"], port)) in (0, errno.ECONNREFUSED):
-                    return network["IPAddress"], port
-    except OSError:
-        pass
-    return None
-
-
-def _process(found: Mapping[str, Any]) -> Path:
-    """Where a container's first process is to be seen, if this machine's kernel runs it."""
-    return Path("/proc") / str(found["State"]["Pid"])
-
-
-def _runs(process: Path, container_id: str) -> bool:
-    """Whether it is a process of the container, and hasn't ended."""
-    try:
-        return container_id in (process / "cgroup").read_text()
-    except OSError:
-        return False
-
-
 class Container:
     """One container: created, filled with files, started, followed, stopped, removed.
 
@@ -705,14 +657,14 @@ class Container:
         """
         with _engine_errors():
             found = self._client.client.api.inspect_container(self.id)
-        process = _process(found)
-        if _runs(process, self.id):
+        process = addresses.first_process(found)
+        if addresses.runs(process, self.id):
             self._process = process
         settings, port = found["NetworkSettings"], cast("int", self._port)
         if self._network is not None:
             (network,) = settings["Networks"].values()
             host = network["IPAddress"]
-        elif own := _own_address(found, port):
+        elif own := addresses.own_address(found, port):
             host, port = own
         else:
             bindings = (settings["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": 0}]
@@ -728,7 +680,7 @@ class Container:
         when a connection has been made, before anything is sent: the process lives longer than the
         address is kept.
         """
-        return self._process is None or _runs(self._process, self.id)
+        return self._process is None or addresses.runs(self._process, self.id)
 
     def stop(self, grace: int) -> None:
         """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""

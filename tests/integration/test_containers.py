@@ -18,7 +18,7 @@ from docker.errors import NotFound
 from urllib3.exceptions import NewConnectionError
 
 from harness import machine
-from harness.local import containers, serving
+from harness.local import addresses, containers, serving
 from harness.local.containers import Containers, EngineError, StartError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
     container = made.create(probe_image, name=name, hostname="h", command=["serve"], port=8080)
     container.start(lambda _: None)
     own = container.address
-    monkeypatch.setattr(containers, "_own_address", lambda *_: None)
+    monkeypatch.setattr(addresses, "own_address", lambda *_: None)
     published = container.address
     assert own[1] == 8080
     assert published[0] == "127.0.0.1"

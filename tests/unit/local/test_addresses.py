@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.local.containers import _own_address
+from harness.local.addresses import own_address
 
 
 @pytest.fixture
@@ -28,14 +28,14 @@ def found(**changes):
 
 
 def test_a_container_on_this_machine_has_its_own_address(port):
-    assert _own_address(found(), port) == ("127.0.0.1", port)
+    assert own_address(found(), port) == ("127.0.0.1", port)
 
 
 def test_a_container_that_does_not_listen_yet_has_it_too():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        assert _own_address(found(), port) == ("127.0.0.1", port)
+        assert own_address(found(), port) == ("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_container_that_does_not_listen_yet_has_it_too():
     ],
 )
 def test_a_container_elsewhere_has_none(port, elsewhere):
-    assert _own_address(found(**elsewhere), port) is None
+    assert own_address(found(**elsewhere), port) is None
 
 
 def test_a_container_of_another_user_namespace_has_none(port, monkeypatch):
@@ -60,11 +60,11 @@ def test_a_container_of_another_user_namespace_has_none(port, monkeypatch):
         return "0 100000 65536" if path.parts[2:] == (str(os.getpid()), "uid_map") else text
 
     monkeypatch.setattr(Path, "read_text", read)
-    assert _own_address(found(), port) is None
+    assert own_address(found(), port) is None
 
 
 def test_a_container_behind_a_firewall_has_none(monkeypatch):
-    monkeypatch.setattr("harness.local.containers.PROBE_TIMEOUT", 0.05)
+    monkeypatch.setattr("harness.local.addresses.PROBE_TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         port = server.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]  # more than it takes, so that it is silent
@@ -72,7 +72,7 @@ def test_a_container_behind_a_firewall_has_none(monkeypatch):
             each.setblocking(False)
             each.connect_ex(("127.0.0.1", port))
         try:
-            assert _own_address(found(), port) is None
+            assert own_address(found(), port) is None
         finally:
             for each in waiting:
                 each.close()
