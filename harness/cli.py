@@ -267,13 +267,13 @@ def policy(arguments: argparse.Namespace, _: Signals) -> int:
 def clean(arguments: argparse.Namespace, _: Signals) -> int:
     settings = _settings(arguments)
     from harness import cleanup, engine, image
-    from harness.local import containers
+    from harness.local import containers, engine_calls
 
     removed, left = cleanup.clean(settings, every_host=arguments.every_host)
     try:
         docker = engine.connect()
         removed += containers.clean(docker) + image.clean(settings, docker)
-    except (EngineError, containers.EngineError) as error:
+    except (EngineError, engine_calls.EngineError) as error:
         if settings.target == "local":
             raise
         _say(f"harness: containers and images were left alone: {error}")

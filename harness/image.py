@@ -261,11 +261,11 @@ def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> 
 
 def _remove_orphans(client: DockerClient) -> None:
     """What killed processes of ours had started, here to fetch wheels."""
-    from harness.local import containers  # slow to import, and nothing may have to be built
+    from harness.local import containers, engine_calls  # slow to import, and seldom needed
 
     try:
         containers.clean(client)
-    except containers.EngineError as error:
+    except engine_calls.EngineError as error:
         raise EngineError(str(error)) from error
 
 

@@ -12,7 +12,6 @@ import http
 import ipaddress
 import itertools
 import logging
-import os
 import platform
 import shutil
 import threading
@@ -26,9 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import docker
 import platformdirs
-import requests
-import urllib3
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.transport import UnixHTTPAdapter
 from docker.types import IPAMConfig, IPAMPool, Mount
 from filelock import FileLock, Timeout
@@ -37,7 +34,21 @@ from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness import machine
-from harness.local import addresses, archive_put, log_lines
+from harness.local import addresses, archive_put, engine_calls, log_lines
+from harness.local.engine_calls import (
+    UNREACHABLE,
+    ArchiveError,
+    ElsewhereError,
+    EngineError,
+    ImageError,
+    MissingFolderError,
+    NotRunningError,
+    StartError,
+    engine_errors,
+    engine_host,
+    engine_words,
+    ignore_gone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -52,9 +63,6 @@ LABEL_SESSION = "harness.session"
 LABEL_LOCK = "harness.lock"
 LABEL_HOST = "harness.host"
 
-ENGINE_TIMEOUT = 60
-"""Seconds within which the engine must answer a call that isn't a stream."""
-
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
 
@@ -62,42 +70,6 @@ SUBNET_ATTEMPTS = 5
 """Times that a subnet is asked for, if others take the one that was free."""
 
 _log = logging.getLogger(__name__)
-
-_UNREACHABLE = (
-    DockerException,
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    OSError,
-)
-"""What a call to the engine, or reading its answer, raises when the connection is lost."""
-
-
-class EngineError(Exception):
-    """The Docker engine doesn't answer, or can't do what it was asked."""
-
-
-class ImageError(Exception):
-    """An image is not on this machine and can't be pulled."""
-
-
-class StartError(Exception):
-    """The engine refused to start a container: its command doesn't exist, say."""
-
-
-class ElsewhereError(Exception):
-    """The engine is on another machine, where containers can't see this one's folders."""
-
-
-class NotRunningError(Exception):
-    """A container that should be reached has ended."""
-
-
-class ArchiveError(Exception):
-    """The engine could not extract an archive."""
-
-
-class MissingFolderError(ArchiveError):
-    """The folder that an archive should be extracted in doesn't exist."""
 
 
 def _sessions() -> Path:
@@ -155,8 +127,8 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
     engine doesn't answer.
     """
     if client is None:
-        with _engine_errors():
-            client = docker.from_env(timeout=ENGINE_TIMEOUT)
+        with engine_errors():
+            client = docker.from_env(timeout=engine_calls.TIMEOUT)
         try:
             return clean(client)
         finally:
@@ -165,7 +137,7 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
     ours = {"label": LABEL_SESSION}
     removed: list[str] = []
     dead: dict[str, bool] = {}
-    with _engine_errors():
+    with engine_errors():
         left = [
             # One that is being removed already has no name any more.
             ((c["Names"] or [c["Id"]])[0].lstrip("/"), c["Labels"],
@@ -187,9 +159,9 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
             if not dead[session]:
                 continue
             try:
-                _ignore_gone(remove)
+                ignore_gone(remove)
             except APIError as error:
-                _log.warning("could not remove %s: %s", name, _words(error))
+                _log.warning("could not remove %s: %s", name, engine_words(error))
             else:
                 removed.append(name)
     return removed + _clean_folders()
@@ -202,7 +174,7 @@ def _remove_container(api: docker.APIClient, name: str) -> None:
     except APIError as error:
         if error.status_code != 409:
             raise
-        api.wait(name, timeout=ENGINE_TIMEOUT, condition="removed")
+        api.wait(name, timeout=engine_calls.TIMEOUT, condition="removed")
 
 
 def _clean_folders() -> list[str]:
@@ -248,8 +220,8 @@ class Containers:
         with self._lock:
             self._check_open()
             if self._docker is None or self._session is None:
-                with _engine_errors():
-                    connected = DockerClient(timeout=ENGINE_TIMEOUT)
+                with engine_errors():
+                    connected = DockerClient(timeout=engine_calls.TIMEOUT)
                     for name in clean(connected.client):
                         _log.warning("removed %s, left by a run that was killed", name)
                     _start_reaper(connected)
@@ -267,7 +239,7 @@ class Containers:
         Raises `ImageError` with the registry's words if that fails.
         """
         client, _ = self._connect()
-        with _engine_errors():
+        with engine_errors():
             try:
                 client.client.images.get(name)
             except ImageNotFound:
@@ -277,7 +249,7 @@ class Containers:
                 try:
                     client.client.images.pull(name, auth_config=ours.login if ours else None)
                 except APIError as error:
-                    raise ImageError(_words(error)) from error
+                    raise ImageError(engine_words(error)) from error
                 if ours:
                     self._pulled.add(name)
 
@@ -286,7 +258,7 @@ class Containers:
         client, _ = self._connect()
         if client.host() not in ("localhost", "127.0.0.1"):
             return None
-        with _engine_errors():
+        with engine_errors():
             networks = client.client.api.networks(names=["bridge"])
         for network in networks:
             for config in network["IPAM"]["Config"] or []:
@@ -304,7 +276,7 @@ class Containers:
         """
         client, session = self._connect()
         if client.host() not in ("localhost", "127.0.0.1") or not self._is_kernel_ours(client):
-            raise ElsewhereError(f"the Docker engine at {_where()} is not on this machine")
+            raise ElsewhereError(f"the Docker engine at {engine_host()} is not on this machine")
         folder = session.folder / uuid.uuid4().hex[:12]
         with self._lock:
             # Nobody but us gets to what is in it; for containers it begins with what they mount.
@@ -320,7 +292,7 @@ class Containers:
 
     def _is_kernel_ours(self, client: DockerClient) -> bool:
         """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
-        with _engine_errors():
+        with engine_errors():
             return bool(client.client.info()["KernelVersion"] == platform.release())
 
     def is_container(self, address: str) -> bool:
@@ -328,7 +300,7 @@ class Containers:
         sender = ipaddress.ip_address(address)
         if not any(sender in subnet for subnet in self._subnets):
             client, _ = self._connect()
-            with _engine_errors():
+            with engine_errors():
                 self._subnets = [
                     ipaddress.ip_network(config["Subnet"])
                     for network in client.client.api.networks(filters={"driver": "bridge"})
@@ -398,7 +370,7 @@ class Containers:
             options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if local else None}
         try:
             # Under the lock, so that `close` never misses a container that is being made.
-            with self._lock, _engine_errors():
+            with self._lock, engine_errors():
                 self._check_open()
                 created = client.create(
                     image,
@@ -423,7 +395,7 @@ class Containers:
         client, session = self._connect()
         unique = f"{name}-{uuid.uuid4().hex[:6]}"
         options = {"driver": "bridge", "internal": isolated, "labels": session.labels}
-        with self._lock, _engine_errors():
+        with self._lock, engine_errors():
             self._check_open()
             # The engine takes addresses only in a subnet that it was given, and only it knows which
             # ones are free: so it is asked for one, which is then given back to it.
@@ -449,7 +421,7 @@ class Containers:
             self._networks.discard(network)
 
     def _internal_network(self, name: str, client: DockerClient, session: Session) -> Network:
-        with _engine_errors():
+        with engine_errors():
             return client.client_networks_create(
                 f"{name}-{uuid.uuid4().hex[:6]}", {"internal": True, "labels": session.labels}
             )
@@ -459,7 +431,7 @@ class Containers:
             self._live.discard(container)
 
     def close(self) -> None:
-        """Remove every container and network that is left, within twice `ENGINE_TIMEOUT`."""
+        """Remove every container and network that is left, within twice `engine_calls.TIMEOUT`."""
         # Without the lock, so that those who wait for it don't begin a call to the engine now.
         self._closed = True
         with self._lock:
@@ -470,7 +442,7 @@ class Containers:
         ]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + ENGINE_TIMEOUT
+        deadline = time.monotonic() + engine_calls.TIMEOUT
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._lock:
@@ -488,8 +460,8 @@ class Containers:
         """Remove the name, and the image if it has no other and nothing uses it."""
         try:
             if self._docker:
-                with _engine_errors():
-                    _ignore_gone(self._docker.client.images.remove, name, noprune=True)
+                with engine_errors():
+                    ignore_gone(self._docker.client.images.remove, name, noprune=True)
         except EngineError as error:
             _log.warning("left image %s: %s", name, error)
 
@@ -557,7 +529,7 @@ class Container:
         """
         source = _Source(tar)
         try:
-            with _engine_errors():
+            with engine_errors():
                 status, words = self._put(path, source)
         except EngineError:
             # An S3 object that can't be read may look like a lost connection to the engine.
@@ -576,11 +548,11 @@ class Container:
         if isinstance(engine, UnixHTTPAdapter):
             where = urllib.parse.urlencode({"path": path})
             url = f"/v{api.api_version}/containers/{self.id}/archive?{where}"
-            return archive_put.put(engine.socket_path, url, source, ENGINE_TIMEOUT)
+            return archive_put.put(engine.socket_path, url, source, engine_calls.TIMEOUT)
         try:
             self._container.put_archive(path, source.read())
         except APIError as error:
-            return int(error.status_code or 500), _words(error)
+            return int(error.status_code or 500), engine_words(error)
         return http.HTTPStatus.OK, ""
 
     def get(self, path: str) -> Iterator[bytes] | None:
@@ -588,7 +560,7 @@ class Container:
 
         None if it doesn't exist. The stream, too, raises `EngineError`.
         """
-        with _engine_errors():
+        with engine_errors():
             try:
                 stream, _ = self._container.get_archive(path)
             except NotFound:
@@ -602,7 +574,7 @@ class Container:
 
         Raises `StartError` with the engine's words, if there is no such command for instance.
         """
-        with _engine_errors():
+        with engine_errors():
             try:
                 # Attached before the start, so that no output is missed, whatever logging driver
                 # the engine has.
@@ -613,7 +585,7 @@ class Container:
                     _close(output)
                     raise
             except APIError as error:
-                raise StartError(_words(error)) from error
+                raise StartError(engine_words(error)) from error
         reader = threading.Thread(
             target=self._read, args=(output, on_line), name=f"read-{self.name}", daemon=True
         )
@@ -626,7 +598,7 @@ class Container:
         try:
             for line in log_lines.lines(output):
                 on_line(line)
-        except (*_UNREACHABLE, ValueError) as error:
+        except (*UNREACHABLE, ValueError) as error:
             _log.debug("lost the output of container %s: %s", self.name, error)
         finally:
             _close(output)
@@ -638,7 +610,7 @@ class Container:
             if self.exit_code:
                 state = self._client.client.api.inspect_container(self.id)["State"]
                 self.out_of_memory = bool(state.get("OOMKilled"))
-        except (*_UNREACHABLE, ValueError) as error:
+        except (*UNREACHABLE, ValueError) as error:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
             _log.debug("lost container %s: %s", self.name, error)
         finally:
@@ -655,7 +627,7 @@ class Container:
 
         Raises `NotRunningError` if the container has ended.
         """
-        with _engine_errors():
+        with engine_errors():
             found = self._client.client.api.inspect_container(self.id)
         process = addresses.first_process(found)
         if addresses.runs(process, self.id):
@@ -687,14 +659,14 @@ class Container:
         if self.exited.is_set():
             return
         # The engine answers only once it has stopped, so this call outlasts the usual limit.
-        with _engine_errors():
-            _ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
-        self.exited.wait(ENGINE_TIMEOUT)
+        with engine_errors():
+            ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
+        self.exited.wait(engine_calls.TIMEOUT)
 
     def kill(self) -> None:
         """SIGKILL, without a grace."""
-        with _engine_errors():
-            _ignore_gone(self._client.client.api.kill, self.id)
+        with engine_errors():
+            ignore_gone(self._client.client.api.kill, self.id)
 
     def remove(self) -> None:
         """Kill it if it runs, and remove it with its volumes and its network.
@@ -706,12 +678,12 @@ class Container:
             if self._removed:
                 return
             try:
-                with _engine_errors():
-                    _ignore_gone(
+                with engine_errors():
+                    ignore_gone(
                         self._client.client.api.remove_container, self.id, force=True, v=True
                     )
                     if self._network is not None:
-                        _ignore_gone(self._network.remove)
+                        ignore_gone(self._network.remove)
             except EngineError as error:
                 _log.warning("left container %s, to be removed later: %s", self.name, error)
                 return
@@ -739,7 +711,7 @@ class _Source:
 
 
 def _watched(stream: Iterator[bytes]) -> Iterator[bytes]:
-    with _engine_errors():
+    with engine_errors():
         yield from stream
 
 
@@ -751,52 +723,12 @@ def _close(output: Any) -> None:
     output._response.close()  # its own close() leaves the file open that reads from the socket
 
 
-class _engine_errors:  # noqa: N801 - reads as a function: `with _engine_errors():`
-    """Turns what the engine refuses, and a lost connection to it, into `EngineError`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, APIError):
-            raise EngineError(f"the Docker engine at {_where()} says: {_words(error)}") from error
-        if isinstance(error, _UNREACHABLE):
-            raise engine_lost() from error
-
-
-def engine_lost() -> EngineError:
-    """What to raise when the engine is gone."""
-    return EngineError(
-        f"the Docker engine at {_where()} doesn't answer; start it, or see `harness doctor`"
-    )
-
-
-def _where() -> str:
-    return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-
-
-def _words(error: APIError) -> str:
-    """The engine's own words."""
-    return str(error.explanation or error)
-
-
 def _remove_network(network: Network) -> None:
     try:
-        with _engine_errors():
-            _ignore_gone(network.remove)
+        with engine_errors():
+            ignore_gone(network.remove)
     except EngineError as error:
         _log.warning("left network %s, which `harness clean` removes: %s", network.name, error)
-
-
-def _ignore_gone(call: Callable[..., object], *args: object, **options: object) -> None:
-    """Call; an object that is gone, or on its way, is what was wanted."""
-    try:
-        call(*args, **options)
-    except NotFound:
-        pass
-    except APIError as error:
-        if error.status_code != 409:
-            raise
 
 
 def _start_reaper(client: DockerClient) -> None:

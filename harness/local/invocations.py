@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local import records, s3
 from harness.local.artifacts import SMALL
-from harness.local.containers import engine_lost
+from harness.local.engine_calls import engine_lost
 from harness.local.jobs import OUT_OF_MEMORY, JobError
 from harness.local.optml import CHUNK
 from harness.local.records import RecordError

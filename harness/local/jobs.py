@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from harness.local import instances, tags
-from harness.local.containers import Container, EngineError, ImageError, StartError, engine_lost
+from harness.local.engine_calls import EngineError, ImageError, StartError, engine_lost
 from harness.local.protocol import AwsError
 from harness.local.transfers import PASSING, Transfer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.local.backend import Backend
-    from harness.local.containers import Mounts
+    from harness.local.containers import Container, Mounts
     from harness.local.protocol import RequestContext
     from harness.local.store import Store
 

@@ -15,9 +15,8 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local import instances, optml, s3
-from harness.local.containers import (
+from harness.local.engine_calls import (
     ArchiveError,
-    Container,
     ImageError,
     MissingFolderError,
     NotRunningError,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.local.backend import Backend
+    from harness.local.containers import Container
     from harness.local.logs import LogStream
     from harness.local.models import Model
     from harness.local.objects import Piece

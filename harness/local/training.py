@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local import artifacts, channels, jobs, optml, pipes, s3, training_requests
-from harness.local.containers import ArchiveError, ElsewhereError
+from harness.local.engine_calls import ArchiveError, ElsewhereError
 from harness.local.jobs import Cluster, Job, JobError, JobStoppedError
 from harness.local.listing import page
 from harness.local.metrics import Metrics

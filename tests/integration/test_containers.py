@@ -19,7 +19,8 @@ from urllib3.exceptions import NewConnectionError
 
 from harness import machine
 from harness.local import addresses, containers, serving
-from harness.local.containers import Containers, EngineError, StartError
+from harness.local.containers import Containers
+from harness.local.engine_calls import EngineError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

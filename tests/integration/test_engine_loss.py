@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.local import LocalAWS, containers, jobs
+from harness.local import LocalAWS, containers, engine_calls, jobs
 from harness.local.client import local_boto_session
 from tests.integration.support import AWS, ROLE, Names
 
@@ -346,7 +346,7 @@ def test_an_engine_that_says_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not gone, but stuck: only limits of time help."""
-    monkeypatch.setattr(containers, "ENGINE_TIMEOUT", 2)
+    monkeypatch.setattr(engine_calls, "TIMEOUT", 2)
     monkeypatch.setattr(jobs, "STOP_GRACE", 1)
     name = job("until-sigterm", seconds=4)
     aws.wait_for_log(GROUP, name, "waiting for SIGTERM")

@@ -235,7 +235,8 @@ def test_without_the_login_nothing_is_pulled(
     small: Small,
     settings: Settings,
 ) -> None:
-    from harness.local.containers import Containers, ImageError
+    from harness.local.containers import Containers
+    from harness.local.engine_calls import ImageError
     from harness.local.registry import Registry
 
     there = push.push(settings, boto, docker_client, small("refused"))
