@@ -267,12 +267,12 @@ def policy(arguments: argparse.Namespace, _: Signals) -> int:
 def clean(arguments: argparse.Namespace, _: Signals) -> int:
     settings = _settings(arguments)
     from harness import cleanup, engine, image
-    from harness.local import containers, engine_calls
+    from harness.local import engine_calls, sessions
 
     removed, left = cleanup.clean(settings, every_host=arguments.every_host)
     try:
         docker = engine.connect()
-        removed += containers.clean(docker) + image.clean(settings, docker)
+        removed += sessions.clean(docker) + image.clean(settings, docker)
     except (EngineError, engine_calls.EngineError) as error:
         if settings.target == "local":
             raise

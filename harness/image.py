@@ -261,10 +261,10 @@ def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> 
 
 def _remove_orphans(client: DockerClient) -> None:
     """What killed processes of ours had started, here to fetch wheels."""
-    from harness.local import containers, engine_calls  # slow to import, and seldom needed
+    from harness.local import engine_calls, sessions  # nothing may have to be built
 
     try:
-        containers.clean(client)
+        sessions.clean(client)
     except engine_calls.EngineError as error:
         raise EngineError(str(error)) from error
 

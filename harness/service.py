@@ -269,10 +269,10 @@ def _end(process: int, number: signal.Signals, seconds: float) -> bool:
 def remove_leftovers(progress: Callable[[str], None]) -> list[str]:
     """Remove the containers that killed processes left; says so if there is no engine to ask."""
     from harness import engine
-    from harness.local import containers, engine_calls
+    from harness.local import engine_calls, sessions
 
     try:
-        removed = containers.clean(engine.connect())
+        removed = sessions.clean(engine.connect())
     except (EngineError, engine_calls.EngineError) as error:
         progress(f"harness: {error}")
         return []

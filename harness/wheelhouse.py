@@ -266,7 +266,7 @@ def _run_in(
     `files` are put there before, and what is in its `wheels` goes to `result` after. If we
     are killed, the next start sees by the session's label that it is nobody's.
     """
-    from harness.local.containers import Session  # slow to import, and seldom needed
+    from harness.local.sessions import Session  # seldom needed
 
     with closing(Session()) as session:
         container: Any = None

@@ -18,7 +18,7 @@ from docker.errors import NotFound
 from urllib3.exceptions import NewConnectionError
 
 from harness import machine
-from harness.local import addresses, containers, serving
+from harness.local import addresses, serving, sessions
 from harness.local.containers import Containers
 from harness.local.engine_calls import EngineError, StartError
 
@@ -46,9 +46,9 @@ def name() -> str:
 def left_by_the_dead(name: str) -> dict[str, str]:
     """The labels of what a session left on this machine whose process was killed."""
     return {
-        containers.LABEL_SESSION: f"dead-{name}",
-        containers.LABEL_LOCK: "/no/such/file.lock",
-        containers.LABEL_HOST: machine.name(),
+        sessions.LABEL_SESSION: f"dead-{name}",
+        sessions.LABEL_LOCK: "/no/such/file.lock",
+        sessions.LABEL_HOST: machine.name(),
     }
 
 
@@ -183,11 +183,11 @@ def test_what_cannot_be_removed_stops_no_start(
     foreign = docker_client.containers.create(probe_image, ["serve"], network=name)
     foreign.start()
     try:
-        assert containers.clean(docker_client) == [left.name]
+        assert sessions.clean(docker_client) == [left.name]
         assert networks(docker_client, name)
     finally:
         foreign.remove(force=True)
-    assert containers.clean(docker_client) == [network.name]
+    assert sessions.clean(docker_client) == [network.name]
     assert not networks(docker_client, name)
 
 
@@ -202,7 +202,7 @@ def test_what_several_starts_remove_at_once_is_gone_for_each(
 
     def clean(_: int) -> list[str]:
         together.wait(30)
-        containers.clean()
+        sessions.clean()
         left = docker_client.api.containers(all=True, filters={"name": f"^/{name}"})
         return [container["Id"] for container in left]
 
@@ -220,9 +220,9 @@ def test_what_another_machine_of_this_engine_left_is_its_own_to_remove(
     )
     try:
         monkeypatch.undo()
-        assert left.name not in containers.clean(docker_client)
+        assert left.name not in sessions.clean(docker_client)
         monkeypatch.setenv(machine.VARIABLE, f"another-{name}")
-        assert containers.clean(docker_client) == [left.name]
+        assert sessions.clean(docker_client) == [left.name]
     finally:
         with suppress(NotFound):
             left.remove(force=True)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.local import LocalAWS, containers, engine_calls, jobs
+from harness.local import LocalAWS, engine_calls, jobs, sessions
 from harness.local.client import local_boto_session
+from harness.local.containers import Containers
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def close(server: LocalAWS) -> None:
 
 def removed_by_clean(aws: AWS, docker_client: DockerClient, name: str) -> None:
     assert aws.containers(name), "nothing was left, so that this test shows nothing"
-    removed = containers.clean(docker_client)
+    removed = sessions.clean(docker_client)
     assert any(each.startswith(name) for each in removed)
     assert not aws.containers(name)
 
@@ -315,7 +316,7 @@ def test_the_next_start_removes_what_was_left(
     assert aws.containers(name)
 
     monkeypatch.undo()  # the real engine again
-    following = containers.Containers()
+    following = Containers()
     following.require_image(probe_image)
     following.close()
     assert not aws.containers(name)

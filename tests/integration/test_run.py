@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from harness.local.containers import LABEL_LOCK
+from harness.local.sessions import LABEL_LOCK
 from tests.integration.forked import Forked
 from tests.integration.support import finish
 

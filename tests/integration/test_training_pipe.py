@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docker.errors import NotFound
 
-from harness.local import containers
+from harness.local import sessions
 from tests.integration.training import channel, finish
 
 if TYPE_CHECKING:
@@ -366,10 +366,10 @@ def test_the_next_start_removes_what_a_killed_process_left(
         source, volumes = mounted(docker_client, aws, name)
         assert source == folder
         assert [path.name for path in folder.iterdir() if path.is_fifo()] == ["train_0"]
-        assert str(folder.parent) not in containers.clean(docker_client)  # it lives
+        assert str(folder.parent) not in sessions.clean(docker_client)  # it lives
         assert folder.exists()
         process.send_signal(signal.SIGKILL)
-    containers.clean(docker_client)
+    sessions.clean(docker_client)
     assert not folder.parent.exists()
     assert not aws.containers(name)
     assert gone(docker_client, volumes[0])
