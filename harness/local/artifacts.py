@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from harness.local.containers import Container
+    from harness.local.container import Container
     from harness.local.transfers import Transfer
 
 _log = logging.getLogger(__name__)

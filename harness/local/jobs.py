@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.local.backend import Backend
-    from harness.local.containers import Container, Mounts
+    from harness.local.container import Container
+    from harness.local.containers import Mounts
     from harness.local.protocol import RequestContext
     from harness.local.store import Store
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.local.backend import Backend
-    from harness.local.containers import Container
+    from harness.local.container import Container
     from harness.local.logs import LogStream
     from harness.local.models import Model
     from harness.local.objects import Piece

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from harness.local.backend import Backend
-    from harness.local.containers import Container
+    from harness.local.container import Container
     from harness.local.protocol import RequestContext
     from harness.local.transfers import Transfer
 

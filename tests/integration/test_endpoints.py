@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.local.containers import Container, Containers
+from harness.local.container import Container
+from harness.local.containers import Containers
 from harness.local.endpoints import Instance
 from tests.integration.support import AWS, ROLE, Names
 
