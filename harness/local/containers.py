@@ -118,7 +118,7 @@ class Containers:
     def gateway(self) -> str | None:
         """The address at which containers reach this machine, if the engine is on it."""
         client, _ = self._connect()
-        if client.host() not in ("localhost", "127.0.0.1"):
+        if not _is_near(client):
             return None
         with engine_errors():
             networks = client.client.api.networks(names=["bridge"])
@@ -137,7 +137,7 @@ class Containers:
         One that a killed process leaves is removed as containers are. Raises `ElsewhereError`.
         """
         client, session = self._connect()
-        if client.host() not in ("localhost", "127.0.0.1") or not self._is_kernel_ours(client):
+        if not _is_near(client) or not self._is_kernel_ours(client):
             raise ElsewhereError(f"the Docker engine at {engine_host()} is not on this machine")
         folder = session.folder / uuid.uuid4().hex[:12]
         with self._lock:
@@ -228,8 +228,7 @@ class Containers:
             options["network"] = network.name
         elif port is not None:
             # Only this machine may reach it, unless the engine is on another one.
-            local = client.host() in ("localhost", "127.0.0.1")
-            options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if local else None}
+            options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if _is_near(client) else None}
         try:
             # Under the lock, so that `close` never misses a container that is being made.
             with self._lock, engine_errors():
@@ -345,6 +344,11 @@ class JobNetwork:
         """Remove it, once its containers are. May be called twice."""
         _remove_network(self._network)
         self._owner.forget_network(self)
+
+
+def _is_near(client: DockerClient) -> bool:
+    """Whether the engine is reached over this machine, if only by a tunnel's end."""
+    return client.host() in ("localhost", "127.0.0.1")
 
 
 def _remove_network(network: Network) -> None:
