@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http
+import json
 import logging
+import signal
 import threading
 import urllib.parse
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from docker.errors import APIError, NotFound
@@ -34,6 +37,12 @@ if TYPE_CHECKING:
 
     from harness.local.containers import Containers
     from harness.local.objects import Piece
+
+KILLED = 128 + signal.SIGKILL
+"""The exit code of a container that was killed."""
+
+EVENT_TIMEOUT = 0.5
+"""Seconds after a container's end in which the engine tells of what killed it."""
 
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
@@ -164,8 +173,7 @@ class Container:
             self.exit_code = int(self._container.wait()["StatusCode"])
             reader.join(OUTPUT_TIMEOUT)
             if self.exit_code:
-                state = self._client.client.api.inspect_container(self.id)["State"]
-                self.out_of_memory = bool(state.get("OOMKilled"))
+                self.out_of_memory = self._was_out_of_memory()
         except (*UNREACHABLE, ValueError) as error:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
             _log.debug("lost container %s: %s", self.name, error)
@@ -173,6 +181,30 @@ class Container:
             self.exited.set()
             if on_exit:
                 on_exit()
+
+    def _was_out_of_memory(self) -> bool:
+        """Whether the kernel has killed a process of it for want of memory.
+
+        The engine hears of an end and of the kernel's reason in two ways: where the end comes
+        first, as it may on a busy machine, only an event that follows tells the reason.
+        """
+        api = self._client.client.api
+        state = api.inspect_container(self.id)["State"]
+        if state.get("OOMKilled"):
+            return True
+        begun, ended = (
+            datetime.fromisoformat(state[each]).timestamp() for each in ("StartedAt", "FinishedAt")
+        )
+        events = api.get(
+            f"{api.base_url}/v{api.api_version}/events",
+            params={
+                "since": f"{begun:.6f}",
+                "until": f"{ended + EVENT_TIMEOUT * (self.exit_code == KILLED):.6f}",
+                "filters": json.dumps({"container": [self.id], "event": ["oom"]}),
+            },
+            timeout=engine_calls.TIMEOUT,
+        )
+        return events.ok and bool(events.content)
 
     @property
     def address(self) -> tuple[str, int]:

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from docker import APIClient
 from docker.errors import NotFound
 from urllib3.exceptions import NewConnectionError
 
@@ -105,6 +106,34 @@ def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
         first.http.urlopen("POST", "/invocations", b"for the first")
     count = {"Content-Type": "probe/fails-first"}
     assert second.http.urlopen("POST", "/invocations", b"0", count).data == b"1"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_killed_a_container_is_known(
+    made: Containers, probe_image: str, name: str, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the engine has heard of its end before the kernel's reason for it."""
+    if late:
+        inspect = APIClient.inspect_container
+
+        def early(client: APIClient, container: str) -> dict[str, Any]:
+            found: dict[str, Any] = inspect(client, container)
+            found["State"]["OOMKilled"] = False
+            return found
+
+        monkeypatch.setattr(APIClient, "inspect_container", early)
+    ends = []
+    for code in ("b'x' * (1 << 28)", "import signal; signal.pause()", "raise SystemExit(3)"):
+        container = made.create(
+            probe_image, name=name, hostname="h", command=["-c", code], entrypoint=["python3"],
+            memory=64 << 20,
+        )  # fmt: skip
+        container.start(lambda _: None)
+        if "pause" in code:
+            container.kill()
+        assert container.exited.wait(60)
+        ends.append((container.exit_code, container.out_of_memory))
+    assert ends == [(137, True), (137, False), (3, False)]
 
 
 def test_a_network_goes_with_its_container(
