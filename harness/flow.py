@@ -278,7 +278,7 @@ def wait_for_start(
 ) -> None:
     """Return once the job's container trains, or never will, or time is up.
 
-    A local job is staged by this process, and would have to share its interpreter with the import.
+    A local job is staged on this machine, and would have to share its processors with the import.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
