@@ -41,6 +41,10 @@ _SILENCE_SECONDS = 600  # how long a step of a build may say nothing
 _FROM = re.compile(r"^[ \t]*FROM[ \t].*(?<!\\)$", re.IGNORECASE | re.MULTILINE)
 
 
+class _CacheChangedError(BuildError):
+    """An image was removed while the engine looked through the layers it has: it is asked again."""
+
+
 @dataclass(frozen=True)
 class BuiltImage:
     """`name` is repository and tag, `id` the engine's; `seconds` is 0.0 where not `built`."""
@@ -74,7 +78,10 @@ def build(
             files |= _wheelhouse(sources, base, client, progress)
             files |= package(settings, sources, progress)
             name = _name(settings, sources.content_hash(base))
-            image, stages = _run_build(settings, client, files, name, progress)
+            try:
+                image, stages = _run_build(settings, client, files, name, progress)
+            except _CacheChangedError:
+                image, stages = _run_build(settings, client, files, name, progress)
             _tag_stages(settings, client, stages)
             prune(settings, client, keep=KEEP)
     return BuiltImage(name, image, time.monotonic() - start, built=True)
@@ -233,7 +240,8 @@ class _BuildLog:
             at = f" at {self._step}" if self._step else ""
             # The step says already which command it was.
             reason = re.sub(r"^The command '.*' (?=returned)", "it ", entry["error"].strip())
-            raise BuildError(f"the image's build failed{at}: {reason}.{said}")
+            kind = _CacheChangedError if reason.startswith("unable to find image") else BuildError
+            raise kind(f"the image's build failed{at}: {reason}.{said}")
         if "aux" in entry:
             self.image = entry["aux"].get("ID", self.image)
         text = entry.get("stream", "").rstrip()

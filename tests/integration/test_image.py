@@ -144,6 +144,15 @@ def test_the_build_has_no_network(settings: Settings, docker_client: DockerClien
         image.build(settings, docker_client, progress=print)
 
 
+def test_a_layer_that_goes_while_the_engine_looks_for_one_stops_no_build(
+    settings: Settings, docker_client: DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, lost = docker_client.api.build, {"error": 'unable to find image "sha256:0123"'}
+    answers = iter([lambda **_: iter([lost]), build])
+    monkeypatch.setattr(docker_client.api, "build", lambda **given: next(answers)(**given))
+    assert image.build(settings, docker_client, progress=print).built
+
+
 def test_superseded_images_go_but_a_few(settings: Settings, docker_client: DockerClient) -> None:
     built = []
     for number in range(5):
