@@ -10,11 +10,13 @@ import multiprocessing
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["harness.flow", "harness.local", "sagemaker.core.resources"])
@@ -73,6 +75,26 @@ class Forked:
                 raise
             out, err = (each.result() for each in reading)
         return out, err
+
+
+@contextmanager
+def starter(env: Mapping[str, str], cwd: Path) -> Iterator[Callable[..., Forked]]:
+    """Starts `harness` in that environment and, unless in another, that folder; ends what it has
+    started.
+    """
+    started: list[Forked] = []
+
+    def start(*arguments: str, cwd: Path = cwd, **variables: str) -> Forked:
+        process = Forked(arguments, cwd=str(cwd), env={**env, **variables})
+        started.append(process)
+        return process
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def _text(pipe: Connection) -> TextIO:

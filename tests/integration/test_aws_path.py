@@ -23,7 +23,7 @@ from harness import config, policies
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from tests.faults import Faults
-from tests.integration.forked import Forked
+from tests.integration.forked import Forked, starter
 from tests.integration.registry import DockerRegistry
 from tests.integration.support import finish
 
@@ -130,17 +130,8 @@ def environ(account: Account, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def start(environ: dict[str, str]) -> Iterator[Callable[..., Forked]]:
     """Starts `harness` with that environment, in the project that is quick unless in another."""
-    started: list[Forked] = []
-
-    def start(*arguments: str, cwd: Path = QUICK, **variables: str) -> Forked:
-        process = Forked(arguments, cwd=str(cwd), env=environ | variables)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    with starter(environ, QUICK) as start:
+        yield start
 
 
 def test_the_flow_passes_and_leaves_nothing(

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from harness.local.sessions import LABEL_LOCK
-from tests.integration.forked import Forked
+from tests.integration.forked import Forked, starter
 from tests.integration.support import finish
 
 if TYPE_CHECKING:
@@ -48,17 +48,8 @@ def environ(gam_image: BuiltImage, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def start(environ: dict[str, str]) -> Iterator[Callable[..., Forked]]:
     """Starts `harness` in the project."""
-    started: list[Forked] = []
-
-    def start(*arguments: str, cwd: Path = ROOT, **variables: str) -> Forked:
-        process = Forked(arguments, cwd=str(cwd), env=environ | variables)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    with starter(environ, ROOT) as start:
+        yield start
 
 
 @pytest.fixture
