@@ -72,6 +72,8 @@ class Container:
         self._network = network
         self._process: Path | None = None
         """Its first one, if this machine's kernel runs it."""
+        self._waiter: threading.Thread | None = None
+        self._ended_by_us = False
         self._removing = threading.Lock()
         self._removed = False
         self.exited = threading.Event()
@@ -155,9 +157,10 @@ class Container:
             target=self._read, args=(output, on_line), name=f"read-{self.name}", daemon=True
         )
         reader.start()
-        threading.Thread(
+        self._waiter = threading.Thread(
             target=self._wait, args=(reader, on_exit), name=f"wait-{self.name}", daemon=True
-        ).start()
+        )
+        self._waiter.start()
 
     def _read(self, output: Iterable[bytes], on_line: Callable[[str], None]) -> None:
         try:
@@ -172,7 +175,7 @@ class Container:
         try:
             self.exit_code = int(self._container.wait()["StatusCode"])
             reader.join(OUTPUT_TIMEOUT)
-            if self.exit_code:
+            if self.exit_code and not self._ended_by_us:
                 self.out_of_memory = self._was_out_of_memory()
         except (*UNREACHABLE, ValueError) as error:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
@@ -246,22 +249,20 @@ class Container:
         """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""
         if self.exited.is_set():
             return
+        self._ended_by_us = True
         # The engine answers only once it has stopped, so this call outlasts the usual limit.
         with engine_errors():
             ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
         self.exited.wait(engine_calls.TIMEOUT)
 
-    def kill(self) -> None:
-        """SIGKILL, without a grace."""
-        with engine_errors():
-            ignore_gone(self._client.client.api.kill, self.id)
-
     def remove(self) -> None:
         """Kill it if it runs, and remove it with its volumes and its network.
 
-        May be called twice, also at the same time. What can't be removed now is tried once more
-        when its owner is closed.
+        Then nothing of it runs here, either, but `on_exit` where that calls this. May be called
+        twice, also at the same time. What can't be removed now is tried once more when its owner is
+        closed.
         """
+        self._ended_by_us = True
         with self._removing:
             if self._removed:
                 return
@@ -277,6 +278,8 @@ class Container:
                 return
             self._removed = True
         self._owner.forget(self)
+        if self._waiter not in (None, threading.current_thread()):
+            self._waiter.join(OUTPUT_TIMEOUT)
 
 
 class _Source:

@@ -75,6 +75,7 @@ def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
         deadline = time.monotonic() + 30
         while not instance.ping():
             assert time.monotonic() < deadline
+        instance.http.close()  # a connection left to it delays who has its address next
 
 
 def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
@@ -110,7 +111,12 @@ def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
 
 @pytest.mark.parametrize("late", [False, True])
 def test_what_killed_a_container_is_known(
-    made: Containers, probe_image: str, name: str, late: bool, monkeypatch: pytest.MonkeyPatch
+    made: Containers,
+    docker_client: DockerClient,
+    probe_image: str,
+    name: str,
+    late: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where the engine has heard of its end before the kernel's reason for it."""
     if late:
@@ -130,7 +136,7 @@ def test_what_killed_a_container_is_known(
         )  # fmt: skip
         container.start(lambda _: None)
         if "pause" in code:
-            container.kill()
+            docker_client.api.kill(container.id)
         assert container.exited.wait(60)
         ends.append((container.exit_code, container.out_of_memory))
     assert ends == [(137, True), (137, False), (3, False)]
@@ -255,6 +261,27 @@ def test_what_another_machine_of_this_engine_left_is_its_own_to_remove(
     finally:
         with suppress(NotFound):
             left.remove(force=True)
+
+
+def test_no_thread_outlives_a_container_that_is_removed(
+    made: Containers, probe_image: str, name: str
+) -> None:
+    told = threading.Event()
+    container = made.create(
+        probe_image, name=name, hostname="h", entrypoint=["python3"],
+        command=["-c", "print('said', flush=True); import signal; signal.pause()"],
+    )  # fmt: skip
+    ended = threading.Event()
+
+    def end() -> None:
+        container.remove()  # as what serves an endpoint is when it ends
+        ended.set()
+
+    container.start(lambda _: told.set(), end)
+    assert told.wait(60)
+    container.remove()
+    assert ended.is_set()
+    assert [each.name for each in threading.enumerate() if name in each.name] == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc to look into")
