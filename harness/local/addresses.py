@@ -36,15 +36,26 @@ def own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
         for network in found["NetworkSettings"]["Networks"].values():
             if not network["Gateway"] or not network["IPAddress"]:
                 continue
-            with socket.socket() as beside, socket.socket() as probe:
+            with socket.socket() as beside:
                 beside.bind((network["Gateway"], 0))  # only this machine's own addresses can be
-                probe.settimeout(PROBE_TIMEOUT)
-                # Refused by the container, which doesn't listen yet, is reached, too.
-                if probe.connect_ex((network["IPAddress"], port)) in (0, errno.ECONNREFUSED):
-                    return network["IPAddress"], port
+            if _reaches(network["IPAddress"], port):
+                return network["IPAddress"], port
     except OSError:
         pass
     return None
+
+
+def _reaches(host: str, port: int) -> bool:
+    """Whether the container is there, if only to refuse, as it does while it doesn't listen yet."""
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.settimeout(PROBE_TIMEOUT)
+            answer = probe.connect_ex((host, port))
+        # The kernel may have asked for the address before anybody had it, for a packet to the one
+        # who had it last, and only now give that up: what asks again then finds the container.
+        if answer != errno.EHOSTUNREACH:
+            break
+    return answer in (0, errno.ECONNREFUSED)
 
 
 def first_process(found: Mapping[str, Any]) -> Path:

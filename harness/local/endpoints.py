@@ -448,7 +448,7 @@ class Endpoint:
             try:
                 if grace:
                     instance.wait_idle(drain)
-                    instance.container.stop(grace)
+                    instance.stop(grace)
             except EngineError as error:
                 _log.warning("endpoint %s: %s", self.name, error)
             instance.close()
@@ -498,6 +498,9 @@ class Endpoint:
     def abandon(self) -> None:
         """Forget the endpoint: its local AWS is being shut down."""
         self._stopped.set()
+        for variant in self.variants:
+            for instance in list(variant.instances):
+                instance.disconnect()
 
 
 class Endpoints:

@@ -213,7 +213,7 @@ class TransformJob(Job):
                 self._instances.append(instance)
             self.check_stopped()
             yield instance
-            instance.container.stop(STOP_GRACE)
+            instance.stop(STOP_GRACE)
         finally:
             with self.lock:
                 self._instances.remove(instance)

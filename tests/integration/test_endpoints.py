@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import sys
 import tarfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local import LocalAWS
+from harness.local.client import local_boto_session
 from harness.local.container import Container
 from harness.local.containers import Containers
 from harness.local.endpoints import Instance
@@ -351,6 +356,57 @@ def test_an_endpoint_that_is_deleted_while_it_replaces_a_container_leaves_none(
     deleted.set()
     assert ended.wait(30), "what was made for a deleted endpoint is not removed"
     assert not aws.containers(name)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="there is no /proc to look into")
+@pytest.mark.parametrize("deleted", [True, False])
+def test_connections_end_before_their_container(
+    docker_client: DockerClient,
+    probe_image: str,
+    names: Names,
+    deleted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or what has the container's address next is hard to reach at first."""
+
+    def connections(container: Container) -> int:
+        """How many are established from here."""
+        host, port = container.address
+        remote = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        return [line.split()[2:4] for line in lines].count([remote, "01"])
+
+    begun: list[Container] = []
+    ends: list[int] = []
+    ping, stop, remove = Instance.ping, Container.stop, Container.remove
+
+    def ping_and_keep(self: Instance) -> bool:
+        begun[:] = [self.container]
+        return ping(self)
+
+    def count_and_stop(self: Container, grace: int) -> None:
+        ends.append(connections(self))
+        stop(self, grace)
+
+    def count_and_remove(self: Container) -> None:
+        if not ends:
+            ends.append(connections(self))
+        remove(self)
+
+    monkeypatch.setattr(Instance, "ping", ping_and_keep)
+    monkeypatch.setattr(Container, "stop", count_and_stop)
+    monkeypatch.setattr(Container, "remove", count_and_remove)
+    name = names.new("endpoint")
+    with LocalAWS() as local:
+        aws = AWS(local_boto_session(local.url, local.region), docker_client, "connections")
+        aws.create_endpoint(name, container={"Image": probe_image})
+        aws.wait("endpoint_in_service", EndpointName=name)
+        aws.invoke(name, b"")
+        assert connections(begun[0]) > 0
+        if deleted:
+            aws.sagemaker.delete_endpoint(EndpointName=name)
+            aws.wait("endpoint_deleted", EndpointName=name)
+    assert ends == [0]
 
 
 @pytest.mark.parametrize("probe", ["never-answers", "unhealthy", "drips"])

@@ -1,5 +1,6 @@
 """Which address of a container is taken, from what the engine says of it."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -60,6 +61,18 @@ def test_a_container_of_another_user_namespace_has_none(port, monkeypatch):
         return "0 100000 65536" if path.parts[2:] == (str(os.getpid()), "uid_map") else text
 
     monkeypatch.setattr(Path, "read_text", read)
+    assert own_address(found(), port) is None
+
+
+def test_an_address_that_had_been_asked_for_in_vain_is_asked_for_again(port, monkeypatch):
+    class Socket(socket.socket):
+        def connect_ex(self, address):
+            return answers.pop(0) if answers else super().connect_ex(address)
+
+    monkeypatch.setattr("harness.local.addresses.socket.socket", Socket)
+    answers = [errno.EHOSTUNREACH]
+    assert own_address(found(), port) == ("127.0.0.1", port)
+    answers = [errno.EHOSTUNREACH] * 2
     assert own_address(found(), port) is None
 
 
