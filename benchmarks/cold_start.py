@@ -15,6 +15,7 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,16 @@ FITTED = "Trained on"  # model_logic.py's line
 
 def wait_for_line(words: str, running: Container) -> None:
     """Wait until the container has written a line with these words."""
-    deadline = time.monotonic() + LIMIT
+    late = threading.Timer(LIMIT, running.kill)  # ends its output, too
+    late.start()
     written = b""
-    for piece in running.logs(stream=True, follow=True):
-        written += piece
-        if words.encode() in written:
-            return
-        if time.monotonic() > deadline:
-            break
+    try:
+        for piece in running.logs(stream=True, follow=True):
+            written += piece
+            if words.encode() in written:
+                return
+    finally:
+        late.cancel()
     raise SystemExit(f"the container hasn't said {words!r}:\n{written.decode()}")
 
 

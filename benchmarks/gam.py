@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from typing import Any
 
 import joblib
 import numpy as np
-import platformdirs
+from shared import peers
 from shared.command import argument_parser, tell
 
 from gam_model import GAMRegressor
@@ -150,27 +149,6 @@ seconds = time.perf_counter() - start
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(seconds, int(status["VmHWM"].split()[0]) / 1024)
 """
-
-
-def peer_python() -> Path | str:
-    """The interpreter of pyGAM's environment, made if need be; a sentence where it can't be."""
-    folder = Path(platformdirs.user_cache_dir("sagemaker-harness")) / "benchmarks" / PYGAM
-    python = folder / "bin/python"
-    if (folder / "complete").exists() and python.exists():
-        return python
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if uv is None:
-        return "uv, which would install it, is not there"
-    shutil.rmtree(folder, ignore_errors=True)
-    for command in (
-        ["venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--quiet", "--python", str(python), PYGAM],
-    ):
-        done = subprocess.run([uv, *command], capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            return " ".join(done.stderr.split()) or f"uv ended with {done.returncode}"
-    (folder / "complete").touch()
-    return python
 
 
 def run(python: Path | str, program: Path, model: str, rows: int, features: int) -> dict[str, Any]:
@@ -345,7 +323,11 @@ def main() -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--full", action="store_true", help="10³ to 10⁶ rows, 1 to 10 features")
     arguments = parser.parse_args()
-    peer = peer_python()
+    peer: Path | str
+    try:
+        peer = peers.interpreter("pygam", PYGAM)
+    except peers.PeerError as error:
+        peer = str(error)
     grid, most = (FULL, MOST_FULL) if arguments.full else (GRID, MOST)
     cells = measure(grid, most, arguments.rounds, peer)
     load = loading(arguments.rounds)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,13 @@ def moto_server(running: Service) -> Iterator[str]:
     )  # fmt: skip
     try:
         assert started.stdout is not None  # it is a pipe
-        url = f"http://127.0.0.1:{int(started.stdout.readline())}"
+        late = threading.Timer(LIMIT, started.kill)  # ends its output, too
+        late.start()
+        port = started.stdout.readline()
+        late.cancel()
+        if not port:
+            raise SystemExit(f"moto's server has not started within {LIMIT} s")
+        url = f"http://127.0.0.1:{int(port)}"
         job: Any = running.sagemaker.describe_training_job(TrainingJobName=NAME)
         session = local_boto_session(url, "us-east-1")
         session.client("sagemaker").create_training_job(**{name: job[name] for name in MEMBERS})

@@ -24,13 +24,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared import peers
 from shared.by_hand import lay_out, serve_by_hand, train_by_hand
 from shared.command import argument_parser, prepare, say, tell
 from shared.figures import medians, rounded
 from shared.gauss3 import write_channels
 from shared.service import run_harness
 
-from harness import debian, wheelhouse
+from harness import debian
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 PEER = Path(__file__).parent / "peer" / "sdk_v2_local.py"
 GOAL = 1.15  # times the floor
 PEER_LIMIT = 300  # seconds
-INSTALL_LIMIT = 900
 
 
 def by_hand(client: DockerClient, name: str) -> dict[str, float]:
@@ -71,15 +71,10 @@ class Peer:
                     "SDK v2's local mode needs docker-compose: install it, or give --no-peer"
                 )
             debian.install("docker-compose", progress=say)
-        environment = wheelhouse.cache_folder() / "benchmark-sdk-v2"
-        self._python = environment / "bin" / "python"
-        uv = str(Path(sys.executable).with_name("uv"))
-        for command in (
-            ["venv", "--quiet", "--allow-existing", str(environment)],
-            ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(environment),
-             "sagemaker[local]>=2.257,<3"],
-        ):  # fmt: skip
-            subprocess.run([uv, *command], check=True, timeout=INSTALL_LIMIT)
+        try:
+            self._python = peers.interpreter("sdk-v2", "sagemaker[local]>=2.257,<3")
+        except peers.PeerError as error:
+            raise SystemExit(f"SDK v2 can't be had: {error}; or give --no-peer") from error
 
     def run(self, name: str) -> float:
         """Seconds of a job, an endpoint and a request; what it leaves is removed."""

@@ -127,7 +127,7 @@ def measure(variables: dict[str, str]) -> float:
     return float(child.stdout)
 
 
-def main() -> None:
+def main() -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--rtt", type=float, default=0.1, help="seconds there and back")
     arguments = parser.parse_args()
@@ -147,7 +147,8 @@ def main() -> None:
     )
     result = {"seconds": seconds, "median": median, "floor": floor, "goal": GOAL}
     tell(result, table, as_json=arguments.json)
+    return 0 if median <= GOAL else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
