@@ -267,13 +267,13 @@ def policy(arguments: argparse.Namespace, _: Signals) -> int:
 def clean(arguments: argparse.Namespace, _: Signals) -> int:
     settings = _settings(arguments)
     from harness import cleanup, engine, image
-    from harness.local import engine_calls, sessions
+    from harness.local import sessions
 
     removed, left = cleanup.clean(settings, every_host=arguments.every_host)
     try:
         docker = engine.connect()
         removed += sessions.clean(docker) + image.clean(settings, docker)
-    except (EngineError, engine_calls.EngineError) as error:
+    except EngineError as error:
         if settings.target == "local":
             raise
         _say(f"harness: containers and images were left alone: {error}")

@@ -69,8 +69,10 @@ def build(
     with _explained():
         if found := _find(settings, client, sources):
             return found
+        from harness.local import sessions  # nothing may have to be built
+
         with locks.held("build", BuildError, progress=progress):
-            _remove_orphans(client)
+            sessions.clean(client)  # what killed processes of ours had started to fetch wheels
             base = _ensure_base(settings, client, progress)
             if found := _find(settings, client, sources):  # another process was faster
                 return found
@@ -265,16 +267,6 @@ def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> 
     """A tag keeps a stage in the build cache, whoever prunes; the one it replaces is freed."""
     for number, image in enumerate(stages, start=1):
         client.api.tag(image, _stages_name(settings), str(number))
-
-
-def _remove_orphans(client: DockerClient) -> None:
-    """What killed processes of ours had started, here to fetch wheels."""
-    from harness.local import engine_calls, sessions  # nothing may have to be built
-
-    try:
-        sessions.clean(client)
-    except engine_calls.EngineError as error:
-        raise EngineError(str(error)) from error
 
 
 @contextmanager

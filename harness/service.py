@@ -269,11 +269,11 @@ def _end(process: int, number: signal.Signals, seconds: float) -> bool:
 def remove_leftovers(progress: Callable[[str], None]) -> list[str]:
     """Remove the containers that killed processes left; says so if there is no engine to ask."""
     from harness import engine
-    from harness.local import engine_calls, sessions
+    from harness.local import sessions
 
     try:
         removed = sessions.clean(engine.connect())
-    except (EngineError, engine_calls.EngineError) as error:
+    except EngineError as error:
         progress(f"harness: {error}")
         return []
     for name in removed:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 from docker.errors import APIError, NotFound
 from docker.transport import UnixHTTPAdapter
 
+from harness.errors import EngineError
 from harness.local import addresses, archive_put, engine_calls, log_lines
 from harness.local.engine_calls import (
     UNREACHABLE,
     ArchiveError,
-    EngineError,
     MissingFolderError,
     NotRunningError,
     StartError,

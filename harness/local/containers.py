@@ -23,11 +23,11 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
+from harness.errors import EngineError
 from harness.local import engine_calls
 from harness.local.container import Container
 from harness.local.engine_calls import (
     ElsewhereError,
-    EngineError,
     ImageError,
     engine_errors,
     engine_host,

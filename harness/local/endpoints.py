@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import EngineError
 from harness.local import serving, tags
 from harness.local.endpoint_configs import (
     EndpointConfig,
     EndpointConfigs,
     check_config_deployable,
 )
-from harness.local.engine_calls import EngineError
 from harness.local.listing import page
 from harness.local.models import Model, Models
 from harness.local.protocol import AwsError

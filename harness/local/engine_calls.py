@@ -9,6 +9,8 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
+from harness.errors import EngineError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,10 +24,6 @@ UNREACHABLE = (
     OSError,
 )
 """What a call to the engine, or reading its answer, raises when the connection is lost."""
-
-
-class EngineError(Exception):
-    """The Docker engine doesn't answer, or can't do what it was asked."""
 
 
 class ImageError(Exception):

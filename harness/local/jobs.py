@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
+from harness.errors import EngineError
 from harness.local import instances, tags
-from harness.local.engine_calls import EngineError, ImageError, StartError, engine_lost
+from harness.local.engine_calls import ImageError, StartError, engine_lost
 from harness.local.protocol import AwsError
 from harness.local.transfers import PASSING, Transfer
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.errors import EngineError
 from harness.local import artifacts, channels, jobs, optml, processing_requests, s3
-from harness.local.engine_calls import ArchiveError, EngineError
+from harness.local.engine_calls import ArchiveError
 from harness.local.jobs import Cluster, Job, JobError, JobStoppedError
 from harness.local.listing import page
 from harness.local.processing_requests import DEFAULT_MAX_RUNTIME

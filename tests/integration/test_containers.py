@@ -19,9 +19,10 @@ from docker.errors import NotFound
 from urllib3.exceptions import NewConnectionError
 
 from harness import machine
+from harness.errors import EngineError
 from harness.local import addresses, serving, sessions
 from harness.local.containers import Containers
-from harness.local.engine_calls import EngineError, StartError
+from harness.local.engine_calls import StartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
