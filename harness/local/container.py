@@ -44,6 +44,9 @@ KILLED = 128 + signal.SIGKILL
 EVENT_TIMEOUT = 0.5
 """Seconds after a container's end in which the engine tells of what killed it."""
 
+DISCARD_PORT = 9
+"""A port that a container is tried at, whichever it is."""
+
 OUTPUT_TIMEOUT = 10
 """Seconds after its end in which the last output of a container must have come."""
 
@@ -173,6 +176,8 @@ class Container:
 
     def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
         try:
+            if self._port is None and self._owner.bridge_leads is None:
+                self._try_bridge()
             self.exit_code = int(self._container.wait()["StatusCode"])
             reader.join(OUTPUT_TIMEOUT)
             if self.exit_code and not self._ended_by_us:
@@ -184,6 +189,13 @@ class Container:
             self.exited.set()
             if on_exit:
                 on_exit()
+
+    def _try_bridge(self) -> None:
+        """See whether it is reached at its own address; where it doesn't listen, it refuses."""
+        found = self._client.client.api.inspect_container(self.id)
+        if "bridge" in found["NetworkSettings"]["Networks"] and found["State"]["Running"]:
+            leads = addresses.own_address(found, DISCARD_PORT) is not None
+            self._owner.bridge_leads = self._owner.bridge_leads or leads
 
     def _was_out_of_memory(self) -> bool:
         """Whether the kernel has killed a process of it for want of memory.
@@ -224,11 +236,12 @@ class Container:
         if addresses.runs(process, self.id):
             self._process = process
         settings, port = found["NetworkSettings"], cast("int", self._port)
-        if self._network is not None:
+        if not found["HostConfig"]["PortBindings"]:
             (network,) = settings["Networks"].values()
             host = network["IPAddress"]
         elif own := addresses.own_address(found, port):
             host, port = own
+            self._owner.bridge_leads = True
         else:
             bindings = (settings["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": 0}]
             host, port = self._client.host(), int(bindings[0]["HostPort"])

@@ -75,6 +75,12 @@ class Containers:
         self._live: set[Container] = set()
         self._networks: set[JobNetwork] = set()
         self._closed = False
+        self.bridge_leads: bool | None = None
+        """Whether containers are reached at their own addresses, once one was tried.
+
+        Then their ports need not be published, which takes a tenth of a second of each one's start
+        and end, and a process while it runs.
+        """
         self._subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
 
     def _connect(self) -> tuple[DockerClient, Session]:
@@ -226,7 +232,7 @@ class Containers:
         elif isolated:
             network = self._internal_network(name, client, session)
             options["network"] = network.name
-        elif port is not None:
+        elif port is not None and not self.bridge_leads:
             # Only this machine may reach it, unless the engine is on another one.
             options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if _is_near(client) else None}
         try:

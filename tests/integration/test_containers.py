@@ -79,6 +79,31 @@ def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
         instance.http.close()  # a connection left to it delays who has its address next
 
 
+@pytest.mark.parametrize("port", [8080, None])
+def test_once_one_was_reached_at_its_own_address_no_port_is_published(
+    made: Containers, docker_client: DockerClient, probe_image: str, name: str, port: int | None
+) -> None:
+    first = made.create(probe_image, name=name, hostname="h", command=["serve"], port=port)
+    first.start(lambda _: None)
+    if port:
+        assert first.address[1] == port
+    deadline = time.monotonic() + 30
+    while not made.bridge_leads:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    second = made.create(probe_image, name=name, hostname="h", command=["serve"], port=8080)
+    second.start(lambda _: None)
+    bound = [
+        docker_client.api.inspect_container(each.id)["HostConfig"]["PortBindings"]
+        for each in (first, second)
+    ]
+    assert [*map(bool, bound)] == [bool(port), False]
+    instance = serving.Instance(second)
+    while not instance.ping():
+        assert time.monotonic() < deadline
+    instance.close()
+
+
 def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
     made: Containers, probe_image: str, name: str
 ) -> None:
