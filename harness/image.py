@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from docker import DockerClient
+    from docker.models.images import Image
 
     from harness.config import Settings
 
@@ -102,7 +103,7 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
     a container uses stays. Callers hold the lock of the build. Returns the tags that are gone.
     """
     name = settings.image.name
-    ours = client.images.list(name=name, filters={"label": HASH_LABEL})
+    ours = _images(client, name=name, filters={"label": HASH_LABEL})
     # Each use tags it again, see `_find`.
     ours.sort(key=lambda image: str(image.attrs["Metadata"]["LastTagTime"]), reverse=True)
     gone = []
@@ -113,17 +114,26 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
                     client.images.remove(tag)
                     gone.append(tag)
     if keep == 0:
-        for image in client.images.list(name=_stages_name(settings)):
+        for image in _images(client, name=_stages_name(settings)):
             for tag in image.tags:
                 client.images.remove(tag)
     # One by one: the engine's own prune refuses while somebody else's is running.
     filters = {"dangling": True, "label": f"{NAME_LABEL}={name}"}
-    for image in client.images.list(filters=filters):
+    for image in _images(client, filters=filters):
         # By its ID, the engine removes nothing that was pulled from two registries by digest.
         for each in image.attrs["RepoDigests"] or [str(image.id)]:
             with suppress(APIError):  # a container or a running build uses it
                 client.images.remove(each)
     return gone
+
+
+def _images(client: DockerClient, **wanted: Any) -> list[Image]:
+    """`client.images.list`, which fails where somebody removes one while it looks at each."""
+    found = []
+    for each in client.api.images(**wanted):
+        with suppress(ImageNotFound):
+            found.append(client.images.get(each["Id"]))
+    return found
 
 
 def _name(settings: Settings, content_hash: str) -> str:

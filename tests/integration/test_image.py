@@ -186,6 +186,15 @@ def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) 
         container.remove(force=True)
 
 
+def test_an_image_that_goes_while_it_is_looked_at_stops_no_pruning(
+    settings: Settings, docker_client: DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = image.build(settings, docker_client, progress=print)
+    images, gone = docker_client.api.images, {"Id": "sha256:" + "0" * 64}
+    monkeypatch.setattr(docker_client.api, "images", lambda **which: [gone, *images(**which)])
+    assert image.prune(settings, docker_client, keep=0) == [built.name]
+
+
 def test_only_ours_is_pruned(settings: Settings, docker_client: DockerClient) -> None:
     """Neither a dangling image of somebody else's, nor one that took our repository's name."""
     foreign = imported(docker_client, settings.image.name, "theirs")

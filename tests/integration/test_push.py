@@ -127,9 +127,9 @@ def tar_of(files: dict[str, bytes]) -> bytes:
 def names_in(docker: DockerClient, host: str) -> list[str]:
     """What local images are called that were in that registry: tags, and names by digest."""
     found: list[str] = []
-    for each in docker.images.list():
-        found += each.attrs["RepoTags"] or []
-        found += each.attrs["RepoDigests"] or []
+    for each in docker.api.images():  # other tests may remove theirs meanwhile
+        found += each["RepoTags"] or []
+        found += each["RepoDigests"] or []
     return [name for name in found if name.startswith(f"{host}/")]
 
 
