@@ -2,12 +2,12 @@
 
     python benchmarks/invoke.py [--json] [--rounds 5] [--seconds 1]
 
-An endpoint serves Gauss3's model on a `harness up` in a process of its own. `wrk`, a Debian
-package, sends npy bodies of 1 and of 1,000 rows over 1 and over 64 connections, in turns to the
-container's published port, which is the floor, and as InvokeEndpoint. What counts is the p50 over
-one connection; with 64, on this machine's processors, it is throughput that latency tells of.
-The published port has the engine's proxy before it, past which the local AWS goes: so the
-container's own address is asked, too.
+An endpoint serves Gauss3's model on a `harness up` in a process of its own, and a container by
+hand: `docker run -p 8080 IMAGE serve`. `wrk`, a Debian package, sends npy bodies of 1 and of 1,000
+rows over 1 and over 64 connections, in turns to the published port, which is the floor, and as
+InvokeEndpoint. What counts is the p50 over one connection; with 64, on this machine's processors,
+it is throughput that latency tells of. The published port has the engine's proxy before it, past
+which the local AWS goes: so the container's own address is asked, too.
 
 DescribeTrainingJob's peer is moto's own, which keeps jobs as records: the same request, over one
 connection, in turns to `harness up`, where the job has run, and to moto's server.
@@ -20,11 +20,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared import wrk
+from shared.by_hand import lay_out, serving, train_by_hand, volumes
 from shared.command import argument_parser, prepare, skip, tell
 from shared.figures import medians, rounded
 from shared.gauss3 import NPY, encoded_rows
@@ -56,19 +59,20 @@ MEMBERS = (
 SIGNATURE = "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/sagemaker/aws4_request, Signature=0"
 
 
-def deploy(running: Service, client: DockerClient) -> tuple[str, str]:
-    """Train, and deploy what was trained; the URLs of the container's published port, and own."""
-    running.train(NAME)
-    before = {each.id for each in client.containers.list()}
-    running.deploy(NAME, model_key(NAME))
-    (served,) = (
-        each
-        for each in client.containers.list()
-        if each.id not in before and str(each.name).startswith(f"{NAME}-AllTraffic-")
-    )
-    port = client.api.port(str(served.id), 8080)[0]["HostPort"]
-    address = served.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
-    return f"http://127.0.0.1:{port}/invocations", f"http://{address}:8080/invocations"
+@contextmanager
+def by_hand(client: DockerClient, name: str) -> Iterator[tuple[str, str]]:
+    """A container that serves what one has trained; the URLs of its published port, and own."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        lay_out(folder)
+        train_by_hand(client, name, folder)
+        with serving(client, name, volumes(folder)[1:2]) as (served, published):
+            served.reload()
+            own = served.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+            yield (
+                f"http://{published.host}:{published.port}/invocations",
+                f"http://{own}:8080/invocations",
+            )
 
 
 @contextmanager
@@ -158,8 +162,9 @@ def main() -> int:
         wrk.install()
     except HarnessError as error:
         return skip(error, as_json=arguments.json)
-    with service(name) as running:
-        direct = deploy(running, client)
+    with service(name) as running, by_hand(client, name) as direct:
+        running.train(NAME)
+        running.deploy(NAME, model_key(NAME))
         with moto_server(running) as moto:
             cases = measure(arguments.rounds, arguments.seconds, direct, running.url, moto)
     reached = {
