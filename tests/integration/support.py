@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-    from tests.integration.forked import Forked
+    from tests.forked import Forked
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 WAIT = 60

@@ -23,7 +23,7 @@ from harness import config, policies
 from harness.local import LocalAWS
 from harness.local.client import local_boto_session
 from tests.faults import Faults
-from tests.integration.forked import Forked, starter
+from tests.forked import Forked, starter
 from tests.integration.registry import DockerRegistry
 from tests.integration.support import finish
 

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from harness.local.sessions import LABEL_LOCK
-from tests.integration.forked import Forked, starter
+from tests.forked import Forked, starter
 from tests.integration.support import finish
 
 if TYPE_CHECKING:

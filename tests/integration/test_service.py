@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from harness.local.client import local_boto_session
 from tests.integration.support import WAIT, Names
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from docker import DockerClient
+    from types_boto3_sagemaker import SageMakerClient
 
 ROLE = "arn:aws:iam::111122223333:role/anybody"
 REACH = "from urllib.request import urlopen as o;print(o(__import__('os').environ['%s']).read())"
@@ -70,33 +72,6 @@ class Shell:
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    def train(self, name: str, image: str, **members: Any) -> None:
-        request = {
-            "TrainingJobName": name,
-            "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
-            "RoleArn": ROLE,
-            "OutputDataConfig": {"S3OutputPath": "s3://harness-local/out"},
-            "ResourceConfig": {
-                "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
-            **members,
-        }  # fmt: skip
-        (self.folder / "request.json").write_text(json.dumps(request))
-        self.aws("sagemaker create-training-job --cli-input-json file://request.json")
-
-    def finish(self, name: str) -> str:
-        """Wait until the job has ended; its status."""
-        deadline = time.monotonic() + WAIT
-        while True:
-            described = json.loads(
-                self.aws(f"sagemaker describe-training-job --training-job-name {name}")
-            )
-            status = str(described["TrainingJobStatus"])
-            if status in ("Completed", "Failed", "Stopped"):
-                return f"{status}: {described['FailureReason']}" if status == "Failed" else status
-            assert time.monotonic() < deadline, status
-
     def containers(self, name: str) -> list[str]:
         found = self._docker.api.containers(all=True, filters={"name": f"^/{name}"})
         return [container["Names"][0] for container in found]
@@ -107,6 +82,40 @@ class Shell:
         while not self.containers(name):
             assert time.monotonic() < deadline, f"no container of {name}"
             pause.wait(0.1)
+
+
+def training_job(name: str, image: str, **members: Any) -> dict[str, Any]:
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://harness-local/out"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        **members,
+    }
+
+
+def sagemaker(running: dict[str, Any]) -> SageMakerClient:
+    """A client of the service that `harness up --json` has told of."""
+    return local_boto_session(running["url"], running["region"]).client("sagemaker")
+
+
+def train(running: dict[str, Any], name: str, image: str, **members: Any) -> None:
+    sagemaker(running).create_training_job(**training_job(name, image, **members))
+
+
+def finish(running: dict[str, Any], name: str) -> str:
+    """Wait until the job has ended; its status."""
+    deadline = time.monotonic() + WAIT
+    pause = threading.Event()
+    while True:
+        described = sagemaker(running).describe_training_job(TrainingJobName=name)
+        status = str(described["TrainingJobStatus"])
+        if status in ("Completed", "Failed", "Stopped"):
+            return f"{status}: {described['FailureReason']}" if status == "Failed" else status
+        assert time.monotonic() < deadline, status
+        pause.wait(0.1)
 
 
 @pytest.fixture
@@ -122,12 +131,13 @@ def test_the_aws_cli_trains_and_down_leaves_nothing(
     running = shell.harness("up --detach --port 0")
     assert "harness-local" in shell.aws("s3 ls")
     name = names.new("job")
-    shell.train(name, probe_image)
-    assert shell.finish(name) == "Completed"
+    (shell.folder / "job.json").write_text(json.dumps(training_job(name, probe_image)))
+    shell.aws("sagemaker create-training-job --cli-input-json file://job.json")
+    assert finish(running, name) == "Completed"
     assert f"out/{name}/output/model.tar.gz" in shell.aws("s3 ls --recursive s3://harness-local")
 
     endless = names.new("endless")
-    shell.train(endless, probe_image, Environment={"PROBE": "until-sigterm"})
+    train(running, endless, probe_image, Environment={"PROBE": "until-sigterm"})
     shell.wait_for_container(endless)
     down = shell.harness("down")
 
@@ -145,7 +155,7 @@ def test_what_a_killed_service_leaves_the_next_one_removes(
 ) -> None:
     killed = shell.harness("up --detach --port 0")
     name = names.new("left")
-    shell.train(name, probe_image, Environment={"PROBE": "until-sigterm"})
+    train(killed, name, probe_image, Environment={"PROBE": "until-sigterm"})
     shell.wait_for_container(name)
     os.kill(killed["pid"], signal.SIGKILL)
 
@@ -171,9 +181,10 @@ def test_a_signal_ends_what_a_service_in_the_foreground_runs(
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["pid"] == process.pid
+        running = json.loads(process.stdout.readline())
+        assert running["pid"] == process.pid
         name = names.new("job")
-        shell.train(name, probe_image, Environment={"PROBE": "until-sigterm"})
+        train(running, name, probe_image, Environment={"PROBE": "until-sigterm"})
         shell.wait_for_container(name)
         process.send_signal(number)
         _, log = process.communicate(timeout=WAIT)
@@ -189,7 +200,7 @@ def test_a_signal_ends_what_a_service_in_the_foreground_runs(
 def test_a_training_script_reaches_the_local_aws_unless_it_is_isolated(
     shell: Shell, names: Names, probe_image: str
 ) -> None:
-    shell.harness("up --detach --port 0")
+    running = shell.harness("up --detach --port 0")
     specification = {
         "TrainingImage": probe_image,
         "TrainingInputMode": "File",
@@ -197,25 +208,28 @@ def test_a_training_script_reaches_the_local_aws_unless_it_is_isolated(
     }
     reached, isolated, overridden = (names.new(kind) for kind in ("reached", "isolated", "own"))
     hosts = {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-    shell.train(
+    train(
+        running,
         reached,
         probe_image,
         AlgorithmSpecification=specification,
         ResourceConfig=hosts,  # which have a network of their own
     )
-    shell.train(
+    train(
+        running,
         isolated,
         probe_image,
         AlgorithmSpecification=specification,
         EnableNetworkIsolation=True,
     )
-    shell.train(
+    train(
+        running,
         overridden,
         probe_image,
         AlgorithmSpecification=specification,
         Environment={"AWS_ENDPOINT_URL": "data:,mine"},
     )
 
-    assert shell.finish(reached) == "Completed"
-    assert "KeyError" in shell.finish(isolated)
-    assert shell.finish(overridden) == "Completed"
+    assert finish(running, reached) == "Completed"
+    assert "KeyError" in finish(running, isolated)
+    assert finish(running, overridden) == "Completed"

@@ -10,6 +10,7 @@ import pytest
 
 from harness import cli, doctor, policies
 from harness.doctor import Check
+from tests.forked import Forked
 
 
 @pytest.fixture
@@ -19,15 +20,9 @@ def harness(tmp_path):
     def harness(*arguments, **variables):
         home = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=tmp_path,
-            env=kept | home | variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        process = Forked(arguments, cwd=str(tmp_path), env=kept | home | variables)
+        out, err = process.communicate(60)
+        return subprocess.CompletedProcess(arguments, process.wait(), out, err)
 
     return harness
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import Forked
+
 TIMEOUT = 60
 
 
@@ -33,15 +35,9 @@ class Commands:
         self.started = []
 
     def run(self, *arguments, **variables):
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=self.folder,
-            env=self.environ | variables,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        process = Forked(arguments, cwd=str(self.folder), env=self.environ | variables)
+        out, err = process.communicate(TIMEOUT)
+        return subprocess.CompletedProcess(arguments, process.wait(), out, err)
 
     def start(self, *arguments):
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""`harness` as a process of its own that has its imports already.
+"""`harness` or `aws` as a process of its own that has its imports already.
 
 Most of what such a process takes is Python's imports, those of SageMaker's SDK above all. Where a
 test isn't about its start, it is forked from a process that has made them once.
@@ -6,9 +6,11 @@ test isn't about its start, it is forked from a process that has made them once.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -19,17 +21,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["harness.flow", "harness.local", "sagemaker.core.resources"])
+_CONTEXT.set_forkserver_preload([
+    "harness.flow", "harness.local", "sagemaker.core.resources", "awscli.clidriver",
+])  # fmt: skip
 
 
 class Forked:
-    """What tests use of a `subprocess.Popen` of `python -m harness`, with text in its pipes."""
+    """What tests use of a `subprocess.Popen` of `python -m harness`, with text in its pipes.
 
-    def __init__(self, arguments: Sequence[str], *, cwd: str, env: Mapping[str, str]) -> None:
+    `command` is "harness", or "aws": the CLI's.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        command: str = "harness",
+    ) -> None:
         out, its_out = _CONTEXT.Pipe(duplex=False)
         err, its_err = _CONTEXT.Pipe(duplex=False)
         self._process = _CONTEXT.Process(
-            target=_run, args=(list(arguments), cwd, dict(env), its_out, its_err)
+            target=_run, args=([command, *arguments], cwd, dict(env), its_out, its_err)
         )
         self._process.start()
         its_out.close()
@@ -110,14 +124,21 @@ def _rest(stream: TextIO) -> str:
 
 
 def _run(
-    arguments: list[str], cwd: str, env: dict[str, str], out: Connection, err: Connection
+    command: list[str], cwd: str, env: dict[str, str], out: Connection, err: Connection
 ) -> None:
-    from harness.cli import main
-
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     for number, pipe in ((1, out), (2, err)):
         os.dup2(pipe.fileno(), number)
         pipe.close()
-    raise SystemExit(main(arguments))
+    sys.argv = command
+    if command[0] == "aws":
+        import awscli
+        from awscli import clidriver
+
+        importlib.reload(awscli)  # puts its own data into AWS_DATA_PATH
+        raise SystemExit(clidriver.main())
+    from harness import cli
+
+    raise SystemExit(cli.main(command[1:]))
