@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.by_hand import LIMIT, container, lay_out, serving, train_by_hand, volumes
+from shared.by_hand import LIMIT, container, serving, trained, volumes
 from shared.command import argument_parser, prepare, tell
 from shared.figures import medians
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from docker import DockerClient
     from docker.models.containers import Container
@@ -83,10 +82,7 @@ def train(client: DockerClient, name: str, folder: Path) -> float:
 def main() -> int:
     arguments = argument_parser(__doc__).parse_args()
     client, name = prepare()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        lay_out(folder)
-        train_by_hand(client, name, folder)  # what is served
+    with trained(client, name) as folder:
         sides: dict[str, Callable[[], float]] = {
             "serve": lambda: serve(client, name, folder),
             "serve_floor": lambda: python(client, name, folder, LOAD),

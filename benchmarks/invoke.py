@@ -20,14 +20,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared import wrk
-from shared.by_hand import lay_out, serving, train_by_hand, volumes
+from shared.by_hand import Address, serving, trained, volumes
 from shared.command import argument_parser, prepare, skip, tell
 from shared.figures import medians, rounded
 from shared.gauss3 import NPY, encoded_rows
@@ -62,17 +60,11 @@ SIGNATURE = "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/sagemaker/aws4_re
 @contextmanager
 def by_hand(client: DockerClient, name: str) -> Iterator[tuple[str, str]]:
     """A container that serves what one has trained; the URLs of its published port, and own."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        lay_out(folder)
-        train_by_hand(client, name, folder)
-        with serving(client, name, volumes(folder)[1:2]) as (served, published):
-            served.reload()
-            own = served.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
-            yield (
-                f"http://{published.host}:{published.port}/invocations",
-                f"http://{own}:8080/invocations",
-            )
+    with (
+        trained(client, name) as folder,
+        serving(client, name, volumes(folder)[1:2]) as (served, published),
+    ):
+        yield published.invocations, Address.own(served).invocations
 
 
 @contextmanager

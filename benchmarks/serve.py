@@ -21,7 +21,6 @@ import io
 import json
 import os
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from peer import image as peer_image
 from shared import wrk
-from shared.by_hand import Address, container, invoke, lay_out, train_by_hand, wait_for_ping
+from shared.by_hand import Address, container, invoke, trained, wait_for_ping
 from shared.command import argument_parser, load_settings, prepare, say, skip, tell
 from shared.figures import medians, rounded
 from shared.gauss3 import CSV, JSON, NPY, encoded_rows
@@ -90,10 +89,8 @@ class Server:
     """A container that serves, and its address."""
 
     def __init__(self, running: Container) -> None:
-        running.reload()
         self._container = running
-        networks = running.attrs["NetworkSettings"]["Networks"].values()
-        self.address = Address(next(network["IPAddress"] for network in networks), 8080)
+        self.address = Address.own(running)
 
     def invoke(self, case: Case, body: bytes) -> bytes:
         return invoke(self.address, body, case.headers(), self._container)
@@ -101,8 +98,9 @@ class Server:
     def load(self, case: Case, body: bytes, seconds: int) -> dict[str, float]:
         """What wrk says, and microseconds of processor time that a request took there."""
         used = self._processor_us()
-        url = "http://{}:{}/invocations".format(*self.address)
-        requests, said = wrk.load(url, body, case.headers(), case.connections, seconds)
+        requests, said = wrk.load(
+            self.address.invocations, body, case.headers(), case.connections, seconds
+        )
         return {**said, "cpu_us": (self._processor_us() - used) / requests}
 
     def _processor_us(self) -> float:
@@ -272,10 +270,7 @@ def main() -> int:
         peer = peer_image.build(load_settings(), client, progress=say)
     except HarnessError as error:
         return skip(error, as_json=arguments.json)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        lay_out(folder)
-        train_by_hand(client, ours, folder)
+    with trained(client, ours) as folder:
         sides = Sides(client, {"ours": ours, "floor": ours, "peer": peer}, folder)
         cases = ALL if arguments.full else SOME
         figures = measure(sides, cases, arguments.rounds, arguments.seconds)

@@ -91,6 +91,20 @@ class Forked:
         return out, err
 
 
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    timeout: float,
+    command: str = "harness",
+) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run`, which captures the output."""
+    process = Forked(arguments, cwd=cwd, env=env, command=command)
+    out, err = process.communicate(timeout)
+    return subprocess.CompletedProcess(arguments, process.wait(), out, err)
+
+
 @contextmanager
 def starter(env: Mapping[str, str], cwd: Path) -> Iterator[Callable[..., Forked]]:
     """Starts `harness` in that environment and, unless in another, that folder; ends what it has

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.local.optml import Host, TrainingLayout
@@ -14,7 +16,6 @@ from shared.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from docker import DockerClient
     from docker.models.containers import Container
@@ -27,6 +28,17 @@ class Address(NamedTuple):
 
     host: str
     port: int
+
+    @classmethod
+    def own(cls, running: Container) -> Address:
+        """The container's own, past the engine's proxy."""
+        running.reload()
+        networks = running.attrs["NetworkSettings"]["Networks"].values()
+        return cls(next(network["IPAddress"] for network in networks), 8080)
+
+    @property
+    def invocations(self) -> str:
+        return f"http://{self.host}:{self.port}/invocations"
 
 
 def lay_out(folder: Path) -> None:
@@ -84,6 +96,16 @@ def train_by_hand(client: DockerClient, name: str, folder: Path) -> float:
         if status != 0:
             raise SystemExit(f"train ended with {status}:\n{job.logs().decode()}")
         return time.perf_counter() - start
+
+
+@contextmanager
+def trained(client: DockerClient, name: str) -> Iterator[Path]:
+    """A folder that was laid out, with what a container has trained on it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        lay_out(folder)
+        train_by_hand(client, name, folder)
+        yield folder
 
 
 def serve_by_hand(client: DockerClient, name: str, folder: Path) -> float:

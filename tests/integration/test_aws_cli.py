@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from harness.local.protocol import LOADER
-from tests.forked import Forked
+from tests import forked
 from tests.integration.support import WAIT
 
 if TYPE_CHECKING:
@@ -61,15 +61,11 @@ class CLI:
         }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        where: Any = {"cwd": str(self._folder), "env": self._environment}
+        how: Any = {"cwd": str(self._folder), "env": self._environment, "timeout": 2 * WAIT}
         if self.forked:
-            process = Forked(arguments, command="aws", **where)
-            out, err = process.communicate(2 * WAIT)
-            return subprocess.CompletedProcess(arguments, process.wait(), out, err)
-        return subprocess.run(
-            [sys.executable, "-m", "awscli", *arguments],
-            capture_output=True, text=True, timeout=2 * WAIT, **where,
-        )  # fmt: skip
+            return forked.run(arguments, command="aws", **how)
+        command = [sys.executable, "-m", "awscli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, **how)
 
     def __call__(self, *arguments: str) -> Any:
         """What the command answers, parsed; the command must succeed."""

@@ -109,8 +109,9 @@ def finish(running: dict[str, Any], name: str) -> str:
     """Wait until the job has ended; its status."""
     deadline = time.monotonic() + WAIT
     pause = threading.Event()
+    client = sagemaker(running)
     while True:
-        described = sagemaker(running).describe_training_job(TrainingJobName=name)
+        described = client.describe_training_job(TrainingJobName=name)
         status = str(described["TrainingJobStatus"])
         if status in ("Completed", "Failed", "Stopped"):
             return f"{status}: {described['FailureReason']}" if status == "Failed" else status

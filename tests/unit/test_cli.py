@@ -10,7 +10,7 @@ import pytest
 
 from harness import cli, doctor, policies
 from harness.doctor import Check
-from tests.forked import Forked
+from tests import forked
 
 
 @pytest.fixture
@@ -20,9 +20,8 @@ def harness(tmp_path):
     def harness(*arguments, **variables):
         home = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-        process = Forked(arguments, cwd=str(tmp_path), env=kept | home | variables)
-        out, err = process.communicate(60)
-        return subprocess.CompletedProcess(arguments, process.wait(), out, err)
+        env = kept | home | variables
+        return forked.run(arguments, cwd=str(tmp_path), env=env, timeout=60)
 
     return harness
 

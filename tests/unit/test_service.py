@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.forked import Forked
+from tests import forked
 
 TIMEOUT = 60
 
@@ -35,9 +35,8 @@ class Commands:
         self.started = []
 
     def run(self, *arguments, **variables):
-        process = Forked(arguments, cwd=str(self.folder), env=self.environ | variables)
-        out, err = process.communicate(TIMEOUT)
-        return subprocess.CompletedProcess(arguments, process.wait(), out, err)
+        env = self.environ | variables
+        return forked.run(arguments, cwd=str(self.folder), env=env, timeout=TIMEOUT)
 
     def start(self, *arguments):
         process = subprocess.Popen(
