@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.command import ROOT, argument_parser, load_settings, prepare, say, tell
 
-from harness import image
+from harness.image import build
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -65,10 +65,10 @@ def naive(client: DockerClient, settings: Settings) -> float:
         own = settings.image.model_copy(update={"name": f"{settings.image.name}-naive"})
         settings = settings.model_copy(update={"image": own, "root": root})
         try:
-            built = image.build(settings, client, progress=lambda _: None)
+            built = build.build(settings, client, progress=lambda _: None)
             return megabytes(client.images.get(built.id).attrs["Size"])
         finally:
-            image.prune(settings, client, keep=0)
+            build.prune(settings, client, keep=0)
 
 
 def layers(client: DockerClient, name: str) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from shared.gauss3 import NPY, encoded_rows
 from shared.service import LIMIT, Service, model_key, service
 
 from harness.errors import HarnessError
-from harness.local.client import local_boto_session
+from harness.local.core.client import local_boto_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

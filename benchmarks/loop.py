@@ -31,7 +31,7 @@ from shared.figures import medians, rounded
 from shared.gauss3 import write_channels
 from shared.service import run_harness
 
-from harness import debian
+from harness.image import debian
 
 if TYPE_CHECKING:
     from docker import DockerClient

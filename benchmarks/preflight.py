@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING
 
 from shared.command import argument_parser, tell
 
-from harness import config, policies
-from harness.local import LocalAWS
-from harness.local.client import local_boto_session
+from harness import config
+from harness.account import policy_documents
+from harness.local.core.client import local_boto_session
+from harness.local.http.server import LocalAWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,15 +93,17 @@ def set_up(server: LocalAWS) -> dict[str, str]:
     boto.client("s3").create_bucket(Bucket="benchmark")
     iam = boto.client("iam")
     documents = {
-        name: json.dumps(policies.document(name, settings, ACCOUNT))
-        for name in (policies.EXECUTION_ROLE_TRUST, policies.EXECUTION_ROLE)
+        name: json.dumps(policy_documents.document(name, settings, ACCOUNT))
+        for name in (policy_documents.EXECUTION_ROLE_TRUST, policy_documents.EXECUTION_ROLE)
     }
     role = "harness-execution"
     iam.create_role(
-        RoleName=role, AssumeRolePolicyDocument=documents[policies.EXECUTION_ROLE_TRUST]
+        RoleName=role, AssumeRolePolicyDocument=documents[policy_documents.EXECUTION_ROLE_TRUST]
     )
     iam.put_role_policy(
-        RoleName=role, PolicyName="harness", PolicyDocument=documents[policies.EXECUTION_ROLE]
+        RoleName=role,
+        PolicyName="harness",
+        PolicyDocument=documents[policy_documents.EXECUTION_ROLE],
     )
     return {
         "AWS_ACCESS_KEY_ID": "harness",

@@ -1,7 +1,7 @@
 """The errors a person is meant to read.
 
 The text of each is one clear sentence: what went wrong, where, and what to do about it.
-`harness.cli` prints it as it is and leaves with `exit_code`.
+`harness.cli.main` prints it as it is and leaves with `exit_code`.
 """
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from harness import wheelhouse
+from harness.paths import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +59,6 @@ def held_if_free(what: str) -> Iterator[bool]:
 
 
 def _lock(what: str) -> filelock.FileLock:
-    folder = wheelhouse.cache_folder()
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(folder / f"{what}.lock")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
     from harness.config import Settings
-    from harness.image import BuiltImage
-    from harness.local import LocalAWS
+    from harness.image.build import BuiltImage
+    from harness.local.http.server import LocalAWS
     from harness.session import LocalSession
 
 
@@ -33,7 +33,7 @@ def harness_settings() -> Settings:
 @pytest.fixture(scope="session")
 def local_aws(harness_settings: Settings) -> Iterator[LocalAWS]:
     """A running local AWS; `local_aws.url` is its endpoint URL."""
-    from harness.local import LocalAWS
+    from harness.local.http.server import LocalAWS
 
     local = harness_settings.local
     with LocalAWS(harness_settings.region, local.account_id, registry=local.registry) as server:
@@ -55,9 +55,9 @@ def local_session(local_aws: LocalAWS, harness_settings: Settings) -> LocalSessi
 @pytest.fixture(scope="session")
 def docker_client() -> Iterator[DockerClient]:
     """A client of the Docker engine, which is set up if that is possible."""
-    from harness import engine
+    from harness.image import docker_engine
 
-    client = engine.ensure(_say)
+    client = docker_engine.ensure(_say)
     yield client
     client.close()
 
@@ -65,9 +65,9 @@ def docker_client() -> Iterator[DockerClient]:
 @pytest.fixture(scope="session")
 def gam_image(harness_settings: Settings, docker_client: DockerClient) -> BuiltImage:
     """The project's image, built unless it is there already."""
-    from harness import image
+    from harness.image import build
 
-    return image.build(harness_settings, docker_client, progress=_say)
+    return build.build(harness_settings, docker_client, progress=_say)
 
 
 def _say(line: str) -> None:

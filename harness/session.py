@@ -1,7 +1,7 @@
 """SageMaker SDK sessions: what takes a `sagemaker_session` takes these.
 
-Importing this module imports the SDK, which takes about two seconds; `harness.connection` has what
-needs boto3 only.
+Importing this module imports the SDK, which takes about two seconds; `harness.flow.connection` has
+what needs boto3 only.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
     from sagemaker.local import LocalSession as _SDKLocalSession
     from sagemaker.session import Session
 
-from harness.connection import connect, ensure_bucket
 from harness.errors import ConfigError
-from harness.local.client import local_boto_session
+from harness.flow.connection import connect
+from harness.local.core.client import ensure_bucket, local_boto_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +109,7 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
 
 def _local_aws(region: str) -> Any:
     try:
-        from harness.local import LocalAWS
+        from harness.local.http.server import LocalAWS
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"LocalSession() can't start a local AWS in this environment, since {error.name} isn't "

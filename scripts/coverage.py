@@ -15,8 +15,8 @@ from pathlib import Path
 
 from moto.core.utils import camelcase_to_underscores
 
-from harness.local import LocalAWS
-from harness.local.protocol import Service
+from harness.local.http.server import LocalAWS
+from harness.local.protocol.service import Service
 
 FILE = Path(__file__).parents[1] / "docs" / "coverage.md"
 

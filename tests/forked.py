@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([
-    "harness.flow", "harness.local", "sagemaker.core.resources", "awscli.clidriver",
+    "harness.flow.run", "harness.local", "sagemaker.core.resources", "awscli.clidriver",
 ])  # fmt: skip
 
 
@@ -153,6 +153,6 @@ def _run(
 
         importlib.reload(awscli)  # puts its own data into AWS_DATA_PATH
         raise SystemExit(clidriver.main())
-    from harness import cli
+    from harness.cli import main
 
-    raise SystemExit(cli.main(command[1:]))
+    raise SystemExit(main.main(command[1:]))

@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import base_image, locks, wheelhouse
-from harness.context import Sources, files_below, files_hash, tar_stream
+from harness import locks
 from harness.errors import BuildError
-from harness.image import package
+from harness.image import base as base_image
+from harness.image import wheelhouse
+from harness.image.build import package
+from harness.image.context import Sources, files_below, files_hash, tar_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

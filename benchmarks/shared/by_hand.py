@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.local.optml import Host, TrainingLayout
+from harness.local.data.opt_ml import Host, TrainingLayout
 from shared.command import load_settings
 from shared.gauss3 import CSV, write_channels
 from shared.waiting import wait_until

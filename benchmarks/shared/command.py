@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import config, engine, image
+from harness import config
+from harness.image import build, docker_engine
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -37,8 +38,8 @@ def load_settings() -> config.Settings:
 
 def prepare() -> tuple[DockerClient, str]:
     """The engine, and the name of the image as it is now."""
-    client = engine.ensure(say)
-    return client, image.build(load_settings(), client, progress=say).name
+    client = docker_engine.ensure(say)
+    return client, build.build(load_settings(), client, progress=say).name
 
 
 def tell(result: dict[str, Any], table: str, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import dataset, flow
+from harness.flow import dataset, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +23,8 @@ def channels(above: float = 0.0) -> dict[str, bytes]:
     """The one file of each channel, with the target so much higher."""
     data = _split()
     return {
-        "train": flow.csv(data.x_train, data.y_train + above),
-        "test": flow.csv(data.x_test, data.y_test + above),
+        "train": run.csv(data.x_train, data.y_train + above),
+        "test": run.csv(data.x_test, data.y_test + above),
     }
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import wheelhouse
+from harness.paths import cache_folder
 
 LIMIT = 900  # seconds for one step
 
@@ -22,7 +22,7 @@ def interpreter(name: str, requirement: str) -> Path:
 
     Raises `PeerError`.
     """
-    folder = wheelhouse.cache_folder() / "benchmarks" / name
+    folder = cache_folder() / "benchmarks" / name
     python, made = folder / "bin" / "python", folder / "made-for"
     if python.exists() and made.exists() and made.read_text() == requirement:
         return python

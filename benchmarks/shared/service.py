@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from botocore.config import Config
 
-from harness import flow
-from harness.local.client import local_boto_session
+from harness.flow import run
+from harness.local.core.client import local_boto_session
 from shared import gauss3, waiting
 from shared.command import ROOT
 
@@ -100,7 +100,7 @@ class Service:
         self.run_job(
             name,
             {channel: f"{name}/{channel}/" for channel in ("train", "test")},
-            {"MetricDefinitions": flow.METRICS},
+            {"MetricDefinitions": run.METRICS},
             {"df": "20", "train-file": "train.csv", "test-file": "test.csv"},
         )
         return self.s3.head_object(Bucket=self.bucket, Key=model_key(name))["ETag"]

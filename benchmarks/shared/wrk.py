@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import debian
+from harness.image import debian
 from shared.command import say
 
 if TYPE_CHECKING:

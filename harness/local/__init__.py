@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.local.server import LocalAWS as LocalAWS
+    from harness.local.http.server import LocalAWS as LocalAWS
 
 __all__ = ["LocalAWS"]
 
@@ -13,7 +13,7 @@ __all__ = ["LocalAWS"]
 def __getattr__(name: str) -> Any:
     # Who only calls a local AWS, from an environment of another SDK, needs no server.
     if name == "LocalAWS":
-        from harness.local.server import LocalAWS
+        from harness.local.http.server import LocalAWS
 
         return LocalAWS
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import base_image, locks
+from harness import locks
 from harness.errors import BuildError
-from harness.local.client import local_boto_session
+from harness.image import base
+from harness.local.core.client import local_boto_session
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from harness.local import LocalAWS
+    from harness.local.http.server import LocalAWS
 
 PROBE = Path(__file__).parent / "probe"
 
@@ -27,8 +28,8 @@ PROBE = Path(__file__).parent / "probe"
 def bare_image(docker_client: DockerClient) -> str:
     """An image with a Python and nothing that trains or serves."""
     with locks.held("build", BuildError, progress=print):  # other workers of pytest-xdist need it
-        base_image.ensure(docker_client)
-    return base_image.TAG
+        base.ensure(docker_client)
+    return base.TAG
 
 
 @pytest.fixture(scope="session")

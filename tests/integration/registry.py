@@ -20,7 +20,7 @@ import bcrypt
 import pytest
 from filelock import FileLock
 
-from harness import wheelhouse
+from harness.image import wheelhouse
 from tests.faults import _Handler as Forwarder
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sagemaker.deserializers import NumpyDeserializer
 from sagemaker.estimator import Estimator
 from sagemaker.serializers import NumpySerializer
 
-from harness import dataset
+from harness.flow import dataset
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,8 @@ import sagemaker
 from sagemaker.estimator import Estimator
 from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor, ScriptProcessor
 
-from harness import LocalSession, dataset
+from harness import LocalSession
+from harness.flow import dataset
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:

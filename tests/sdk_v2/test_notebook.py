@@ -12,8 +12,9 @@ import sagemaker
 from botocore.exceptions import ClientError
 from sagemaker.exceptions import UnexpectedStatusException
 
-from harness import LocalSession, dataset
+from harness import LocalSession
 from harness.errors import ConfigError
+from harness.flow import dataset
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:

@@ -6,9 +6,11 @@ import boto3
 import pytest
 from botocore.exceptions import ParamValidationError
 
-from harness import config, connection
+from harness import config
 from harness.errors import ConfigError
-from harness.local import LocalAWS, client
+from harness.flow import connection
+from harness.local.core import client
+from harness.local.http.server import LocalAWS
 from harness.session import LocalSession, open_session
 
 

@@ -13,8 +13,8 @@ import pytest
 from harness import config
 from harness.errors import ServiceError
 from harness.local import process as module
+from harness.local.http.server import HEALTH_PATH
 from harness.local.process import LocalProcess
-from harness.local.server import HEALTH_PATH
 
 SETTINGS = config.Settings()
 ROOT = Path(__file__).parents[3]

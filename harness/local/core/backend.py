@@ -1,0 +1,163 @@
+"""What the providers of the local AWS share: clients for moto's services, logs, containers."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+
+from harness.local.core.client import DUMMY_KEY, local_boto_session
+from harness.local.core.logs import LogStreams
+from harness.local.core.store import Store
+from harness.local.engine.containers import Containers
+from harness.local.engine.image_registry import Registry
+from harness.local.moto import s3_streaming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+
+_log = logging.getLogger(__name__)
+
+CONNECTIONS = 64
+"""Calls that all jobs together make at once to a service, without opening new connections."""
+
+CLOSE_TIMEOUT = 30
+"""Seconds that closing waits for the threads of jobs whose containers have been removed."""
+
+
+class Backend:
+    """One for each local AWS. `url` answers the local AWS's own address, once it listens.
+
+    `listen` makes it listen on one more address, for the clients whose addresses are accepted,
+    and answers the URL, or None where the address isn't this machine's. `registry` is the address
+    of the one that images of ECR are pulled from.
+    """
+
+    def __init__(
+        self,
+        url: Callable[[], str],
+        region: str,
+        account_id: str,
+        listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
+        registry: str = "",
+    ) -> None:
+        self._url = url
+        self._listen = listen
+        self._reachable: str | None = None
+        self._reachable_lock = threading.Lock()
+        self.region = region
+        self.account_id = account_id
+        self.store = Store()
+        self.containers = Containers(Registry(registry, account_id) if registry else None)
+        self.logs = LogStreams(self.logs_client)
+        self._cloudwatch: dict[str, Any] = {}
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def s3(self) -> S3Client:
+        client: S3Client = self._client("s3", self.region)
+        s3_streaming.shortcut(client, self.account_id)
+        return client
+
+    def logs_client(self, region: str) -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._client("logs", region)
+        return client
+
+    def cloudwatch(self, region: str) -> Any:
+        with self._lock:
+            if region not in self._cloudwatch:
+                self._cloudwatch[region] = self._client("cloudwatch", region)
+            return self._cloudwatch[region]
+
+    def _client(self, service: str, region: str) -> Any:
+        make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
+        return make(service, config=Config(max_pool_connections=CONNECTIONS))
+
+    def container_environment(self, region: str, *, isolated: bool) -> dict[str, str]:
+        """What every container has in its environment, below what its request says.
+
+        With the local AWS's address, where there is one that containers reach, and keys for it:
+        AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated can
+        reach it.
+        """
+        environment = {"AWS_REGION": region}
+        if not isolated and (url := self._container_url()):
+            environment |= {
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ACCESS_KEY_ID": DUMMY_KEY,
+                "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
+            }
+        return environment
+
+    def _container_url(self) -> str | None:
+        """The local AWS's URL as containers reach it; it listens there from the first one on."""
+        with self._reachable_lock:
+            if self._reachable is None:
+                gateway = self.containers.gateway() if self._listen else None
+                url = (
+                    self._listen(gateway, self.containers.is_container)
+                    if self._listen and gateway
+                    else None
+                )
+                self._reachable = url or ""
+            return self._reachable or None
+
+    def spawn(self, target: Callable[[], None], name: str) -> None:
+        """Run `target` in a thread that `close` waits for."""
+
+        def run() -> None:
+            try:
+                target()
+            except Exception:  # noqa: BLE001 - the thread's last resort
+                _log.exception("%s ended with an unexpected error", name)
+            finally:
+                with self._lock:
+                    self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def together(self, calls: Sequence[Callable[[], None]], name: str) -> None:
+        """Run `calls` at once and wait for all; the first error is raised when all have ended."""
+        futures: list[Future[None]] = []
+        for call in calls:
+            future: Future[None] = Future()
+            futures.append(future)
+
+            def run(call: Callable[[], None] = call, future: Future[None] = future) -> None:
+                try:
+                    call()
+                    future.set_result(None)
+                except BaseException as error:  # noqa: BLE001 - raised by the caller
+                    future.set_exception(error)
+
+            self.spawn(run, name)
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        if errors:
+            raise errors[0]
+
+    def close(self) -> None:
+        """Remove all containers, let the jobs' threads end, and write out the last log lines."""
+        self.store.close()
+        self.containers.close()
+        with self._lock:
+            threads = list(self._threads)
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self.logs.close()
+        if "s3" in self.__dict__:  # it was used
+            self.s3.close()
+        for client in self._cloudwatch.values():
+            client.close()

@@ -1,0 +1,184 @@
+"""What a job's containers leave: from their folders into S3, streamed.
+
+Several hosts write into one place. AWS says that their files' names should not clash, and not what
+happens if they do: here the first host's file stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import tarfile
+import tempfile
+from typing import TYPE_CHECKING, cast
+
+from harness.local.data import s3_objects
+from harness.local.data.opt_ml import CHUNK, TarReader, repack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import IO
+
+    from types_boto3_s3 import S3Client
+
+    from harness.local.data.transfers import Transfer
+    from harness.local.engine.container import Container
+
+_log = logging.getLogger(__name__)
+
+COMPRESS_LEVEL = 1
+"""gzip level of artifacts: they are written and read once, on this machine."""
+
+SMALL = 8 << 20
+"""Bytes up to which a file is read whole and put with one request."""
+
+
+def upload_archive(
+    client: S3Client,
+    folders: Iterable[Iterator[bytes] | None],
+    below: str,
+    uri: str,
+    packing: Transfer,
+    sending: Transfer,
+    *,
+    only_if_files: bool = False,
+) -> None:
+    """Pack the folders of all hosts, as the engine's tar streams, into one archive in S3.
+
+    `below` is the folder's own name. With `only_if_files` an empty archive isn't uploaded.
+    """
+    files = 0
+    taken: set[str] = set()
+    with tempfile.TemporaryFile() as packed:
+        with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=COMPRESS_LEVEL) as archive:
+            for stream in folders:
+                if stream is not None:
+                    files += repack(packing.counted(stream), archive, below, taken)
+        if only_if_files and not files:
+            return
+        sending.expect(packed.seek(0, io.SEEK_END))
+        packed.seek(0)
+        bucket, key = s3_objects.split(uri)
+        client.upload_fileobj(packed, bucket, key, Callback=sending.add)
+
+
+def upload_files(
+    client: S3Client,
+    folders: Iterable[Iterator[bytes] | None],
+    below: str,
+    uri: str,
+    sending: Transfer,
+) -> None:
+    """Upload the files of the folders of all hosts as they are, below the prefix `uri`.
+
+    Links are left out, with a warning: S3 has none.
+    """
+    target = _Target(client, uri)
+    taken: set[str] = set()
+    sending.expect(None)
+    for stream in folders:
+        for name, size, content in _files(stream and sending.counted(stream), below):
+            if name in taken:
+                continue
+            if content is None:
+                _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
+                continue
+            taken.add(name)
+            target.put(name, size, content)
+
+
+class Mirror:
+    """A folder that hosts write into, uploaded while they do: whatever is new or has changed.
+
+    Told by the files' content, since the times in the engine's archives are whole seconds.
+    """
+
+    def __init__(self, client: S3Client, path: str, uri: str) -> None:
+        self.uri = uri
+        self._path = path.rstrip("/")
+        self._target = _Target(client, uri)
+        self._known: dict[str, tuple[int, bytes]] = {}
+        """By name: which host's it is, and the digest of what was uploaded."""
+
+    def update(self, containers: Sequence[Container]) -> None:
+        """Upload what has changed since the last time. Links are left out: S3 has none.
+
+        Raises what reading from the engine, or writing to S3, does; what it has uploaded by then
+        isn't uploaded again.
+        """
+        below = self._path.rpartition("/")[2]
+        for host, container in enumerate(containers):
+            large: list[tuple[str, bytes]] = []
+            for name, size, content in _files(container.get(self._path), below):
+                if content is None or self._known.get(name, (host,))[0] != host:
+                    continue
+                kept = content.read() if size <= SMALL else None
+                digest = _digest(content if kept is None else io.BytesIO(kept))
+                if self._known.get(name) == (host, digest):
+                    continue
+                if kept is None:
+                    large.append((name, digest))
+                    continue
+                self._target.put(name, size, io.BytesIO(kept))
+                self._known[name] = host, digest
+            for name, digest in large:
+                path = f"{self._path}/{name}"
+                for _, size, content in _files(container.get(path), ""):
+                    if content is not None:
+                        self._target.put(name, size, content)
+                        self._known[name] = host, digest
+
+
+class _Target:
+    """A prefix in S3 that files are written below."""
+
+    def __init__(self, client: S3Client, uri: str) -> None:
+        self._client = client
+        self._bucket, self._prefix = s3_objects.split(uri)
+        if self._prefix and not self._prefix.endswith("/"):
+            self._prefix += "/"
+
+    def put(self, name: str, size: int, content: IO[bytes]) -> None:
+        key = self._prefix + name
+        if size <= SMALL:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=content.read())
+        else:
+            source = cast("IO[bytes]", _Unseekable(content))
+            self._client.upload_fileobj(source, self._bucket, key)
+
+
+def _files(
+    stream: Iterator[bytes] | None, below: str
+) -> Iterator[tuple[str, int, IO[bytes] | None]]:
+    """Name, size and content of what is in a folder's tar stream; no content for what isn't a file.
+
+    Names are relative to the folder `below`, or as they are if that is empty.
+    """
+    if stream is None:
+        return
+    with tarfile.open(fileobj=io.BufferedReader(TarReader(stream), CHUNK), mode="r|") as source:
+        for member in source:
+            name = member.name.partition(f"{below}/")[2] if below else member.name
+            if name and not member.isdir():
+                yield name, member.size, source.extractfile(member) if member.isreg() else None
+
+
+def _digest(content: IO[bytes]) -> bytes:
+    digest = hashlib.blake2b()
+    while chunk := content.read(CHUNK):
+        digest.update(chunk)
+    return digest.digest()
+
+
+class _Unseekable(io.RawIOBase):
+    """A file of a tar stream, which tarfile says can be sought, and can't."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)

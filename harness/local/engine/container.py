@@ -1,0 +1,327 @@
+"""One Docker container: filled, started, followed, reached, stopped and removed."""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+import signal
+import threading
+import urllib.parse
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from docker.errors import APIError, NotFound
+from docker.transport import UnixHTTPAdapter
+
+from harness.errors import EngineError
+from harness.local.engine import addresses, archive_put, calls, log_lines
+from harness.local.engine.calls import (
+    UNREACHABLE,
+    ArchiveError,
+    MissingFolderError,
+    NotRunningError,
+    StartError,
+    engine_errors,
+    engine_words,
+    ignore_gone,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from docker.models.containers import Container as DockerContainer
+    from docker.models.networks import Network
+    from testcontainers.core.docker_client import DockerClient
+
+    from harness.local.engine.containers import Containers
+    from harness.local.engine.pieces import Piece
+
+KILLED = 128 + signal.SIGKILL
+"""The exit code of a container that was killed."""
+
+EVENT_TIMEOUT = 0.5
+"""Seconds after a container's end in which the engine tells of what killed it."""
+
+DISCARD_PORT = 9
+"""A port that a container is tried at, whichever it is."""
+
+OUTPUT_TIMEOUT = 10
+"""Seconds after its end in which the last output of a container must have come."""
+
+_log = logging.getLogger(__name__)
+
+
+class Container:
+    """One container: created, filled with files, started, followed, stopped, removed.
+
+    `exited` is set once it has ended; then `exit_code` holds its code (None if the engine was
+    lost), and `out_of_memory` whether the kernel killed it, or a process in it, before it failed.
+    """
+
+    def __init__(
+        self,
+        owner: Containers,
+        client: DockerClient,
+        container: DockerContainer,
+        port: int | None,
+        network: Network | None,
+    ) -> None:
+        self._owner = owner
+        self._client = client
+        self._container = container
+        self._port = port
+        self._network = network
+        self._process: Path | None = None
+        """Its first one, if this machine's kernel runs it."""
+        self._waiter: threading.Thread | None = None
+        self._ended_by_us = False
+        self._removing = threading.Lock()
+        self._removed = False
+        self.exited = threading.Event()
+        self.exit_code: int | None = None
+        self.out_of_memory = False
+
+    @property
+    def id(self) -> str:
+        return cast("str", self._container.id)
+
+    @property
+    def name(self) -> str:
+        return cast("str", self._container.name)
+
+    def put(self, path: str, tar: Iterable[Piece]) -> None:
+        """Extract a tar (plain or compressed) in the folder `path`, streamed.
+
+        Raises `MissingFolderError` if there is no such folder, `ArchiveError` if the tar can't be
+        extracted.
+        """
+        source = _Source(tar)
+        try:
+            with engine_errors():
+                status, words = self._put(path, source)
+        except EngineError:
+            # An S3 object that can't be read may look like a lost connection to the engine.
+            if source.error is not None:
+                raise source.error from None
+            raise
+        if status == http.HTTPStatus.NOT_FOUND:
+            raise MissingFolderError(words)
+        if status >= http.HTTPStatus.BAD_REQUEST:
+            raise ArchiveError(words)
+
+    def _put(self, path: str, source: _Source) -> tuple[int, str]:
+        """The engine's status, and what it says if that is an error."""
+        api = self._client.client.api
+        engine = api.get_adapter(api.base_url)
+        if isinstance(engine, UnixHTTPAdapter):
+            where = urllib.parse.urlencode({"path": path})
+            url = f"/v{api.api_version}/containers/{self.id}/archive?{where}"
+            return archive_put.put(engine.socket_path, url, source, calls.TIMEOUT)
+        try:
+            self._container.put_archive(path, source.read())
+        except APIError as error:
+            return int(error.status_code or 500), engine_words(error)
+        return http.HTTPStatus.OK, ""
+
+    def get(self, path: str) -> Iterator[bytes] | None:
+        """Stream a file or folder as a tar whose names begin with its last part.
+
+        None if it doesn't exist. The stream, too, raises `EngineError`.
+        """
+        with engine_errors():
+            try:
+                stream, _ = self._container.get_archive(path)
+            except NotFound:
+                return None
+        return _watched(stream)
+
+    def start(
+        self, on_line: Callable[[str], None], on_exit: Callable[[], None] | None = None
+    ) -> None:
+        """Start it; `on_line` gets each line of its output, in order, from a thread of its own.
+
+        Raises `StartError` with the engine's words, if there is no such command for instance.
+        """
+        with engine_errors():
+            try:
+                # Attached before the start, so that no output is missed, whatever logging driver
+                # the engine has.
+                output = self._container.attach(stdout=True, stderr=True, stream=True)
+                try:
+                    self._client.start(self._container)
+                except BaseException:
+                    _close(output)
+                    raise
+            except APIError as error:
+                raise StartError(engine_words(error)) from error
+        reader = threading.Thread(
+            target=self._read, args=(output, on_line), name=f"read-{self.name}", daemon=True
+        )
+        reader.start()
+        self._waiter = threading.Thread(
+            target=self._wait, args=(reader, on_exit), name=f"wait-{self.name}", daemon=True
+        )
+        self._waiter.start()
+
+    def _read(self, output: Iterable[bytes], on_line: Callable[[str], None]) -> None:
+        try:
+            for line in log_lines.lines(output):
+                on_line(line)
+        except (*UNREACHABLE, ValueError) as error:
+            _log.debug("lost the output of container %s: %s", self.name, error)
+        finally:
+            _close(output)
+
+    def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
+        try:
+            if self._port is None and self._owner.bridge_leads is None:
+                self._try_bridge()
+            self.exit_code = int(self._container.wait()["StatusCode"])
+            reader.join(OUTPUT_TIMEOUT)
+            if self.exit_code and not self._ended_by_us:
+                self.out_of_memory = self._was_out_of_memory()
+        except (*UNREACHABLE, ValueError) as error:
+            # Removed while it ran (ours to do, at shutdown), or the engine is gone.
+            _log.debug("lost container %s: %s", self.name, error)
+        finally:
+            self.exited.set()
+            if on_exit:
+                on_exit()
+
+    def _try_bridge(self) -> None:
+        """See whether it is reached at its own address; where it doesn't listen, it refuses."""
+        found = self._client.client.api.inspect_container(self.id)
+        if "bridge" in found["NetworkSettings"]["Networks"] and found["State"]["Running"]:
+            leads = addresses.own_address(found, DISCARD_PORT) is not None
+            self._owner.bridge_leads = self._owner.bridge_leads or leads
+
+    def _was_out_of_memory(self) -> bool:
+        """Whether the kernel has killed a process of it for want of memory.
+
+        The engine hears of an end and of the kernel's reason in two ways: where the end comes
+        first, as it may on a busy machine, only an event that follows tells the reason.
+        """
+        api = self._client.client.api
+        state = api.inspect_container(self.id)["State"]
+        if state.get("OOMKilled"):
+            return True
+        begun, ended = (
+            datetime.fromisoformat(state[each]).timestamp() for each in ("StartedAt", "FinishedAt")
+        )
+        events = api.get(
+            f"{api.base_url}/v{api.api_version}/events",
+            params={
+                "since": f"{begun:.6f}",
+                "until": f"{ended + EVENT_TIMEOUT * (self.exit_code == KILLED):.6f}",
+                "filters": json.dumps({"container": [self.id], "event": ["oom"]}),
+            },
+            timeout=calls.TIMEOUT,
+        )
+        return events.ok and bool(events.content)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port at which this machine reaches the container's port.
+
+        Its own address where that can be: the engine's proxy, which is behind the published port,
+        takes as long as many a model, and half of the processor.
+
+        Raises `NotRunningError` if the container has ended.
+        """
+        with engine_errors():
+            found = self._client.client.api.inspect_container(self.id)
+        process = addresses.first_process(found)
+        if addresses.runs(process, self.id):
+            self._process = process
+        settings, port = found["NetworkSettings"], cast("int", self._port)
+        if not found["HostConfig"]["PortBindings"]:
+            (network,) = settings["Networks"].values()
+            host = network["IPAddress"]
+        elif own := addresses.own_address(found, port):
+            host, port = own
+            self._owner.bridge_leads = True
+        else:
+            bindings = (settings["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": 0}]
+            host, port = self._client.host(), int(bindings[0]["HostPort"])
+        if not host or not port:
+            raise NotRunningError(f"container {self.name} has ended")
+        return "127.0.0.1" if host == "localhost" else host, port
+
+    def has_address(self) -> bool:
+        """Whether `address`, once taken, is still this container's.
+
+        The engine gives an address on when a container has ended, often to the next one. So ask
+        when a connection has been made, before anything is sent: the process lives longer than the
+        address is kept.
+        """
+        return self._process is None or addresses.runs(self._process, self.id)
+
+    def stop(self, grace: int) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""
+        if self.exited.is_set():
+            return
+        self._ended_by_us = True
+        # The engine answers only once it has stopped, so this call outlasts the usual limit.
+        with engine_errors():
+            ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
+        self.exited.wait(calls.TIMEOUT)
+
+    def remove(self) -> None:
+        """Kill it if it runs, and remove it with its volumes and its network.
+
+        Then nothing of it runs here, either, but `on_exit` where that calls this. May be called
+        twice, also at the same time. What can't be removed now is tried once more when its owner is
+        closed.
+        """
+        self._ended_by_us = True
+        with self._removing:
+            if self._removed:
+                return
+            try:
+                with engine_errors():
+                    ignore_gone(
+                        self._client.client.api.remove_container, self.id, force=True, v=True
+                    )
+                    if self._network is not None:
+                        ignore_gone(self._network.remove)
+            except EngineError as error:
+                _log.warning("left container %s, to be removed later: %s", self.name, error)
+                return
+            self._removed = True
+        self._owner.forget(self)
+        if self._waiter not in (None, threading.current_thread()):
+            self._waiter.join(OUTPUT_TIMEOUT)
+
+
+class _Source:
+    """The pieces of a stream to the engine; `error` is what reading them has raised."""
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._pieces = pieces
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Piece]:
+        try:
+            yield from self._pieces
+        except Exception as error:
+            self.error = error
+            raise
+
+    def read(self) -> Iterator[bytes]:
+        for piece in self:
+            yield from [piece] if isinstance(piece, bytes) else piece
+
+
+def _watched(stream: Iterator[bytes]) -> Iterator[bytes]:
+    with engine_errors():
+        yield from stream
+
+
+def _close(output: Any) -> None:
+    """Close the connection of an attached stream, which stays open at its end, and has no name.
+
+    Left to the garbage collector it would be closed, too: some hundred containers later.
+    """
+    output._response.close()  # its own close() leaves the file open that reads from the socket

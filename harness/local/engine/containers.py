@@ -1,0 +1,379 @@
+"""What the local AWS makes in Docker: containers, networks, and the images that it pulls.
+
+Only this module, `container` (through `archive_put`, too) and `sessions` talk to Docker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import itertools
+import logging
+import platform
+import shutil
+import threading
+import time
+import uuid
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from docker.errors import APIError, ImageNotFound
+from docker.types import IPAMConfig, IPAMPool, Mount
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import Reaper
+from testcontainers.core.docker_client import DockerClient
+
+from harness.errors import EngineError
+from harness.local.engine import calls
+from harness.local.engine.calls import (
+    ElsewhereError,
+    ImageError,
+    engine_errors,
+    engine_host,
+    engine_words,
+    ignore_gone,
+)
+from harness.local.engine.container import Container
+from harness.local.engine.sessions import Session, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from docker.models.networks import Network
+
+    from harness.local.engine.image_registry import Registry
+
+SUBNET_ATTEMPTS = 5
+"""Times that a subnet is asked for, if others take the one that was free."""
+
+_log = logging.getLogger(__name__)
+
+
+class Mounts(NamedTuple):
+    """What a container has from elsewhere, by the path that it has in it."""
+
+    folders: Mapping[str, Path] = MappingProxyType({})
+    """Those that `Containers.folder` made, to be read only."""
+    volumes: Sequence[str] = ()
+    """Empty ones, which are the container's own."""
+
+
+class Containers:
+    """Makes the containers of one local AWS, and removes them all when it is closed.
+
+    `registry` is the one behind its ECR: images of it are pulled with its login, and what was
+    pulled goes, too, when it is closed.
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self._registry = registry
+        self._pulled: set[str] = set()
+        self._lock = threading.Lock()
+        self._docker: DockerClient | None = None
+        self._session: Session | None = None
+        self._live: set[Container] = set()
+        self._networks: set[JobNetwork] = set()
+        self._closed = False
+        self.bridge_leads: bool | None = None
+        """Whether containers are reached at their own addresses, once one was tried.
+
+        Then their ports need not be published, which takes a tenth of a second of each one's start
+        and end, and a process while it runs.
+        """
+        self._subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+
+    def _connect(self) -> tuple[DockerClient, Session]:
+        """testcontainers' client and this process's session, made at first use."""
+        with self._lock:
+            self._check_open()
+            if self._docker is None or self._session is None:
+                with engine_errors():
+                    connected = DockerClient(timeout=calls.TIMEOUT)
+                    for name in clean(connected.client):
+                        _log.warning("removed %s, left by a run that was killed", name)
+                    _start_reaper(connected)
+                self._session = Session()
+                self._docker = connected
+            return self._docker, self._session
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("the local AWS is being shut down")
+
+    def require_image(self, name: str, on_pull: Callable[[], None] | None = None) -> None:
+        """Make sure that the image is on this machine: pull it if it isn't.
+
+        Raises `ImageError` with the registry's words if that fails.
+        """
+        client, _ = self._connect()
+        with engine_errors():
+            try:
+                client.client.images.get(name)
+            except ImageNotFound:
+                if on_pull:
+                    on_pull()
+                ours = self._registry if self._registry and self._registry.has(name) else None
+                try:
+                    client.client.images.pull(name, auth_config=ours.login if ours else None)
+                except APIError as error:
+                    raise ImageError(engine_words(error)) from error
+                if ours:
+                    self._pulled.add(name)
+
+    def gateway(self) -> str | None:
+        """The address at which containers reach this machine, if the engine is on it."""
+        client, _ = self._connect()
+        if not _is_near(client):
+            return None
+        with engine_errors():
+            networks = client.client.api.networks(names=["bridge"])
+        for network in networks:
+            for config in network["IPAM"]["Config"] or []:
+                subnet = ipaddress.ip_network(config["Subnet"])
+                if network["Name"] == "bridge" and subnet.version == 4:
+                    # Engine 20.10 names the default network's gateway only once it was restarted.
+                    return str(config.get("Gateway") or subnet[1])
+        return None
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder on this machine for containers to mount, removed in the end.
+
+        One that a killed process leaves is removed as containers are. Raises `ElsewhereError`.
+        """
+        client, session = self._connect()
+        if not _is_near(client) or not self._is_kernel_ours(client):
+            raise ElsewhereError(f"the Docker engine at {engine_host()} is not on this machine")
+        folder = session.folder / uuid.uuid4().hex[:12]
+        with self._lock:
+            # Nobody but us gets to what is in it; for containers it begins with what they mount.
+            session.folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir()
+        try:
+            folder.chmod(0o755)  # whatever the umask: a container's user need not be ours
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with self._lock, contextlib.suppress(OSError):  # others may have theirs in it
+                session.folder.rmdir()
+
+    def _is_kernel_ours(self, client: DockerClient) -> bool:
+        """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
+        with engine_errors():
+            return bool(client.client.info()["KernelVersion"] == platform.release())
+
+    def is_container(self, address: str) -> bool:
+        """Whether the address is in one of the engine's networks."""
+        sender = ipaddress.ip_address(address)
+        if not any(sender in subnet for subnet in self._subnets):
+            client, _ = self._connect()
+            with engine_errors():
+                self._subnets = [
+                    ipaddress.ip_network(config["Subnet"])
+                    for network in client.client.api.networks(filters={"driver": "bridge"})
+                    for config in network["IPAM"]["Config"] or []
+                ]
+        return any(sender in subnet for subnet in self._subnets)
+
+    def create(
+        self,
+        image: str,
+        *,
+        name: str,
+        hostname: str,
+        command: Sequence[str] | None,
+        entrypoint: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        port: int | None = None,
+        isolated: bool = False,
+        shared: JobNetwork | None = None,
+        mounts: Mounts | None = None,
+        memory: int | None = None,
+    ) -> Container:
+        """Create a container, not started yet, so that files can be put into it first.
+
+        `port` is the one that the container listens on, to be reached at `Container.address`.
+        `isolated`: no network at all, in or out, but for this machine's access to `port`.
+        `shared` is the network that it is in with others, which reach it by its host name.
+        `memory` is what it may take, in bytes, where the engine can limit that.
+        """
+        mounts = mounts or Mounts()
+        client, session = self._connect()
+        alone = isolated and port is None and shared is None
+        network: Network | None = None
+        options: dict[str, Any] = {
+            "name": f"{name}-{uuid.uuid4().hex[:6]}",
+            "hostname": hostname,
+            "mem_limit": memory,
+            "memswap_limit": memory,  # of both together: no swap
+            "environment": dict(environment or {}),
+            "extra_hosts": {hostname: "127.0.0.1"} if alone else None,
+            # "z": also where SELinux keeps containers from files that aren't labelled as theirs.
+            "volumes": {
+                str(folder): {"bind": path, "mode": "ro,z"}
+                for path, folder in mounts.folders.items()
+            },
+            "mounts": [Mount(path, None, type="volume") for path in mounts.volumes],
+        }
+        if entrypoint:
+            options["entrypoint"] = list(entrypoint)
+        if shared is not None:
+            endpoint = client.client.api.create_endpoint_config(
+                ipv4_address=shared.addresses[hostname]
+            )
+            options["network"] = shared.name
+            options["networking_config"] = {shared.name: endpoint}
+            options["extra_hosts"] = {
+                host: address for host, address in shared.addresses.items() if host != hostname
+            }
+        elif alone:
+            options["network_mode"] = "none"
+        elif isolated:
+            network = self._internal_network(name, client, session)
+            options["network"] = network.name
+        elif port is not None and not self.bridge_leads:
+            # Only this machine may reach it, unless the engine is on another one.
+            options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if _is_near(client) else None}
+        try:
+            # Under the lock, so that `close` never misses a container that is being made.
+            with self._lock, engine_errors():
+                self._check_open()
+                created = client.create(
+                    image,
+                    command=list(command) if command else None,
+                    labels=session.labels,
+                    **options,
+                )
+                container = Container(self, client, created, port, network)
+                self._live.add(container)
+        except BaseException:
+            if network is not None:
+                _remove_network(network)
+            raise
+        return container
+
+    def network(self, name: str, hosts: Sequence[str], *, isolated: bool) -> JobNetwork:
+        """A network for the containers of one job, with an address for each of these host names.
+
+        `isolated`: it leads nowhere else. That the addresses are known before the containers start
+        lets the first one know the last one's name, as on AWS.
+        """
+        client, session = self._connect()
+        unique = f"{name}-{uuid.uuid4().hex[:6]}"
+        options = {"driver": "bridge", "internal": isolated, "labels": session.labels}
+        with self._lock, engine_errors():
+            self._check_open()
+            # The engine takes addresses only in a subnet that it was given, and only it knows which
+            # ones are free: so it is asked for one, which is then given back to it.
+            for attempt in itertools.count(1):
+                asked = client.client_networks_create(unique, options)
+                asked.reload()
+                subnet = ipaddress.ip_network(asked.attrs["IPAM"]["Config"][0]["Subnet"])
+                asked.remove()
+                pool = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
+                try:
+                    made = client.client_networks_create(unique, {**options, "ipam": pool})
+                    break
+                except APIError:
+                    if attempt == SUBNET_ATTEMPTS:  # others took it each time
+                        raise
+            addresses = {host: str(subnet[2 + index]) for index, host in enumerate(hosts)}
+            network = JobNetwork(self, made, addresses)
+            self._networks.add(network)
+        return network
+
+    def forget_network(self, network: JobNetwork) -> None:
+        with self._lock:
+            self._networks.discard(network)
+
+    def _internal_network(self, name: str, client: DockerClient, session: Session) -> Network:
+        with engine_errors():
+            return client.client_networks_create(
+                f"{name}-{uuid.uuid4().hex[:6]}", {"internal": True, "labels": session.labels}
+            )
+
+    def forget(self, container: Container) -> None:
+        with self._lock:
+            self._live.discard(container)
+
+    def close(self) -> None:
+        """Remove every container and network that is left, within twice `engine_calls.TIMEOUT`."""
+        # Without the lock, so that those who wait for it don't begin a call to the engine now.
+        self._closed = True
+        with self._lock:
+            live, self._live = self._live, set()
+        threads = [
+            threading.Thread(target=container.remove, name=f"remove-{container.name}", daemon=True)
+            for container in live
+        ]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + calls.TIMEOUT
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            networks = list(self._networks)
+        for network in networks:
+            network.remove()
+        for image in self._pulled:
+            self._forget_image(image)
+        if self._session:
+            self._session.close()
+        if self._docker:
+            self._docker.client.close()
+
+    def _forget_image(self, name: str) -> None:
+        """Remove the name, and the image if it has no other and nothing uses it."""
+        try:
+            if self._docker:
+                with engine_errors():
+                    ignore_gone(self._docker.client.images.remove, name, noprune=True)
+        except EngineError as error:
+            _log.warning("left image %s: %s", name, error)
+
+
+class JobNetwork:
+    """A network that the containers of a job share."""
+
+    def __init__(self, owner: Containers, network: Network, addresses: dict[str, str]) -> None:
+        self._owner = owner
+        self._network = network
+        self.addresses = addresses
+        """By host name."""
+
+    @property
+    def name(self) -> str:
+        return cast("str", self._network.name)
+
+    def remove(self) -> None:
+        """Remove it, once its containers are. May be called twice."""
+        _remove_network(self._network)
+        self._owner.forget_network(self)
+
+
+def _is_near(client: DockerClient) -> bool:
+    """Whether the engine is reached over this machine, if only by a tunnel's end."""
+    return client.host() in ("localhost", "127.0.0.1")
+
+
+def _remove_network(network: Network) -> None:
+    try:
+        with engine_errors():
+            ignore_gone(network.remove)
+    except EngineError as error:
+        _log.warning("left network %s, which `harness clean` removes: %s", network.name, error)
+
+
+def _start_reaper(client: DockerClient) -> None:
+    """Start testcontainers' Ryuk where its image is at hand: it reaps even if we are killed."""
+    if testcontainers_config.ryuk_disabled:
+        return
+    try:
+        client.client.images.get(testcontainers_config.ryuk_image)
+    except ImageNotFound:
+        return
+    try:
+        Reaper.get_instance()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the harness does without Ryuk
+        _log.warning("going on without the reaper (Ryuk), which did not start: %s", error)

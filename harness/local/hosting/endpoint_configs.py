@@ -1,0 +1,141 @@
+"""Endpoint configurations: which models an endpoint serves, on how much of what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.local.core.store import Resource
+from harness.local.hosting.models import Models
+from harness.local.protocol.errors import AwsError
+from harness.local.protocol.paging import page
+
+if TYPE_CHECKING:
+    from harness.local.core.backend import Backend
+    from harness.local.core.store import Table
+    from harness.local.protocol.messages import RequestContext
+
+DEFAULT_PAGE = 10
+"""ListEndpointConfigs' default page (AWS's API reference)."""
+
+
+@dataclass(frozen=True)
+class EndpointConfig(Resource):
+    arn: str
+    request: dict[str, Any]
+    created: datetime
+
+    @property
+    def name(self) -> str:
+        return str(self.request["EndpointConfigName"])
+
+
+class EndpointConfigs:
+    """CreateEndpointConfig, DescribeEndpointConfig, ListEndpointConfigs, DeleteEndpointConfig."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._store = backend.store
+        self._table: Table[EndpointConfig] = backend.store.table("endpoint-config")
+        self._models = Models(backend)
+
+    def create_endpoint_config(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        _check_supported(request)
+        for variant in request["ProductionVariants"]:
+            self._models.find(context, variant["ModelName"])
+        arn = self._table.arn(context, request["EndpointConfigName"])
+        with self._store.lock:
+            if arn in self._table:
+                raise AwsError(
+                    "ValidationException",
+                    f'Cannot create already existing endpoint configuration "{arn}".',
+                )
+            config = EndpointConfig(arn, request, datetime.now(UTC))
+            self._table.add(config, request.get("Tags"))
+        return {"EndpointConfigArn": arn}
+
+    def describe_endpoint_config(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        config = self.find(context, request["EndpointConfigName"])
+        known = {name: value for name, value in config.request.items() if name != "Tags"}
+        return {
+            "EnableNetworkIsolation": False,
+            **known,
+            "EndpointConfigArn": config.arn,
+            "CreationTime": config.created,
+        }
+
+    def find(self, context: RequestContext, name: str) -> EndpointConfig:
+        config = self._table.find(context, name)
+        if config is None:
+            arn = self._table.arn(context, name)
+            raise AwsError("ValidationException", f'Could not find endpoint configuration "{arn}".')
+        return config
+
+    def list_endpoint_configs(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        summaries = (
+            {
+                "EndpointConfigName": config.name,
+                "EndpointConfigArn": config.arn,
+                "CreationTime": config.created,
+            }
+            for config in self._table.of(context)
+        )
+        return page(
+            summaries,
+            request,
+            member="EndpointConfigs",
+            noun="EndpointConfig",
+            descending=True,
+            default_page=DEFAULT_PAGE,
+        )
+
+    def delete_endpoint_config(self, context: RequestContext, request: dict[str, Any]) -> None:
+        with self._store.lock:
+            self._table.remove(self.find(context, request["EndpointConfigName"]))
+
+
+def _check_supported(request: dict[str, Any]) -> None:
+    """Refuse what isn't run locally, in one sentence, rather than ignore it."""
+    variants = request["ProductionVariants"]
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) != len(names):
+        raise AwsError("ValidationException", f"Variant names must be unique: {names}.")
+    for variant in variants:
+        if not variant.get("ModelName"):
+            raise AwsError(
+                "ValidationException",
+                "ProductionVariants.ModelName must be given: inference components are not run by "
+                "the local AWS, only by AWS.",
+            )
+        memory = variant.get("ServerlessConfig", {}).get("MemorySizeInMB", 1024)
+        if memory % 1024:  # the service model says no more than from where to where
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value '{memory}' at 'MemorySizeInMB' failed to "
+                "satisfy constraint: Member must satisfy enum value set: "
+                "[1024, 2048, 3072, 4096, 5120, 6144]",
+            )
+
+
+def check_config_deployable(config: EndpointConfig) -> None:
+    """Refuse to deploy what is kept as a record only, as moto does."""
+    present = {name for name, value in config.request.items() if value}
+    present.update(*config.request["ProductionVariants"])
+    for member in (
+        "AsyncInferenceConfig",
+        "ServerlessConfig",
+        "ShadowProductionVariants",
+        "ExplainerConfig",
+    ):
+        if member in present:
+            raise AwsError(
+                "ValidationException",
+                f'Endpoint configuration "{config.arn}" has {member}: it is kept, but not run by '
+                "the local AWS, only by AWS.",
+            )

@@ -1,0 +1,149 @@
+"""The operations on endpoints."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from harness.local.hosting.endpoint import Endpoint
+from harness.local.hosting.endpoint_configs import (
+    EndpointConfig,
+    EndpointConfigs,
+    check_config_deployable,
+)
+from harness.local.hosting.models import Models
+from harness.local.hosting.variant import Deployment, Variant
+from harness.local.protocol.errors import AwsError
+from harness.local.protocol.paging import page
+
+if TYPE_CHECKING:
+    from harness.local.core.backend import Backend
+    from harness.local.core.store import Table
+    from harness.local.protocol.messages import RequestContext
+
+DEFAULT_PAGE = 10
+"""ListEndpoints' default page (AWS's API reference)."""
+
+
+class Endpoints:
+    """The operations on endpoints: create, describe, list, update, scale, delete."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._store = backend.store
+        self._table: Table[Endpoint] = backend.store.table(Endpoint.kind)
+        self._configs = EndpointConfigs(backend)
+        self._models = Models(backend)
+
+    def create_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        config = self._configs.find(context, request["EndpointConfigName"])
+        deployment = self._deployment(context, config, request.get("DeploymentConfig"))
+        endpoint = Endpoint(self._backend, context, request["EndpointName"], deployment)
+        with self._store.lock:
+            if endpoint.arn in self._table:
+                raise AwsError(
+                    "ValidationException",
+                    f'Cannot create already existing endpoint "{endpoint.arn}".',
+                )
+            self._table.add(endpoint, request.get("Tags"))
+        self._backend.spawn(partial(endpoint.deploy, deployment), f"endpoint-{endpoint.name}")
+        return {"EndpointArn": endpoint.arn}
+
+    def _deployment(
+        self, context: RequestContext, config: EndpointConfig, settings: dict[str, Any] | None
+    ) -> Deployment:
+        check_config_deployable(config)
+        _check_deployable(settings or {})
+        variants = [
+            Variant(variant, self._models.find(context, variant["ModelName"]))
+            for variant in config.request["ProductionVariants"]
+        ]
+        return Deployment(config.name, variants, settings)
+
+    def _find(self, context: RequestContext, name: str) -> Endpoint:
+        endpoint = self._table.find(context, name)
+        if endpoint is None:
+            arn = self._table.arn(context, name)
+            raise AwsError("ValidationException", f'Could not find endpoint "{arn}".')
+        return endpoint
+
+    def describe_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        return self._find(context, request["EndpointName"]).describe()
+
+    def list_endpoints(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        return page(
+            [endpoint.summary() for endpoint in self._table.of(context)],
+            request,
+            member="Endpoints",
+            noun="Endpoint",
+            descending=True,
+            default_page=DEFAULT_PAGE,
+        )
+
+    def update_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        with self._store.lock:
+            endpoint = self._find(context, request["EndpointName"])
+            config = self._configs.find(context, request["EndpointConfigName"])
+            settings = request.get("DeploymentConfig")
+            if request.get("RetainDeploymentConfig"):
+                settings = endpoint.settings
+            deployment = self._deployment(context, config, settings)
+            endpoint.begin_update(
+                deployment,
+                retain=request.get("RetainAllVariantProperties", False),
+                excluded=[
+                    each["VariantPropertyType"]
+                    for each in request.get("ExcludeRetainedVariantProperties", [])
+                ],
+            )
+        self._backend.spawn(partial(endpoint.deploy, deployment), f"update-{endpoint.name}")
+        return {"EndpointArn": endpoint.arn}
+
+    def update_endpoint_weights_and_capacities(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        changes = request["DesiredWeightsAndCapacities"]
+        for change in changes:
+            if change.get("DesiredInstanceCount") == 0 or "ServerlessUpdateConfig" in change:
+                raise AwsError(
+                    "ValidationException",
+                    f"Variant {change['VariantName']}: DesiredInstanceCount must be at least 1; "
+                    "the local AWS runs no serverless variants and no inference components.",
+                )
+        with self._store.lock:
+            endpoint = self._find(context, request["EndpointName"])
+            before = endpoint.begin_scaling(changes)
+        self._backend.spawn(partial(endpoint.scale, before), f"scale-{endpoint.name}")
+        return {"EndpointArn": endpoint.arn}
+
+    def delete_endpoint(self, context: RequestContext, request: dict[str, Any]) -> None:
+        with self._store.lock:
+            endpoint = self._find(context, request["EndpointName"])
+            if endpoint.status == "Deleting":
+                return
+            endpoint.begin_deletion()
+
+        def delete() -> None:
+            try:
+                endpoint.delete()
+            finally:
+                self._table.remove(endpoint)
+
+        self._backend.spawn(delete, f"delete-{endpoint.name}")
+
+
+def _check_deployable(settings: dict[str, Any]) -> None:
+    """Refuse deployment guardrails that aren't run locally: all traffic shifts at once."""
+    policy = settings.get("BlueGreenUpdatePolicy", {})
+    routing = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
+    if settings.get("RollingUpdatePolicy") or routing != "ALL_AT_ONCE":
+        raise AwsError(
+            "ValidationException",
+            "DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
+            "rolling deployments run on AWS only.",
+        )
+    if settings.get("AutoRollbackConfiguration", {}).get("Alarms"):
+        raise AwsError(
+            "ValidationException",
+            "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only.",
+        )

@@ -1,0 +1,166 @@
+"""Models: an image, its environment, and where its artifacts are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.local.core.store import Resource
+from harness.local.data import s3_objects
+from harness.local.protocol.errors import AwsError
+from harness.local.protocol.paging import page
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from harness.local.core.backend import Backend
+    from harness.local.core.store import Table
+    from harness.local.protocol.messages import RequestContext
+
+
+@dataclass(frozen=True)
+class Model(Resource):
+    arn: str
+    request: dict[str, Any]
+    created: datetime
+
+    @property
+    def name(self) -> str:
+        return str(self.request["ModelName"])
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The one container: `PrimaryContainer`, or the only one of `Containers`."""
+        primary = self.request.get("PrimaryContainer") or self.request["Containers"][0]
+        return dict(primary)
+
+    @property
+    def data_source(self) -> dict[str, Any]:
+        """Where the model's files are, as an `S3ModelDataSource`; empty if it has none."""
+        url = self.container.get("ModelDataUrl")
+        if url:
+            return {"S3Uri": url, "S3DataType": "S3Object", "CompressionType": "Gzip"}
+        return dict(self.container.get("ModelDataSource", {}).get("S3DataSource", {}))
+
+    @property
+    def data_url(self) -> str | None:
+        """The S3 URL of the model's archive or files, if the model has one."""
+        return self.data_source.get("S3Uri")
+
+    @property
+    def compressed(self) -> bool:
+        """Whether its files are in an archive, rather than objects of their own."""
+        return self.data_source.get("CompressionType") == "Gzip"
+
+    def objects(self, client: S3Client) -> list[s3_objects.Object]:
+        """The objects at `data_url`: those below an `S3Prefix`, or the one `S3Object`.
+
+        Raises as `s3.objects` does.
+        """
+        source = self.data_source
+        found = s3_objects.objects(client, source["S3Uri"])
+        if source["S3DataType"] == "S3Object":
+            _, key = s3_objects.split(source["S3Uri"])
+            found = [each for each in found if each.key == key]
+        return found
+
+    @property
+    def isolated(self) -> bool:
+        return bool(self.request.get("EnableNetworkIsolation"))
+
+
+class Models:
+    """CreateModel, DescribeModel, ListModels, DeleteModel."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._table: Table[Model] = backend.store.table("model")
+
+    def create_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        arn = self._table.arn(context, request["ModelName"])
+        model = Model(arn, request, datetime.now(UTC))
+        self._check(model)
+        with self._backend.store.lock:
+            if arn in self._table:
+                raise AwsError(
+                    "ValidationException", f'Cannot create already existing model "{arn}".'
+                )
+            self._table.add(model, request.get("Tags"))
+        return {"ModelArn": arn}
+
+    def _check(self, model: Model) -> None:
+        request = model.request
+        containers = request.get("Containers") or []
+        if bool(request.get("PrimaryContainer")) == bool(containers):
+            raise AwsError(
+                "ValidationException",
+                "Exactly one of PrimaryContainer and Containers must be given.",
+            )
+        if len(containers) > 1:
+            raise AwsError(
+                "ValidationException",
+                "Containers: the local AWS runs models of one container; inference pipelines run "
+                "on AWS only.",
+            )
+        container = model.container
+        if not container.get("Image"):
+            raise AwsError(
+                "ValidationException",
+                "Image: the local AWS needs the container's image; model packages and inference "
+                "specifications run on AWS only.",
+            )
+        if container.get("Mode") == "MultiModel":
+            raise AwsError(
+                "ValidationException",
+                "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only.",
+            )
+        if model.data_url and not self._has_data(model):
+            raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+
+    def _has_data(self, model: Model) -> bool:
+        source = model.data_source
+        if source["S3DataType"] == "S3Object":
+            return s3_objects.exists(self._backend.s3, source["S3Uri"])
+        if source["CompressionType"] == "Gzip" or not source["S3Uri"].endswith("/"):
+            raise AwsError(
+                "ValidationException",
+                "ModelDataSource: an S3Prefix is of CompressionType None, and its S3Uri ends with "
+                f"a slash; this is {source['CompressionType']} and {source['S3Uri']}.",
+            )
+        try:
+            return bool(model.objects(self._backend.s3))
+        except s3_objects.DataError as error:
+            raise AwsError("ValidationException", f"ModelDataSource: {error}.") from error
+        except (ClientError, BotoCoreError):
+            return False
+
+    def describe_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        model = self.find(context, request["ModelName"])
+        known = {name: value for name, value in model.request.items() if name != "Tags"}
+        return {
+            "EnableNetworkIsolation": False,
+            **known,
+            "ModelArn": model.arn,
+            "CreationTime": model.created,
+        }
+
+    def find(self, context: RequestContext, name: str) -> Model:
+        model = self._table.find(context, name)
+        if model is None:
+            arn = self._table.arn(context, name)
+            raise AwsError("ValidationException", f'Could not find model "{arn}".')
+        return model
+
+    def list_models(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
+        summaries = (
+            {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.created}
+            for model in self._table.of(context)
+        )
+        return page(summaries, request, member="Models", noun="Model", descending=True)
+
+    def delete_model(self, context: RequestContext, request: dict[str, Any]) -> None:
+        with self._backend.store.lock:
+            self._table.remove(self.find(context, request["ModelName"]))

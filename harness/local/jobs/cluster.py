@@ -1,0 +1,207 @@
+"""The containers of a job: one for each of its hosts, started, followed and ended together."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.aws_model import instance_types as types
+from harness.local.engine.calls import StartError, engine_lost
+from harness.local.jobs.job import FAILURE_REASON_LIMIT, JobError, JobStoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from harness.local.engine.container import Container
+    from harness.local.engine.containers import Mounts
+    from harness.local.jobs.job import Job
+
+STOP_GRACE = 120
+"""Seconds from SIGTERM to SIGKILL (StopTrainingJob and StopProcessingJob in the API reference)."""
+
+FAILURE_GRACE = 10
+"""Seconds from SIGTERM to SIGKILL for the other hosts, once one has failed."""
+
+OUT_OF_MEMORY = (
+    "ClientError: Please use an instance type with more memory, or reduce the size of job data "
+    "processed on an instance."
+)
+"""What AWS says, word for word, of a job that has failed for want of memory."""
+
+TICK_PERIOD = 10.0
+"""Seconds after which `Cluster.until_end` calls `tick` again."""
+
+
+def _none() -> None:
+    """No failure."""
+
+
+class End(NamedTuple):
+    """How the containers of a job have ended."""
+
+    why: str = ""
+    """Why they were stopped; empty if they have ended by themselves."""
+    failed: Container | None = None
+    """The first that ended with another code than 0, unless they were stopped."""
+
+
+class Cluster:
+    """The hosts of a job, with a log stream each, and while they are `created` a container each."""
+
+    def __init__(self, job: Job, hosts: Sequence[str], log_group: str) -> None:
+        self._job = job
+        self.hosts = list(hosts)
+        self.containers: list[Container] = []
+        self.logs = {
+            host: job.backend.logs.open(
+                job.context.region, log_group, f"{job.name}/{host}-{int(time.time())}"
+            )
+            for host in hosts
+        }
+
+    @contextlib.contextmanager
+    def created(
+        self,
+        image: str,
+        *,
+        command: Sequence[str] | None,
+        entrypoint: Sequence[str] | None,
+        environment: Mapping[str, str],
+        isolated: bool,
+        instance_types: Mapping[str, str] | None = None,
+        mounts: Mapping[str, Mounts] | None = None,
+    ) -> Iterator[None]:
+        """Create a container a host, with its `mounts`, and remove them in the end.
+
+        Several share a network, in which their names resolve.
+        """
+        job, backend = self._job, self._job.backend
+        with contextlib.ExitStack() as clean:
+            network = None
+            if len(self.hosts) > 1:
+                network = backend.containers.network(job.name, self.hosts, isolated=isolated)
+                clean.callback(network.remove)
+            self.containers = []
+            clean.callback(self.containers.clear)  # each knows 20 KB, and jobs are kept
+            for host in self.hosts:
+                container = backend.containers.create(
+                    image,
+                    name=f"{job.name}-{host}",
+                    # The training toolkit waits a quarter of an hour for this name to resolve.
+                    hostname=host,
+                    command=command,
+                    entrypoint=entrypoint,
+                    environment={
+                        **backend.container_environment(job.context.region, isolated=isolated),
+                        **environment,
+                    },
+                    isolated=isolated,
+                    shared=network,
+                    memory=types.memory((instance_types or {}).get(host, "")),
+                    mounts=mounts.get(host) if mounts else None,
+                )
+                clean.callback(container.remove)
+                self.containers.append(container)
+            yield
+
+    def each(self, call: Callable[[str, Container], None], what: str) -> None:
+        """Call with every host and its container, at once."""
+        pairs = zip(self.hosts, self.containers, strict=True)
+        self._job.together([partial(call, host, container) for host, container in pairs], what)
+
+    def start(self, on_line: Callable[[str, str], None] | None = None, *, usage: str) -> None:
+        """Start the containers; their output goes to the log, or line and host to `on_line`.
+
+        Raises `JobError`, with the command of `usage`, if one can't be started.
+        """
+
+        def write(line: str, host: str) -> None:
+            self.logs[host].write(line)
+
+        read = on_line or write
+
+        def start(host: str, container: Container) -> None:
+            container.start(lambda line: read(line, host), self._job.wake.set)
+
+        try:
+            self.each(start, "start")
+        except StartError as error:
+            raise JobError(
+                "ClientError: CannotStartContainerError. Please make sure the container can be "
+                f"run with '{usage}'. ({error})"
+            ) from error
+
+    def until_end(
+        self,
+        deadlines: Mapping[str, float],
+        *,
+        interrupted: Callable[[], str] = str,
+        failure: Callable[[], JobError | None] = _none,
+        tick: Callable[[], None] | None = None,
+        period: float = TICK_PERIOD,
+    ) -> End:
+        """Wait for the containers, or stop them when they must be.
+
+        That is when the job is to be stopped, when a host has failed, when one of `deadlines` has
+        come (by the reason that it is, in `time.monotonic()`), when `interrupted` returns a
+        reason, or when `failure` returns an error, which is raised then. `tick` is called every
+        `period` seconds meanwhile. Raises `JobStoppedError` if the job is abandoned, and
+        `EngineError` if the engine was lost.
+        """
+        job = self._job
+        why, until = min(deadlines.items(), key=lambda item: item[1])
+        while True:
+            job.wake.clear()
+            if job.abandoned:
+                raise JobStoppedError
+            if error := failure():
+                self._ended(End(), FAILURE_GRACE)
+                raise error
+            ended = [container for container in self.containers if container.exited.is_set()]
+            failed = next((each for each in ended if each.exit_code != 0), None)
+            if failed or len(ended) == len(self.containers):
+                return self._ended(End(failed=failed), FAILURE_GRACE)
+            if job.stopping:
+                return self._ended(End("Stopped"), STOP_GRACE)
+            if time.monotonic() >= until:
+                return self._ended(End(why), STOP_GRACE)
+            if reason := interrupted():
+                return self._ended(End(reason), STOP_GRACE)
+            if tick:
+                tick()
+            job.wake.wait(min(until - time.monotonic(), period))
+
+    def _ended(self, end: End, grace: int) -> End:
+        """Stop what still runs."""
+        self._job.together(
+            [partial(container.stop, grace) for container in self.containers], "stop"
+        )
+        if self._job.abandoned:
+            raise JobStoppedError
+        if any(container.exit_code is None for container in self.containers):
+            raise engine_lost()
+        return End("Stopped") if self._job.stopping else end
+
+    def folders(self, path: str) -> Iterator[Iterator[bytes] | None]:
+        """The file or folder at `path` in each container, as tar streams."""
+        return (container.get(path) for container in self.containers)
+
+    def flush_logs(self) -> None:
+        """Wait until everything that was written so far is in CloudWatch Logs."""
+        for log in self.logs.values():
+            log.flush()
+
+    def algorithm_error(self, container: Container, text: str) -> JobError:
+        """Why a container has failed: `text`, or without one the last line of its log.
+
+        AWS leaves it empty where there is no text; the last line helps. It has words of its own
+        for a container that ran out of memory.
+        """
+        if container.out_of_memory:
+            return JobError(OUT_OF_MEMORY)
+        words = text or self.logs[self.hosts[self.containers.index(container)]].last_line
+        suffix = f", exit code: {container.exit_code}"
+        room = FAILURE_REASON_LIMIT - len("AlgorithmError: ") - len(suffix)
+        return JobError(f"AlgorithmError: {words[:room]}{suffix}")

@@ -1,0 +1,168 @@
+"""A job: what training, processing and transform jobs share of their statuses and their end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.errors import EngineError
+from harness.local.core.store import Resource
+from harness.local.data.transfers import PASSING, Transfer
+from harness.local.engine.calls import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from harness.local.core.backend import Backend
+    from harness.local.protocol.messages import RequestContext
+
+_log = logging.getLogger(__name__)
+
+FAILURE_REASON_LIMIT = 1024
+
+
+class JobError(Exception):
+    """Ends a job as Failed; the text becomes its failure reason."""
+
+
+class JobStoppedError(Exception):
+    """Ends a job as Stopped; `why` is `Stopped`, or `MaxRuntimeExceeded` and the like."""
+
+    def __init__(self, why: str = "Stopped") -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Job(Resource):
+    """One job of a kind; `run` takes it to its end, in a thread of its own.
+
+    A kind has a `noun`, and says in `_run` what the job does: the job is Completed when that
+    returns, Stopped when it raises `JobStoppedError`, and Failed when it raises anything else.
+    What else it keeps of a status goes into `_on_stopping` and `_on_end`, called with `lock` held.
+    """
+
+    noun: ClassVar[str]
+    """`TrainingJob`: what the members of requests and descriptions begin with."""
+    kind: ClassVar[str]
+    """`training-job`: what ARNs call it."""
+    taken: ClassVar[str] = (
+        "Job name must be unique within an AWS account and region, and a job with this name "
+        "already exists"
+    )
+    """What is said of a name that a job has already."""
+
+    def __init__(self, backend: Backend, context: RequestContext, request: dict[str, Any]) -> None:
+        self.backend = backend
+        self.context = context
+        self.request = request
+        self.name = str(request[f"{self.noun}Name"])
+        self.arn = context.arn(f"{self.kind}/{self.name}")
+        self.created = datetime.now(UTC)
+        self.modified = self.created
+        self.started: datetime | None = None
+        self.ended: datetime | None = None
+        self.status = "InProgress"
+        self.failure_reason: str | None = None
+        self.lock = threading.Lock()
+        self.wake = threading.Event()
+        """Set when something has happened that the job's thread should look at."""
+        self.stopping = False
+        self.abandoned = False
+
+    def stop(self) -> bool:
+        """Ask the job to stop; False if it has ended already."""
+        with self.lock:
+            if self.status not in ("InProgress", "Stopping"):
+                return False
+            self.stopping = True
+            if self.status == "InProgress":
+                self.status = "Stopping"
+                self.modified = datetime.now(UTC)
+                self._on_stopping()
+            self.wake.set()
+            return True
+
+    def abandon(self) -> None:
+        """Forget the job: its local AWS is being shut down."""
+        self.abandoned = True
+        self.wake.set()
+
+    def run(self) -> None:
+        try:
+            self._run()
+        except JobStoppedError as stopped:
+            self._end("Stopped", stopped.why)
+        except JobError as failure:
+            self._fail(str(failure))
+        except EngineError as error:
+            self._fail(f"InternalServerError: {error}.")
+        except Exception as error:  # noqa: BLE001 - the thread's last resort
+            if not self.abandoned:
+                _log.exception("%s %s: unexpected error", self.noun, self.name)
+            self._fail(
+                "InternalServerError: We encountered an internal error. "
+                f"({type(error).__name__}: {error})"
+            )
+        else:
+            self._end("Completed", "Completed")
+
+    def summary(self) -> dict[str, Any]:
+        """What lists show of it."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    def _on_stopping(self) -> None:
+        """The job is to be stopped."""
+
+    def _on_end(self, why: str) -> None:
+        """The job ends, by `why`: `Completed`, `Failed`, `Stopped`, `MaxRuntimeExceeded`, …"""
+
+    def check_stopped(self) -> None:
+        """Raise `JobStoppedError` if the job is to be stopped."""
+        if self.stopping or self.abandoned:
+            raise JobStoppedError
+
+    def require_image(self, image: str, on_pull: Callable[[], None] | None = None) -> None:
+        """Make sure that the image is on this machine. Raises `JobError` in AWS's words."""
+        try:
+            self.backend.containers.require_image(image, on_pull)
+        except ImageError as error:
+            raise JobError(
+                f"ClientError: Cannot pull image {image}: {error}. Please check that the image "
+                "exists on this machine or in a registry that it can reach."
+            ) from error
+
+    def together(self, calls: Sequence[Callable[[], None]], what: str) -> None:
+        """Run the calls at once, or a single one right here."""
+        if len(calls) == 1:
+            calls[0]()
+        elif calls:
+            self.backend.together(calls, f"{what}-{self.name}")
+
+    def transfer(self, what: str) -> Transfer:
+        """Counts what is copied for the job; how far that is goes into its status, and the log."""
+
+        def tell(text: str) -> None:
+            _log.info("%s: %s", self.name, text, extra=PASSING)
+            with self.lock:
+                self._on_transfer(text)
+
+        return Transfer(what, tell)
+
+    def _on_transfer(self, text: str) -> None:
+        """Something is as far as `text` says."""
+
+    def _fail(self, reason: str) -> None:
+        with self.lock:
+            self.failure_reason = reason[:FAILURE_REASON_LIMIT]
+        self._end("Failed", "Failed")
+
+    def _end(self, status: str, why: str) -> None:
+        with self.lock:
+            self.ended = self.modified = datetime.now(UTC)
+            self._on_end(why)
+            self.status = status

@@ -1,0 +1,91 @@
+"""What CreateProcessingJob refuses beyond AWS's service model, and what it takes for granted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.local.data import s3_objects
+from harness.local.protocol.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = "/opt/ml/processing/"
+"""Where inputs and outputs stand (ProcessingS3Input in the API reference)."""
+
+DEFAULT_MAX_RUNTIME = 86_400
+"""Seconds, where there is no `StoppingCondition`."""
+
+
+def inputs(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The `ProcessingInputs`, with what AWS fills in where they don't say."""
+    return [
+        {
+            "AppManaged": False,
+            **each,
+            "S3Input": {
+                "S3InputMode": "File",
+                "S3DataDistributionType": "FullyReplicated",
+                "S3CompressionType": "None",
+                **each["S3Input"],
+            },
+        }
+        for each in request.get("ProcessingInputs") or []
+    ]
+
+
+def outputs(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The outputs of the `ProcessingOutputConfig`, with what AWS fills in."""
+    found = request.get("ProcessingOutputConfig", {}).get("Outputs") or []
+    return [{"AppManaged": False, **each} for each in found]
+
+
+def check(request: dict[str, Any]) -> None:
+    """Raises `ValidationException` for what isn't run locally, and for what AWS refuses."""
+    given = request.get("ProcessingInputs") or []
+    taken = request.get("ProcessingOutputConfig", {}).get("Outputs") or []
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
+    sized = {"InstanceType", "InstanceCount"} <= cluster.keys()
+    for what, present in (
+        ("ProcessingInputs: DatasetDefinition", any("DatasetDefinition" in each for each in given)),
+        ("ProcessingInputs: AppManaged", any(each.get("AppManaged") for each in given)),
+        ("ProcessingInputs: S3InputMode Pipe", "Pipe" in modes),
+        ("ProcessingOutputConfig: FeatureStoreOutput",
+         any("FeatureStoreOutput" in each for each in taken)),
+        ("ProcessingOutputConfig: AppManaged", any(each.get("AppManaged") for each in taken)),
+        ("ProcessingResources.ClusterConfig needs InstanceType and InstanceCount: other clusters",
+         not sized),
+    ):  # fmt: skip
+        if present:
+            raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
+    for what in _faults(given, taken):
+        raise AwsError("ValidationException", what)
+
+
+def _faults(given: list[dict[str, Any]], taken: list[dict[str, Any]]) -> Iterator[str]:
+    for kind, found in (("Input", given), ("Output", taken)):
+        names = [each[f"{kind}Name"] for each in found]
+        if len(set(names)) != len(names):
+            yield f"Processing {kind.lower()} names must be unique: {names}."
+        for name, each in zip(names, found, strict=True):
+            where = f"Processing {kind.lower()} {name}"
+            if f"S3{kind}" not in each:
+                yield f"{where}: S3{kind} must be given."
+                continue
+            place = each[f"S3{kind}"]
+            yield from (f"{where}: {fault}" for fault in _place_faults(place))
+
+
+def _place_faults(place: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a `ProcessingS3Input` or a `ProcessingS3Output`."""
+    path = place.get("LocalPath", "")
+    parts = set(path.removeprefix(ROOT).split("/"))
+    if not path.startswith(ROOT) or ".." in parts or not parts - {"", "."}:
+        yield f"LocalPath must be the absolute path of a folder below {ROOT}, and is {path!r}."
+    if place.get("S3CompressionType", "None") != "None":
+        yield "S3CompressionType Gzip can only be used with the S3InputMode Pipe."
+    try:
+        s3_objects.split(place["S3Uri"])
+    except s3_objects.DataError as error:
+        yield f"{error}."

@@ -1,0 +1,41 @@
+"""The operations on training jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.local.jobs.provider import JobProvider
+from harness.local.jobs.training import requests
+from harness.local.jobs.training.job import TrainingJob
+
+if TYPE_CHECKING:
+    from harness.local.protocol.messages import RequestContext
+
+
+class TrainingJobs(JobProvider[TrainingJob]):
+    """Create-, Describe-, Stop- and DeleteTrainingJob, ListTrainingJobs."""
+
+    kind = TrainingJob
+
+    def create_training_job(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        requests.check(request)
+        requests.check_data(self._backend.s3, context, request)
+        return self._begin(TrainingJob(self._backend, context, request))
+
+    def describe_training_job(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self._find(context, request).describe()
+
+    def list_training_jobs(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self._list(context, request, descending=False)
+
+    def stop_training_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+        self._stop(context, request)
+
+    def delete_training_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+        self._delete(context, request)

@@ -1,0 +1,182 @@
+"""What CreateTrainingJob refuses, beyond what AWS's service model says."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import regex
+from botocore.exceptions import ClientError, ParamValidationError
+
+from harness.local.data import opt_ml, s3_objects
+from harness.local.protocol.errors import AwsError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from harness.local.protocol.messages import RequestContext
+
+DEFAULT_MAX_RUNTIME = 86_400
+"""Seconds, where `MaxRuntimeInSeconds` isn't given (StoppingCondition in the API reference)."""
+
+
+def hosts(resources: dict[str, Any]) -> list[opt_ml.Host]:
+    """The hosts of a `ResourceConfig`, numbered through its instance groups."""
+    groups = resources.get("InstanceGroups") or [resources]
+    numbers = itertools.count(1)
+    return [
+        opt_ml.Host(
+            f"algo-{next(numbers)}",
+            group["InstanceType"],
+            group.get("InstanceGroupName", opt_ml.HOMOGENEOUS),
+        )
+        for group in groups
+        for _ in range(group.get("InstanceCount", 1))
+    ]
+
+
+def input_mode(request: dict[str, Any], channel: dict[str, Any]) -> str:
+    """`File`, `FastFile` or `Pipe`."""
+    return str(channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]))
+
+
+def check(request: dict[str, Any]) -> None:
+    """Raises `ValidationException` for what isn't run locally, and for what AWS refuses."""
+    _check_supported(request)
+    _check(request)
+
+
+def check_data(client: S3Client, context: RequestContext, request: dict[str, Any]) -> None:
+    """Raises `ValidationException` if a channel has no data, or a place isn't in S3."""
+    for member, key in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
+        try:
+            if member in request:
+                s3_objects.split(request[member][key])
+        except s3_objects.DataError as error:
+            raise AwsError("ValidationException", f"{member}.{key}: {error}.") from error
+    for channel in request.get("InputDataConfig") or []:
+        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+        said = ""
+        try:
+            bucket, prefix = s3_objects.split(uri)
+            if client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
+                continue
+        except s3_objects.DataError as error:
+            raise AwsError("ValidationException", f"{error}.") from error
+        except ClientError as error:
+            said = f" Error message from S3: {error.response['Error'].get('Message', '')}"
+        except ParamValidationError:
+            said = f" {bucket} is no name that a bucket can have."
+        raise AwsError(
+            "ValidationException",
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please '
+            f"ensure that the bucket exists in the selected region ({context.region}), that "
+            f'objects exist under that S3 prefix, and that the role "{request["RoleArn"]}" '
+            f'has "s3:ListBucket" permissions on bucket "{bucket}".{said}',
+        )
+
+
+def _check_supported(request: dict[str, Any]) -> None:
+    """Refuse what isn't run locally, in one sentence, rather than ignore it."""
+    specification = request.get("AlgorithmSpecification", {})
+    resources = request.get("ResourceConfig", {})
+    inputs = request.get("InputDataConfig") or []
+    sources = [channel["DataSource"].get("S3DataSource") for channel in inputs]
+    kinds = {source["S3DataType"] for source in sources if source}
+    checks = [
+        ("ServerlessJobConfig", "ServerlessJobConfig" in request),
+        ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
+         not specification.get("TrainingImage")),
+        ("ResourceConfig.InstanceType must be given: other clusters",
+         "InstanceType" not in resources and "InstanceGroups" not in resources),
+        ("DataSource: sources other than S3DataSource", not all(sources)),
+        ("S3DataType Converse", "Converse" in kinds),
+    ]  # fmt: skip
+    for what, present in checks:
+        if present:
+            raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
+
+
+def _check(request: dict[str, Any]) -> None:
+    """Refuse what AWS refuses, beyond what its service model says."""
+    inputs = request.get("InputDataConfig") or []
+    resources = request["ResourceConfig"]
+    names = [channel["ChannelName"] for channel in inputs]
+    if len(set(names)) != len(names):
+        raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
+    for pattern in request["AlgorithmSpecification"].get("MetricDefinitions", []):
+        try:
+            regex.compile(pattern["Regex"])
+        except regex.error as error:
+            raise AwsError(
+                "ValidationException",
+                f"MetricDefinitions: {pattern['Regex']!r} is not a regular expression: {error}.",
+            ) from error
+    if "InstanceGroups" in resources and {"InstanceType", "InstanceCount"} & resources.keys():
+        raise AwsError(
+            "ValidationException",
+            "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
+        )
+    groups = {host.group for host in hosts(resources)}
+    for channel in inputs:
+        _check_channel(channel, groups, input_mode(request, channel))
+    _check_pipes(request, inputs)
+    condition = request.get("StoppingCondition", {})
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not request.get("EnableManagedSpotTraining"):
+        if wait is not None:
+            raise AwsError(
+                "ValidationException",
+                "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining "
+                "is set to true",
+            )
+    elif wait is None or wait < condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME):
+        raise AwsError(
+            "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+            "MaxRuntimeInSeconds",
+        )
+    checkpoints = request.get("CheckpointConfig", {})
+    path = checkpoints.get("LocalPath", opt_ml.CHECKPOINTS)
+    if not path.startswith("/") or not path.strip("/") or ".." in path.split("/"):
+        raise AwsError(
+            "ValidationException",
+            f"CheckpointConfig.LocalPath: {path!r} is not the absolute path of a folder.",
+        )
+
+
+def _check_channel(channel: dict[str, Any], groups: set[str], mode: str) -> None:
+    name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
+    is_augmented = source["S3DataType"] == "AugmentedManifestFile"
+    for present, words in (
+        (
+            mode != "Pipe" and channel.get("CompressionType", "None") != "None",
+            "CompressionType is used only in Pipe input mode; leave it unset, or set it to None.",
+        ),
+        (
+            mode != "Pipe" and is_augmented,
+            "AugmentedManifestFile can only be used if the Channel's input mode is Pipe.",
+        ),
+        (
+            is_augmented and not source.get("AttributeNames"),
+            "AttributeNames must say which attributes of the AugmentedManifestFile to send.",
+        ),
+        (
+            not set(source.get("InstanceGroupNames") or []) <= groups,
+            f"InstanceGroupNames must be among {sorted(groups)}.",
+        ),
+    ):
+        if present:
+            raise AwsError("ValidationException", f"Channel {name}: {words}")
+
+
+def _check_pipes(request: dict[str, Any], inputs: list[dict[str, Any]]) -> None:
+    """Refuse a channel of files whose folder would stand where another's pipe of an epoch does."""
+    modes = {channel["ChannelName"]: input_mode(request, channel) for channel in inputs}
+    for name, mode in modes.items():
+        stem, _, epoch = name.rpartition("_")
+        if mode != "Pipe" and epoch.isdecimal() and modes.get(stem) == "Pipe":
+            raise AwsError(
+                "ValidationException",
+                f"Channel {name}: its folder has the name of a pipe of channel {stem}.",
+            )

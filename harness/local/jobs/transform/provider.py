@@ -1,0 +1,48 @@
+"""The operations on transform jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.local.hosting.models import Models
+from harness.local.jobs.provider import JobProvider
+from harness.local.jobs.transform import requests
+from harness.local.jobs.transform.job import TransformJob
+
+if TYPE_CHECKING:
+    from harness.local.core.backend import Backend
+    from harness.local.protocol.messages import RequestContext
+
+
+DEFAULT_PAGE = 10
+"""ListTransformJobs' default page (AWS's API reference)."""
+
+
+class TransformJobs(JobProvider[TransformJob]):
+    """CreateTransformJob, DescribeTransformJob, ListTransformJobs, StopTransformJob."""
+
+    kind = TransformJob
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._models = Models(backend)
+
+    def create_transform_job(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        requests.check(request)
+        model = self._models.find(context, request["ModelName"])
+        return self._begin(TransformJob(self._backend, context, request, model))
+
+    def describe_transform_job(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self._find(context, request).describe()
+
+    def list_transform_jobs(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self._list(context, request, descending=True, default_page=DEFAULT_PAGE)
+
+    def stop_transform_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+        self._stop(context, request)

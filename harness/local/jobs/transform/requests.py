@@ -1,0 +1,75 @@
+"""What a request for a transform job must be, beyond AWS's service model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.local.data import s3_objects
+from harness.local.data.records import CSV, FORMATS, JSON, Path, Processing, RecordError, kind
+from harness.local.protocol.errors import AwsError
+
+MAX_CONCURRENT = 100
+"""Requests to an instance at once: what a product of 100 with `MaxPayloadInMB` leaves."""
+
+MAX_PAYLOAD_IN_MB = 100
+
+
+def check(request: dict[str, Any]) -> None:
+    """Raises `ValidationException` for what AWS refuses, or isn't run locally."""
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]
+    concurrent = request.get("MaxConcurrentTransforms", 0)
+    payload = request.get("MaxPayloadInMB", 0)
+    checks = {
+        "DataCaptureConfig: the local AWS captures no data of transform jobs; run them on AWS.": (
+            "DataCaptureConfig" in request
+        ),
+        "S3DataType: AugmentedManifestFile is not compatible with transform jobs.": (
+            source["S3DataType"] == "AugmentedManifestFile"
+        ),
+        f"MaxPayloadInMB cannot be greater than {MAX_PAYLOAD_IN_MB}.": payload > MAX_PAYLOAD_IN_MB,
+        f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_PAYLOAD_IN_MB}, as "
+        f"{concurrent} * {payload} does.": concurrent * payload > MAX_PAYLOAD_IN_MB,
+        f"MaxConcurrentTransforms cannot be greater than {MAX_CONCURRENT}.": (
+            concurrent > MAX_CONCURRENT
+        ),
+    }
+    for words, wrong in checks.items():
+        if wrong:
+            raise AwsError("ValidationException", words)
+    try:
+        s3_objects.split(source["S3Uri"])
+        s3_objects.split(request["TransformOutput"]["S3OutputPath"])
+    except s3_objects.DataError as error:
+        raise AwsError("ValidationException", f"{error}.") from error
+    processing(request)
+
+
+def processing(request: dict[str, Any]) -> Processing | None:
+    """The job's `DataProcessing`; None if it leaves everything as it is."""
+    asked = request.get("DataProcessing", {})
+    content_type = request["TransformInput"].get("ContentType", "")
+    accept = request["TransformOutput"].get("Accept", content_type)
+    paths = {}
+    for name in ("InputFilter", "OutputFilter"):
+        text = asked.get(name) or "$"
+        try:
+            paths[name] = Path.parse(text, content_type)
+        except RecordError as error:
+            raise AwsError("ValidationException", f'Invalid {name}: "{text}". {error}') from error
+    join = asked.get("JoinSource") == "Input"
+    if not join and all(path.is_root for path in paths.values()):
+        return None
+    given, answered = kind(content_type), kind(accept)
+    if given not in FORMATS or answered not in FORMATS or (given == CSV) != (answered == CSV):
+        raise AwsError(
+            "ValidationException",
+            "DataProcessing: ContentType and Accept must be the same, one of "
+            f"{', '.join(FORMATS)}; they are {content_type!r} and {accept!r}.",
+        )
+    if given == CSV and request["TransformInput"].get("SplitType") != "Line":
+        raise AwsError(
+            "ValidationException",
+            f"DataProcessing: for {CSV}, SplitType and AssembleWith must be Line.",
+        )
+    by_line = given != JSON or request["TransformInput"].get("SplitType") == "Line"
+    return Processing(given, by_line, paths["InputFilter"], join, paths["OutputFilter"])

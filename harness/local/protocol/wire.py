@@ -1,0 +1,255 @@
+"""Values of a service model's shapes as they go over the wire: JSON, headers, event streams."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from harness.local.protocol.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+
+# AWS's words for a value of the wrong type are those of its Java JSON parser.
+_JAVA_TYPES = {
+    "string": "a String",
+    "boolean": "a Boolean",
+    "integer": "an Integer",
+    "long": "a Long",
+    "float": "a Float",
+    "double": "a Double",
+    "timestamp": "milliseconds since epoch",
+    "blob": "a ByteBuffer",
+}
+_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+
+
+def parse_document(shape: StructureShape, body: bytes) -> dict[str, Any]:
+    """A JSON request."""
+    try:
+        document = json.loads(body.decode(), parse_constant=_refuse_constant) if body else {}
+        parsed: dict[str, Any] = _from_json(shape, document)
+    except (ValueError, RecursionError) as error:
+        raise _serialization_error(f"The request body is not valid JSON: {error}") from error
+    return parsed
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _from_json(shape: Shape, value: Any) -> Any:
+    if isinstance(shape, StructureShape):
+        if shape.is_document_type:
+            return value
+        document = _expect(dict, value, "Expected null")
+        return {
+            name: _from_json(member, item)
+            for name, member in shape.members.items()
+            if (item := document.get(member.serialization.get("name", name))) is not None
+        }
+    if isinstance(shape, ListShape):
+        items = _expect(list, value, "Expected list or null")
+        return [None if item is None else _from_json(shape.member, item) for item in items]
+    if isinstance(shape, MapShape):
+        entries = _expect(dict, value, "Expected map or null")
+        return {
+            key: None if item is None else _from_json(shape.value, item)
+            for key, item in entries.items()
+        }
+    return _from_json_scalar(shape.type_name, value)
+
+
+def _expect(kind: type, value: Any, otherwise: str) -> Any:
+    if isinstance(value, kind):
+        return value
+    _refuse_container(value)
+    raise _serialization_error(otherwise)
+
+
+def _refuse_container(value: Any) -> None:
+    if isinstance(value, list):
+        raise _serialization_error("Start of list found where not expected")
+    if isinstance(value, dict):
+        raise _serialization_error("Start of structure or map found where not expected.")
+
+
+def _from_json_scalar(kind: str, value: Any) -> Any:
+    _refuse_container(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case "string" if isinstance(value, str):
+            return value
+        case "boolean" if isinstance(value, bool):
+            return value
+        case "integer" | "long" if number and value == value // 1:
+            return int(value)
+        case "float" | "double" if number or value in _NOT_FINITE:
+            return float(value)
+        case "timestamp" if number:
+            try:
+                return datetime.fromtimestamp(value, UTC)
+            except (ValueError, OverflowError, OSError):
+                pass
+        case "blob" if isinstance(value, str):
+            try:
+                return base64.b64decode(value, validate=True)
+            except binascii.Error:
+                pass
+    raise _serialization_error(f"{_token(value)} can not be converted to {_JAVA_TYPES[kind]}")
+
+
+def _token(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"{str(value).upper()}_VALUE"
+    if isinstance(value, str):
+        return "STRING_VALUE"
+    return "NUMBER_VALUE" if isinstance(value, int) else "DECIMAL_VALUE"
+
+
+def parse_rest(
+    shape: StructureShape, headers: Mapping[str, str], labels: Mapping[str, str], body: Any
+) -> dict[str, Any]:
+    """A rest-json request whose members are in the path, in headers, or are the whole body.
+
+    SageMaker Runtime has no others (no query string, no JSON document).
+    """
+    parsed: dict[str, Any] = {}
+    for name, member in shape.members.items():
+        location = member.serialization.get("location")
+        key = member.serialization.get("name", name)
+        if location == "uri":
+            parsed[name] = labels[key]
+        elif location == "header" and key.lower() in headers:
+            parsed[name] = _from_text(member.type_name, headers[key.lower()])
+        elif name == shape.serialization.get("payload") and (
+            body or name in shape.required_members
+        ):
+            parsed[name] = body
+    return parsed
+
+
+def _from_text(kind: str, text: str) -> Any:
+    if kind == "string":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise _serialization_error(
+            f"STRING_VALUE can not be converted to {_JAVA_TYPES[kind]}"
+        ) from None
+
+
+def _serialization_error(message: str) -> AwsError:
+    return AwsError("SerializationException", message)
+
+
+def to_json(shape: Shape, value: Any, *, top: bool = False) -> Any:
+    """`value` as it goes into JSON; None for what has no value."""
+    if isinstance(shape, StructureShape) and not shape.is_document_type:
+        document = {
+            member.serialization.get("name", name): item
+            for name, member in shape.members.items()
+            if value.get(name) is not None and (item := to_json(member, value[name])) is not None
+        }
+        return document if document or top else None
+    if isinstance(shape, ListShape):
+        must_be(list | tuple, value, shape)
+        return [{} if (i := to_json(shape.member, item)) is None else i for item in value]
+    if isinstance(shape, MapShape):
+        return {
+            key: item
+            for key, member in value.items()
+            if member is not None and (item := to_json(shape.value, member)) is not None
+        }
+    match shape.type_name:
+        case "timestamp":
+            return _epoch(value)
+        case "blob":
+            return base64.b64encode(value).decode()
+        case "string":
+            return str(must_be(str, value, shape))
+        case "boolean":
+            return must_be(bool, value, shape)
+        case "integer" | "long":
+            return int(value)
+        case "float" | "double":
+            return float(value)
+    return value
+
+
+def must_be(kind: Any, value: Any, shape: Shape) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{shape.name} is a {shape.type_name}, and a provider gave it {value!r}.")
+    return value
+
+
+def _epoch(value: datetime) -> float:
+    """Seconds with milliseconds, as AWS's JSON protocols have it; a naive time is in UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return round(aware.timestamp(), 3)
+
+
+def serialise_headers(shape: StructureShape, result: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        member.serialization["name"]: str(result[name])
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "header" and result.get(name) is not None
+    }
+
+
+def serialise_events(
+    shape: StructureShape, result: Mapping[str, Any], on_fault: Callable[[], AwsError]
+) -> Generator[bytes, None, None]:
+    """The messages of an event stream, each as soon as the provider has it.
+
+    `on_fault` makes of an exception that nobody expected, and is being handled, the error that
+    the stream ends with.
+    """
+    # Imported here, since this brings moto with it, which nothing else on the way needs.
+    from moto.core.eventstream import EventStreamEncoder
+
+    encoder = EventStreamEncoder()
+    name = str(shape.event_stream_name)
+    union = cast("StructureShape", shape.members[name])
+    kinds = cast("Mapping[str, StructureShape]", union.members)
+    stream: Iterable[Mapping[str, Any]] = result.get(name, ())
+    try:
+        for event in stream:
+            ((kind, members),) = event.items()
+            yield _encode_event(encoder, kinds[kind], kind, members)
+    except AwsError as error:
+        yield _encode_exception(encoder, error)
+    except Exception:  # noqa: BLE001  # on_fault logs it with its traceback
+        yield _encode_exception(encoder, AwsError("InternalStreamFailure", on_fault().message))
+    finally:
+        close = getattr(stream, "close", None)
+        if close is not None:
+            close()
+
+
+def _encode_event(encoder: Any, shape: StructureShape, kind: str, members: Any) -> bytes:
+    headers = {":message-type": "event", ":event-type": kind}
+    for name, member in shape.members.items():
+        if member.serialization.get("eventpayload") and member.type_name == "blob":
+            headers[":content-type"] = "application/octet-stream"
+            return bytes(encoder.encode_message(headers, members[name]))
+    headers[":content-type"] = "application/json"
+    document = json.dumps(to_json(shape, members, top=True))
+    return bytes(encoder.encode_message(headers, document.encode()))
+
+
+def _encode_exception(encoder: Any, error: AwsError) -> bytes:
+    headers = {
+        ":message-type": "exception",
+        ":exception-type": error.code,
+        ":content-type": "application/json",
+    }
+    document = json.dumps({"Message": error.message, **error.members})
+    return bytes(encoder.encode_message(headers, document.encode()))
