@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import math
 import time
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from harness.local.data import artifacts, channels, opt_ml, pipes, s3_objects
-from harness.local.engine.calls import ArchiveError, ElsewhereError
+from harness.local.data import opt_ml, pipes
 from harness.local.jobs.cluster import Cluster, End
 from harness.local.jobs.job import Job, JobError, JobStoppedError
 from harness.local.jobs.training import requests
+from harness.local.jobs.training.data import TrainingData, data_failure
 from harness.local.jobs.training.metrics import Metrics
 from harness.local.jobs.training.requests import DEFAULT_MAX_RUNTIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from harness.local.core.backend import Backend
-    from harness.local.data.transfers import Transfer
-    from harness.local.engine.container import Container
     from harness.local.protocol.messages import RequestContext
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -64,14 +57,6 @@ _MESSAGES = {
 }
 """What AWS says of the secondary status that a job ends in."""
 
-
-_DATA_ERRORS = (ClientError, BotoCoreError, s3_objects.DataError, ArchiveError, opt_ml.ContentError)
-
-
-def _data_failure(error: Exception, mode: str) -> JobError:
-    return JobError(f"ClientError: Data download failed: {error} ({mode} mode)")
-
-
 INTERRUPT = "harness:interrupt"
 """The tag that interrupts a job of managed spot training when it is added, with any value."""
 
@@ -102,6 +87,7 @@ class TrainingJob(Job):
         self._trained = 0.0
         self._hosts = {host.name: host for host in requests.hosts(request["ResourceConfig"])}
         self._cluster = Cluster(self, list(self._hosts), LOG_GROUP)
+        self._data = TrainingData(self, self._cluster, self._hosts)
         self._enter("Starting", "Starting the training job")
 
     # What the operations ask for.
@@ -179,7 +165,7 @@ class TrainingJob(Job):
         arguments = specification.get("ContainerArguments")
         self._enter("Downloading", "Downloading input data")
         with (
-            self._piped() as piped,
+            self._data.piped() as piped,
             self._cluster.created(
                 image,
                 command=arguments if entrypoint or arguments else ["train"],
@@ -194,7 +180,7 @@ class TrainingJob(Job):
                 mounts={host: each.mounts for host, each in piped.items()},
             ),
         ):
-            self._download()
+            self._data.download()
             self.check_stopped()
             self._enter("Training", "Training image download completed. Training in progress.")
             end = self._train(piped)
@@ -213,92 +199,12 @@ class TrainingJob(Job):
                 raise self._cluster.algorithm_error(end.failed, text)
             return True
 
-    def _channels(self, host: str) -> Iterator[tuple[dict[str, Any], int, int]]:
-        """The channels of a host, its index among those that get data of each, and their number."""
-        groups = {name: each.group for name, each in self._hosts.items()}
-        for channel in self.request.get("InputDataConfig") or []:
-            receivers = channels.receivers(channel["DataSource"]["S3DataSource"], groups)
-            if host in receivers:
-                yield channel, receivers.index(host), len(receivers)
-
-    def _mode(self, channel: dict[str, Any]) -> str:
-        return requests.input_mode(self.request, channel)
-
-    @contextlib.contextmanager
-    def _piped(self) -> Iterator[dict[str, pipes.Pipes]]:
-        """The pipes of each host that has channels in Pipe mode, closed in the end."""
-        with contextlib.ExitStack() as clean:
-            made: dict[str, pipes.Pipes] = {}
-            for host in self._hosts:
-                given = list(self._channels(host))
-                files = [c["ChannelName"] for c, _, _ in given if self._mode(c) != "Pipe"]
-                if len(files) == len(given):
-                    continue
-                try:
-                    folder = clean.enter_context(self.backend.containers.folder())
-                    streams = {
-                        channel["ChannelName"]: clean.enter_context(
-                            contextlib.closing(pipes.Stream(self.backend.s3, channel, index, hosts))
-                        )
-                        for channel, index, hosts in given
-                        if self._mode(channel) == "Pipe"
-                    }
-                except _DATA_ERRORS as error:
-                    raise _data_failure(error, "Pipe") from error
-                except ElsewhereError as error:
-                    raise JobError(
-                        "ClientError: Pipe input mode needs pipes that the local AWS and the "
-                        f"container both reach, and {error}; use File mode there."
-                    ) from error
-                made[host] = pipes.Pipes(folder, streams, self.wake.set, files)
-                clean.callback(made[host].close)
-                made[host].open()
-            yield made
-
-    def _download(self) -> None:
-        transfer = self.transfer("Downloading input data")
-        try:
-            self._cluster.each(partial(self._download_to, transfer=transfer), "download")
-        except _DATA_ERRORS as error:
-            mode = self.request["AlgorithmSpecification"]["TrainingInputMode"]
-            raise _data_failure(error, "File" if mode == "Pipe" else mode) from error
-
-    def _download_to(self, host: str, container: Container, transfer: Transfer) -> None:
-        configs: dict[str, dict[str, Any]] = {}
-        files: list[Iterable[opt_ml.Entry]] = []
-        s3_client = self.backend.s3
-        for channel, index, hosts in self._channels(host):
-            name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
-            configs[name] = {
-                "TrainingInputMode": self._mode(channel),
-                "ContentType": channel.get("ContentType"),
-                "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
-                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-            }
-            if self._mode(channel) != "Pipe":
-                files.append(channels.entries(s3_client, name, source, index, hosts, transfer))
-        checkpoints = self.request.get("CheckpointConfig", {})
-        layout = opt_ml.TrainingLayout(
-            hyperparameters=self.request.get("HyperParameters", {}),
-            channels=configs,
-            hosts=list(self._hosts.values()),
-            current=self._hosts[host],
-            data=itertools.chain.from_iterable(files),
-            checkpoint_path=checkpoints.get("LocalPath", opt_ml.CHECKPOINTS),
-            checkpoints=(
-                channels.checkpoints(s3_client, checkpoints["S3Uri"], transfer)
-                if checkpoints
-                else ()
-            ),
-        )
-        container.put("/", opt_ml.tar_stream(layout.entries()))
-
     def _train(self, piped: Mapping[str, pipes.Pipes]) -> End:
         """Run the containers to their end, or stop them."""
 
         def failure() -> JobError | None:
             errors = (each.error for each in piped.values() if each.error)
-            return next((_data_failure(error, "Pipe") for error in errors), None)
+            return next((data_failure(error, "Pipe") for error in errors), None)
 
         condition = self.request.get("StoppingCondition", {})
         now, begun = datetime.now(UTC), time.monotonic()
@@ -327,47 +233,13 @@ class TrainingJob(Job):
         self._metrics.read(line)
 
     def _upload(self, *, only_checkpoints: bool = False) -> None:
-        client, what = self.backend.s3, "Uploading generated training model"
-        packing, sending = self.transfer(f"{what}, packing"), self.transfer(what)
-        output = self.request["OutputDataConfig"]
-        prefix = f"{output['S3OutputPath'].rstrip('/')}/{self.name}/output"
-        as_files = output.get("CompressionType") == "NONE"
-        folders = self._cluster.folders
-
-        def model() -> None:
-            found = folders("/opt/ml/model")
-            if as_files:
-                uri = f"{prefix}/model/"
-                artifacts.upload_files(client, found, "model", uri, sending)
-            else:
-                uri = f"{prefix}/model.tar.gz"
-                artifacts.upload_archive(client, found, "model", uri, packing, sending)
+        def keep(uri: str) -> None:
             with self.lock:
                 self.artifacts = uri
 
-        def data() -> None:
-            found = folders("/opt/ml/output/data")
-            if as_files:
-                artifacts.upload_files(client, found, "data", f"{prefix}/data/", sending)
-            else:
-                uri = f"{prefix}/output.tar.gz"
-                artifacts.upload_archive(
-                    client, found, "data", uri, packing, sending, only_if_files=True
-                )
-
-        def checkpoints() -> None:
-            config = self.request["CheckpointConfig"]
-            path = config.get("LocalPath", opt_ml.CHECKPOINTS).rstrip("/")
-            name = path.rpartition("/")[2]
-            artifacts.upload_files(client, folders(path), name, config["S3Uri"], sending)
-
-        calls = [] if only_checkpoints else [model, data]
-        if "CheckpointConfig" in self.request:
-            calls.append(checkpoints)
-        try:
-            self.together([*calls, self._metrics.send], "upload")
-        except (ClientError, BotoCoreError, s3_objects.DataError) as error:
-            raise JobError(f"ClientError: Artifact upload failed: {error}") from error
+        self._data.upload(
+            on_model=keep, beside=self._metrics.send, only_checkpoints=only_checkpoints
+        )
 
     # Statuses.
 
