@@ -26,8 +26,8 @@ from shared.command import argument_parser, tell
 
 from harness import config
 from harness.account import policy_documents
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.config import Settings
     from harness.image.build import BuiltImage
-    from harness.local.http.server import LocalAWS
+    from harness.local.aws import LocalAWS
     from harness.session import LocalSession
 
 
@@ -33,7 +33,7 @@ def harness_settings() -> Settings:
 @pytest.fixture(scope="session")
 def local_aws(harness_settings: Settings) -> Iterator[LocalAWS]:
     """A running local AWS; `local_aws.url` is its endpoint URL."""
-    from harness.local.http.server import LocalAWS
+    from harness.local.aws import LocalAWS
 
     local = harness_settings.local
     with LocalAWS(harness_settings.region, local.account_id, registry=local.registry) as server:

@@ -109,7 +109,7 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
 
 def _local_aws(region: str) -> Any:
     try:
-        from harness.local.http.server import LocalAWS
+        from harness.local.aws import LocalAWS
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"LocalSession() can't start a local AWS in this environment, since {error.name} isn't "

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from moto.core.utils import camelcase_to_underscores
 
-from harness.local.http.server import LocalAWS
+from harness.local.aws import make_providers
+from harness.local.core.backend import Backend
 from harness.local.protocol.service import Service
 
 FILE = Path(__file__).parents[1] / "docs" / "coverage.md"
@@ -48,7 +49,7 @@ def versions() -> str:
 
 def states() -> dict[str, dict[str, str]]:
     """By service and operation: one of the three states."""
-    providers = LocalAWS()._providers()
+    providers = make_providers(Backend(str, "us-east-1", "123456789012"))
     found: dict[str, dict[str, str]] = {}
     for name, module, responses in SERVICES:
         service = Service(name, providers[name])

@@ -18,7 +18,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of stdin is the one way to end it
     startup.prepare()
-    from harness.local.http.server import LocalAWS, load
+    from harness.local.aws import LocalAWS, load
 
     load()
     what = sys.stdin.readline()

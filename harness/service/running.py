@@ -89,8 +89,8 @@ def serve(
     Raises:
         ServiceError: one runs already, or it can't listen on `host` and `port`.
     """
+    from harness.local.aws import LocalAWS
     from harness.local.core.client import ensure_bucket, local_boto_session
-    from harness.local.http.server import LocalAWS
 
     bucket = settings.local.bucket
     running = Running(
@@ -200,7 +200,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes]) -> Running:
 
 def is_healthy(url: str) -> bool:
     """Whether a local AWS answers at `url`."""
-    from harness.local.http.server import HEALTH_PATH
+    from harness.local.http.dispatch import HEALTH_PATH
 
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_HEALTH_SECONDS)
     try:

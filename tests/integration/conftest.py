@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from harness.local.http.server import LocalAWS
+    from harness.local.aws import LocalAWS
 
 PROBE = Path(__file__).parent / "probe"
 

@@ -9,8 +9,8 @@ from botocore.exceptions import ParamValidationError
 from harness import config
 from harness.errors import ConfigError
 from harness.flow import connection
+from harness.local.aws import LocalAWS
 from harness.local.core import client
-from harness.local.http.server import LocalAWS
 from harness.session import LocalSession, open_session
 
 

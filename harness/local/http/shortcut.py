@@ -43,7 +43,7 @@ LENGTH_DIGITS = 12
 _UNUSUAL = frozenset({"expect", "trailer", "transfer-encoding", "upgrade", "x-amz-target"})
 
 
-class Relay:
+class Shortcut:
     """Answers the invocations among the requests of cheroot's connections."""
 
     def __init__(self, service: Service, is_trusted: Callable[[Request], bool], most: int) -> None:
@@ -64,7 +64,7 @@ class Relay:
         """Answer the connection's requests for as long as one follows another.
 
         Returns whether the connection is to be kept open. None: what waits on it, if anything
-        does, isn't for the relay, and nothing of it has been read.
+        does, isn't for the shortcut, and nothing of it has been read.
         """
         answered = False
         while True:
@@ -128,16 +128,16 @@ class Relay:
 
 
 class Connection(HTTPConnection):
-    """A connection whose invocations go to its server's relay, if that has one."""
+    """A connection whose invocations take its server's shortcut, if that has one."""
 
     def communicate(self) -> bool:
         """Answer what waits; returns whether the connection is to be kept open."""
-        relay: Relay | None = self.server.relay
-        if relay is not None and not self.rfile.has_data():
+        shortcut: Shortcut | None = self.server.shortcut
+        if shortcut is not None and not self.rfile.has_data():
             self.socket.settimeout(None)  # the kernel times it, in half as many calls as Python
             set_timeout(self.socket, LINGER, self.server.timeout)
             try:
-                keep = relay.stay(self)
+                keep = shortcut.stay(self)
             except OSError:  # it is broken, which cheroot will see, too
                 keep = None
             finally:

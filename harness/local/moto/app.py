@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_users = 0
+_users_lock = threading.Lock()
+
 
 class Refusal(Exception):  # noqa: N818  # an answer, not a fault
     """What the caller gets in place of moto's answer."""
@@ -63,15 +66,19 @@ class MotoApp:
             if service not in dispatcher.app_instances:
                 dispatcher.app_instances[service] = self._create_app(service)
 
-    def forget(self) -> None:
-        """Drop all that moto knows, in this whole process."""
-        if "moto.core.base_backend" not in sys.modules:
-            return  # never used, and slow to import
-        from moto.core.base_backend import BackendDict
-        from moto.core.model_instances import reset_model_data
+    def open(self) -> None:
+        """Count as one that uses moto, whose state is that of the whole process."""
+        global _users
+        with _users_lock:
+            _users += 1
 
-        BackendDict.reset()
-        reset_model_data()
+    def close(self) -> None:
+        """Drop all that moto knows, if no other uses it."""
+        global _users
+        with _users_lock:
+            _users -= 1
+            if _users == 0:
+                _forget()
 
     @property
     def _dispatcher(self) -> DomainDispatcherApplication:
@@ -153,6 +160,17 @@ class MotoApp:
             for name in request.headers
             if name.startswith("x-amz-meta-") and "_" in name
         }
+
+
+def _forget() -> None:
+    """Drop all that moto knows, in this whole process."""
+    if "moto.core.base_backend" not in sys.modules:
+        return  # never used, and slow to import
+    from moto.core.base_backend import BackendDict
+    from moto.core.model_instances import reset_model_data
+
+    BackendDict.reset()
+    reset_model_data()
 
 
 def _service(request: Request) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.account import policy_documents
-from harness.local.http.server import LocalAWS
+from harness.local.aws import LocalAWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.engine import calls as engine_calls
 from harness.local.engine import sessions
 from harness.local.engine.containers import Containers
-from harness.local.http.server import LocalAWS
 from harness.local.jobs import job as jobs
 from tests.integration.support import AWS, ROLE, Names
 

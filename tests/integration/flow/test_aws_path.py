@@ -21,8 +21,8 @@ import pytest
 
 from harness import config
 from harness.account import policy_documents
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from tests.faults import Faults
 from tests.forked import Forked, starter
 from tests.integration.registry import DockerRegistry

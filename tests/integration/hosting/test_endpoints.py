@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.engine.container import Container
 from harness.local.engine.containers import Containers
 from harness.local.hosting.endpoints import Instance
-from harness.local.http.server import LocalAWS
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:

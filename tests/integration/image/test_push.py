@@ -23,8 +23,8 @@ from harness import config
 from harness.errors import PushError
 from harness.image import build, docker_engine, push
 from harness.image.build import BuiltImage
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from tests.integration.registry import DockerRegistry, Door, Trouble
 from tests.integration.support import AWS, ROLE, Names
 from tests.integration.training import finish

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from tests.integration.support import AWS, ROLE
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from botocore.config import Config
 from harness import config
 from harness.account import policy_documents, preflight, quota_codes
 from harness.errors import ConfigError
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from tests.faults import Faults
 
 ACCOUNT = "123456789012"

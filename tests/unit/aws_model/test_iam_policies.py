@@ -21,8 +21,8 @@ from harness.flow.connection import connect_dry
 from harness.flow.dry_run import ACCOUNT as DRY_ACCOUNT
 from harness.flow.teardown import tags
 from harness.image.build import BuiltImage
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 
 ACCOUNT = "123456789012"
 OTHER = "999999999999"

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from harness.aws_model import prices
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from harness.local.protocol.errors import AwsError
 
 

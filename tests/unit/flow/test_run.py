@@ -18,8 +18,8 @@ from harness.flow import connection
 from harness.flow import run as flow
 from harness.flow.dataset import Split
 from harness.flow.progress import Steps
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from harness.local.protocol.errors import AwsError
 
 ACCOUNT = "111122223333"

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from harness.errors import FlowError
 from harness.flow.ledger import Entry, Ledger
 from harness.flow.teardown import Patience, TearDown, remove
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 from harness.local.protocol.errors import AwsError
 
 PATIENCE = Patience(seconds=30, poll=0.01)

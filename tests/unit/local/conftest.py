@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import settings
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

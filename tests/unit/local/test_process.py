@@ -13,7 +13,7 @@ import pytest
 from harness import config
 from harness.errors import ServiceError
 from harness.local import process as module
-from harness.local.http.server import HEALTH_PATH
+from harness.local.http.dispatch import HEALTH_PATH
 from harness.local.process import LocalProcess
 
 SETTINGS = config.Settings()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "coverage.py"
 

@@ -5,7 +5,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.local.http.server import LocalAWS
+from harness.local.aws import LocalAWS
 from tests.faults import Faults
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.data import pipes, s3_objects
 from harness.local.data.opt_ml import CHUNK
-from harness.local.http import server
+from harness.local.http import listening
 
 WAIT = 20
 
@@ -214,8 +215,8 @@ def test_a_reader_may_pause_for_longer_than_s3_waits(aws, put, monkeypatch):
     """cheroot closes a connection on which nothing could be sent for that long."""
     body = os.urandom(40 * CHUNK)  # more than fits into the buffers of a connection
     uri = put({"a": body})
-    monkeypatch.setattr(server, "IDLE_TIMEOUT", 0.3)
-    with server.LocalAWS() as impatient:
+    monkeypatch.setattr(listening, "IDLE_TIMEOUT", 0.3)
+    with LocalAWS() as impatient:
         client = local_boto_session(impatient.url, impatient.region).client("s3")
         asked = []
         client.meta.events.register("before-call.s3.GetObject", lambda **_: asked.append(1))

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import pytest
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.http.page import Page
-from harness.local.http.server import LocalAWS
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import Request
 from harness.local.protocol.service import Service

@@ -22,7 +22,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
-from harness.local.http.server import LocalAWS
+from harness.local.aws import LocalAWS
 from harness.local.protocol.errors import AwsError, LeaveToMoto
 
 _numbers = itertools.count(1)
@@ -630,7 +630,7 @@ def test_providers_are_closed_first_and_last_one_first(caplog):
 
 
 def test_closing_does_not_wait_for_a_request_without_end(monkeypatch):
-    monkeypatch.setattr("harness.local.http.server.CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr("harness.local.http.listening.CLOSE_TIMEOUT", 0.1)
     entered, leave = threading.Event(), threading.Event()
 
     class Slow:
@@ -667,7 +667,7 @@ def test_state_ends_with_the_last_server_of_the_process(aws):
 def test_servers_after_one_another_start_empty_and_a_forgotten_one_hangs_no_process():
     script = """
 import boto3
-from harness.local import LocalAWS
+from harness.local.aws import LocalAWS
 for _ in range(2):
     with LocalAWS(providers={}) as aws:
         s3 = boto3.client("s3", endpoint_url=aws.url, region_name="us-east-1",

@@ -18,12 +18,12 @@ import pytest
 from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
+from harness.local.core.store import Store
 from harness.local.hosting.endpoints import Deployment, Endpoint, Variant
 from harness.local.hosting.runtime import Runtime
-from harness.local.core.store import Store
 from harness.local.hosting.serving import Instance
-from harness.local.http.server import LocalAWS
-from harness.local.http.shortcut import Relay
+from harness.local.http.shortcut import Shortcut
 from harness.local.protocol.messages import RequestContext
 
 LIMIT = 6_291_456
@@ -177,7 +177,7 @@ def aws(provider):
 def without(provider):
     """The same without the short way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalAWS, "_relay", lambda self: None)
+        patch.setattr(LocalAWS, "_shortcut", lambda self: None)
         server = LocalAWS(providers={"sagemaker-runtime": [provider]}).start()
     with contextlib.closing(server):
         yield server
@@ -185,17 +185,17 @@ def without(provider):
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Waits for what became of so many requests that the relay looked at: answered, or None."""
+    """Waits for what became of so many requests that the shortcut looked at: answered, or None."""
     outcomes = queue.Queue()
-    answer = Relay._answer
+    answer = Shortcut._answer
 
-    def note(relay, connection, begun):
-        outcome = answer(relay, connection, begun)
+    def note(shortcut, connection, begun):
+        outcome = answer(shortcut, connection, begun)
         if begun:  # and not the connection's end
             outcomes.put(outcome)
         return outcome
 
-    monkeypatch.setattr(Relay, "_answer", note)
+    monkeypatch.setattr(Shortcut, "_answer", note)
     yield lambda count: [outcomes.get(timeout=WAIT) for _ in range(count)]
     assert outcomes.empty()
 

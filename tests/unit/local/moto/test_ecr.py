@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.engine.image_registry import Registry
-from harness.local.http.server import LocalAWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

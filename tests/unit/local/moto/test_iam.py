@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.aws_model.iam_policies import Policy, decide
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.http.server import LocalAWS
 
 ACCOUNT = "210987654321"
 MADE_UP = "arn:aws:iam::111122223333:role/service-role/AmazonSageMaker-ExecutionRole-1"

@@ -1,0 +1,240 @@
+"""The local AWS: its services put together behind one address.
+
+SageMaker, its Runtime and its quotas run here; every other service is moto's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Self
+
+from harness.local.core.backend import Backend
+from harness.local.core.tags import Tags
+from harness.local.hosting.endpoint_configs import EndpointConfigs
+from harness.local.hosting.endpoints import Endpoints
+from harness.local.hosting.models import Models
+from harness.local.hosting.runtime import Runtime
+from harness.local.http import listening
+from harness.local.http.dispatch import Dispatch
+from harness.local.http.listening import Server, listen
+from harness.local.http.page import Page
+from harness.local.http.shortcut import Shortcut
+from harness.local.http.trust import Trust
+from harness.local.jobs.processing.provider import ProcessingJobs
+from harness.local.jobs.training.provider import TrainingJobs
+from harness.local.jobs.transform.provider import TransformJobs
+from harness.local.moto.app import MotoApp
+from harness.local.moto.quotas import Quotas
+from harness.local.protocol.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+_log = logging.getLogger(__name__)
+
+MAX_LINGERING = listening.MAX_CONCURRENT * 3 // 4
+"""Threads that may wait for the next invocation on a connection; the others are for the others."""
+
+INNER_CONCURRENT = 32
+"""Requests that are worked on at once of those that our own operations and jobs make, of S3 for
+instance.
+
+They have threads of their own: those that wait for them may be all that there are otherwise.
+"""
+
+_LOOPBACK = "127.0.0.1"
+
+_ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104  # to listen on
+
+_NEEDED = ("moto.iam.models", "moto.moto_server.werkzeug_app", "moto.s3.models")
+
+
+def make_providers(backend: Backend) -> dict[str, list[object]]:
+    """What runs here, by botocore's service name: a further kind of resource is a further line."""
+    return {
+        "sagemaker": [
+            TrainingJobs(backend),
+            TransformJobs(backend),
+            ProcessingJobs(backend),
+            Models(backend),
+            EndpointConfigs(backend),
+            Endpoints(backend),
+            Tags(backend),
+        ],
+        "sagemaker-runtime": [Runtime(backend)],
+        "service-quotas": [Quotas()],
+    }
+
+
+def load() -> None:
+    """Import what the first requests need, which isn't imported with this module."""
+    for name in _NEEDED:
+        importlib.import_module(name)
+
+
+class LocalAWS:
+    """A local AWS on `http://host:port`, running in threads of this process.
+
+    `port` 0 takes a free one. `extra_hosts` are further addresses to listen on, on the same port
+    (Docker's bridge gateway, so that containers reach it). `registry` is the "host:port" of a
+    container registry that ECR's repositories are in; without one they hold no image that Docker
+    could pull. `providers` are the objects that implement operations, by botocore's service name;
+    by default those of `make_providers`. One that has `close()` is closed first when the server
+    closes, while that still answers.
+
+    moto keeps its state for the whole process: two of these at once share their buckets, roles
+    and log groups, unless their `account_id`s differ (bucket names are global all the same). The
+    state is dropped when the last one in the process is closed.
+    """
+
+    def __init__(
+        self,
+        region: str = "us-east-1",
+        account_id: str = "123456789012",
+        host: str = _LOOPBACK,
+        port: int = 0,
+        *,
+        extra_hosts: Sequence[str] = (),
+        registry: str = "",
+        providers: Mapping[str, Sequence[object]] | None = None,
+    ) -> None:
+        self.region = region
+        self.account_id = account_id
+        self.host = host
+        self.port = port
+        self._hosts = [host, *extra_hosts]
+        self._registry = registry
+        self._given_providers = providers
+        self._moto = MotoApp(account_id, region, registry)
+        self._trust = Trust(host, lambda: self.url)
+        self._services: dict[str, Service] = {}
+        self._dispatch: Dispatch
+        self._closers: list[Callable[[], None]] = []
+        self._servers: list[Server] = []
+        self._inner_url = ""
+        self._started = False
+        self._warming: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The endpoint URL to give to clients; its port is known once the server has started."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> Self:
+        """Listen, and return when connections are accepted.
+
+        Raises:
+            OSError: the port is taken, or an address isn't this machine's.
+        """
+        if self._started:
+            raise RuntimeError("This local AWS has been started already.")
+        self._started = True
+        self._moto.open()
+        try:
+            self._put_together()
+            self._listen()
+        except BaseException:
+            self.close()
+            raise
+        self._warming = threading.Thread(target=self._warm_up, name="harness-warm-up", daemon=True)
+        self._warming.start()
+        return self
+
+    def _put_together(self) -> None:
+        """Make what answers: the services, and the page of those that are here by default."""
+        backend: Backend | None = None
+        providers = self._given_providers
+        if providers is None:
+            backend = self._make_backend()
+            self._closers.append(backend.close)
+            providers = make_providers(backend)
+        objects = [each for some in providers.values() for each in some]
+        self._closers += [close for each in objects if (close := getattr(each, "close", None))]
+        here = {"region": self.region, "account_id": self.account_id}
+        self._services = {name: Service(name, some, **here) for name, some in providers.items()}
+        page = Page(self._services["sagemaker"], backend.logs_client, **here) if backend else None
+        self._dispatch = Dispatch(self._trust, page, self._services.values(), self._moto, here)
+
+    def _make_backend(self) -> Backend:
+        return Backend(
+            lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry
+        )
+
+    def _listen(self) -> None:
+        shortcut = self._shortcut()
+        for host in self._hosts:
+            self._servers.append(listen(host, self.port, self._dispatch, shortcut=shortcut))
+            self.port = self._servers[0].bind_addr[1]
+        if self._given_providers is None:
+            inner = listen(_LOOPBACK, 0, self._dispatch, INNER_CONCURRENT)
+            self._servers.append(inner)
+            self._inner_url = f"http://{_LOOPBACK}:{inner.bind_addr[1]}"
+
+    def _shortcut(self) -> Shortcut | None:
+        """The short way of invocations, where there are any."""
+        runtime = self._services.get("sagemaker-runtime")
+        return Shortcut(runtime, self._trust.allows, MAX_LINGERING) if runtime else None
+
+    def _warm_up(self) -> None:
+        """Load what the first requests need, while the process that waits does something else."""
+        self._moto.load("s3")
+        for service in self._services.values():
+            _ = service.operations
+        for server in self._servers:
+            server.requests.grow(listening.MAX_CONCURRENT)
+
+    def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
+        """Listen on a further address of this machine, for clients whose address `accepts` takes.
+
+        On the same port if it is free there. Returns the URL; None if the address isn't this
+        machine's. It is closed with the server.
+        """
+        if not self._started:
+            return None
+        if self.host in _ALL_ADDRESSES:
+            return f"http://{host}:{self.port}"
+        for port in (self.port, 0):
+            try:
+                server = listen(host, port, self._dispatch.only_for(accepts))
+            except OSError:
+                continue
+            self._servers.append(server)
+            server.requests.grow(listening.MAX_CONCURRENT)
+            return f"http://{host}:{server.bind_addr[1]}"
+        return None
+
+    def close(self) -> None:
+        """Close the providers, stop answering and free the port. May be called twice."""
+        if not self._started:
+            return
+        self._started = False
+        self.close_providers()
+        if self._warming is not None:
+            self._warming.join(listening.CLOSE_TIMEOUT)  # it starts threads that shall stop
+        listening.stop(self._servers)
+        self._servers.clear()
+        self._moto.close()
+
+    def close_providers(self) -> None:
+        """End all that runs, as a part of closing; the rest is gone with the process anyway."""
+        for close in reversed(self._closers):
+            try:
+                close()
+            except Exception:  # noqa: BLE001  # is logged with its traceback
+                _log.exception("%r failed; what it would have cleaned up may be left", close)
+        self._closers.clear()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
