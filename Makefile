@@ -17,7 +17,8 @@ run: setup ## set up what is missing, then the whole flow offline: train, deploy
 
 test-local: setup ## set up the same, then all tests that need no AWS account
 	@$(BIN)/harness build
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --cov --cov-report= $(ARGS)
+	@echo "line coverage of harness/ in these tests' own processes: $$($(BIN)/coverage report --format=total) %"
 
 e2e-aws: setup ## the flow on the real AWS (needs a role, a bucket and credentials)
 	@HARNESS_TARGET=aws $(BIN)/harness run

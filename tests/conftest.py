@@ -29,7 +29,10 @@ MOST_WORKERS = 8  # there is one Docker engine for them all
 
 # Tests that run for seconds are spread one by one, unless their file's fixtures cost more.
 SPREAD = "tests/integration/"
-TOGETHER = {"tests/integration/test_moto_conformance.py", "tests/integration/test_push.py"}
+TOGETHER = {
+    "tests/integration/clients/test_moto_conformance.py",
+    "tests/integration/image/test_push.py",
+}
 
 
 @pytest.hookimpl(optionalhook=True)
