@@ -1,6 +1,10 @@
-"""How much memory an instance type has: what its containers get here, too."""
+"""SageMaker's instance types: which there are, their memory, and the images that they run."""
 
 from __future__ import annotations
+
+import re
+
+from harness.aws_model.loader import LOADER
 
 GIB = 1 << 30
 
@@ -21,6 +25,21 @@ _LARGE = {
     "t": 8.0,
 }
 _RULED = "cmrt"
+
+# Instances with Arm processors: AWS's Graviton (m6g, c7gn, r6gd, but not the GPUs' g5 and g4dn)
+# and Nvidia's Grace (p6e-gb200).
+_ARM = re.compile(r"ml\.(?:[a-z]+\d+g[a-z]*\.|[a-z0-9]+-gb\d)")
+
+
+def named_in(shape: str) -> list[str]:
+    """The instance types of an enumeration of SageMaker's service model."""
+    model = LOADER.load_service_model("sagemaker", "service-2")
+    return list(model["shapes"][shape]["enum"])
+
+
+def architecture(instance_type: str) -> str:
+    """That of the images an instance type runs, in Docker's words: amd64 or arm64."""
+    return "arm64" if _ARM.match(instance_type) else "amd64"
 
 
 def memory(instance_type: str) -> int | None:

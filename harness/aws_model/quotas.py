@@ -1,4 +1,8 @@
-"""SageMaker's quotas: how many instances an account may have at once, by AWS's names."""
+"""SageMaker's quotas of instances: AWS's names and codes, and the values of a new account.
+
+There is one of each use of each instance type, and one of each use across all types. AWS's own list
+of them can only be had with an account.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,21 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.aws_model.loader import LOADER
+from harness.aws_model import instance_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-
 SERVICE = "sagemaker"
-
+"""SageMaker's code at Service Quotas."""
 
 TRAINING = "{} for training job usage"
-
-
 SPOT_TRAINING = "{} for spot training job usage"
-
-
 ENDPOINT = "{} for endpoint usage"
 
-
 ALL_TRAINING = "Number of instances across all training jobs"
-
-
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
-
-
 ALL_ENDPOINTS = "Number of instances across active endpoints"
-
 
 CODES = {
     TRAINING.format("ml.m5.large"): "L-611FA074",
@@ -43,7 +36,6 @@ CODES = {
 }
 """AWS's codes of some quotas, by name, the same in every account. Only AWS lists them all."""
 
-
 # By quota: the enumeration of instance types in SageMaker's service model.
 _BY_TYPE = {
     TRAINING: "TrainingInstanceType",
@@ -53,17 +45,11 @@ _BY_TYPE = {
     "{} for processing job usage": "ProcessingInstanceType",
     "{} for transform job usage": "TransformInstanceType",
 }
-
-
 _ACROSS_TYPES = (ALL_TRAINING, ALL_SPOT_TRAINING, ALL_ENDPOINTS)
 
-
+# Of a new account at its better: none with accelerators, some of the rest.
 _ACCELERATED = ("ml.p", "ml.g", "ml.inf", "ml.trn", "ml.dl", "ml.eia")
-
-
 _INSTANCES = 4.0
-
-
 _INSTANCES_ACROSS_TYPES = 20.0
 
 
@@ -76,6 +62,7 @@ class Quota:
 
     @property
     def code(self) -> str:
+        """AWS's, or one of that form where it isn't known."""
         digest = hashlib.sha256(self.name.encode()).hexdigest()
         return CODES.get(self.name, f"L-{digest[:8].upper()}")
 
@@ -86,15 +73,9 @@ def quotas() -> Mapping[str, Quota]:
     return {quota.code: quota for quota in _all()}
 
 
-def instance_types(shape: str) -> list[str]:
-    """The instance types of an enumeration of SageMaker's service model."""
-    model = LOADER.load_service_model("sagemaker", "service-2")
-    return list(model["shapes"][shape]["enum"])
-
-
 def _all() -> Iterator[Quota]:
     for pattern, shape in _BY_TYPE.items():
-        for instance_type in instance_types(shape):
+        for instance_type in instance_types.named_in(shape):
             accelerated = instance_type.startswith(_ACCELERATED)
             yield Quota(pattern.format(instance_type), 0.0 if accelerated else _INSTANCES)
     for name in _ACROSS_TYPES:

@@ -15,7 +15,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from harness.aws_model.iam_policies import Policy, decide
-from harness.aws_model.loader import partition
+from harness.aws_model.regions import partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
-from harness.aws_model.loader import partition
+from harness.aws_model.regions import partition
 from harness.local.protocol.errors import AwsError as AwsError
 from harness.local.protocol.errors import DisconnectedError
 

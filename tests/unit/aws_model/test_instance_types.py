@@ -1,4 +1,4 @@
-"""The memory of instance types, beside what EC2 says of them."""
+"""The memory of instance types, beside what EC2 says of them, and whose processors they have."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib.resources import files
 import botocore.session
 import pytest
 
+from harness.aws_model import instance_types
 from harness.aws_model.instance_types import GIB, memory
 
 
@@ -38,10 +39,46 @@ def test_every_type_that_is_known_has_what_ec2_says() -> None:
     said = json.loads(gzip.decompress(packed))
     model = botocore.session.get_session().get_service_model("sagemaker")
     kinds = ("TrainingInstanceType", "ProductionVariantInstanceType", "ProcessingInstanceType")
-    types = {each for kind in kinds for each in model.shape_for(kind).enum}
+    types = {each for kind in kinds for each in model.shape_for(kind).enum}  # type: ignore[attr-defined]
     known = [each for each in types if memory(each) and each.removeprefix("ml.") in said]
     assert len(known) > 250
     for each in known:
         ours = (memory(each) or 0) / GIB
         theirs = said[each.removeprefix("ml.")]["MemoryInfo"]["SizeInMiB"] / 1024
         assert ours == pytest.approx(theirs, rel=0.02), each
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "architecture"),
+    [
+        ("ml.m5.large", "amd64"),
+        ("ml.t2.medium", "amd64"),
+        ("ml.g5.xlarge", "amd64"),
+        ("ml.g4dn.xlarge", "amd64"),
+        ("ml.g6e.xlarge", "amd64"),
+        ("ml.p4d.24xlarge", "amd64"),
+        ("ml.trn1.2xlarge", "amd64"),
+        ("ml.m6g.large", "arm64"),
+        ("ml.c7g.large", "arm64"),
+        ("ml.c6gn.large", "arm64"),
+        ("ml.r7gd.large", "arm64"),
+        ("ml.p6e-gb200.36xlarge", "arm64"),
+    ],
+)
+def test_the_architecture_of_an_instance_type(instance_type: str, architecture: str) -> None:
+    assert instance_types.architecture(instance_type) == architecture
+
+
+def test_every_arm_type_that_sagemaker_has_is_known_by_its_family() -> None:
+    """So that a new one, of a name that isn't thought of, is at least looked at."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    types = {
+        *model.shape_for("TrainingInstanceType").enum,  # type: ignore[attr-defined]
+        *model.shape_for("ProductionVariantInstanceType").enum,  # type: ignore[attr-defined]
+    }
+    families = {
+        each.split(".")[1] for each in types if instance_types.architecture(each) == "arm64"
+    }
+    graviton = {"c6g", "c6gd", "c6gn", "c7g", "c8g", "m6g", "m6gd", "m8g", "r6g", "r6gd"}
+    assert families >= graviton | {"r7gd", "r8g", "p6e-gb200"}
+    assert not {each for each in families if each.startswith(("g", "p3", "p4", "p5", "inf", "trn"))}
