@@ -41,7 +41,8 @@ CONNECTIONS = 2  # of the chain
 CHILD = """
 import time
 start = time.monotonic()
-from harness import config, preflight
+from harness import config
+from harness.account import preflight
 missing = [c for c in preflight.examine(config.load()) if not c.ok or c.unknown]
 print(time.monotonic() - start)
 raise SystemExit("\\n".join(map(str, missing)) or 0)

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import botocore.exceptions as boto_errors
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.account import session
-from harness.aws_model.loader import LOADER, partition
+from harness.account.calls import CONFIG, code_of, words_of
+from harness.aws_model.regions import is_known, main_region
 from harness.checks import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from concurrent.futures import Future
 
     import boto3
+    from types_boto3_sts import STSClient
 
     from harness.config import Settings
 
 T = TypeVar("T")
-
-# Of each call. A throttled or lost one is tried again, at most for about ten seconds.
-CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 5},
-    max_pool_connections=32,
-)
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 _UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
@@ -60,6 +52,8 @@ _CREDENTIAL_ERRORS = (
 
 
 class NoIdentity(Exception):  # noqa: N818  # carries what is reported
+    """The credentials can't be used; `check` says why."""
+
     def __init__(self, check: Check) -> None:
         super().__init__(check.detail)
         self.check = check
@@ -73,7 +67,7 @@ class Identity:
     arn: str
 
     @classmethod
-    def ask(cls, sts: Any, settings: Settings) -> Identity:
+    def ask(cls, sts: STSClient, settings: Settings) -> Identity:
         """Ask STS.
 
         Raises:
@@ -105,7 +99,7 @@ def open_session(settings: Settings) -> boto3.Session:
     Raises:
         NoIdentity: there are none, or they can't be read or renewed.
     """
-    region = settings.region if is_known(settings.region) else _main_region(settings.region)
+    region = settings.region if is_known(settings.region) else main_region(settings.region)
     with _explained(settings):
         found = session.session(settings.model_copy(update={"region": region}))
         if found.get_credentials() is None:
@@ -138,12 +132,6 @@ def _explained(settings: Settings) -> Iterator[None]:
         raise NoIdentity(_refused(error, settings)) from None
     except BotoCoreError as error:
         raise NoIdentity(_unusable(error, settings)) from None
-
-
-def _main_region(region: str) -> str:
-    """The region of a partition that is always enabled."""
-    of = partition(region)
-    return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(of, "us-east-1")
 
 
 def _bad_credentials(detail: str, remedy: str) -> Check:
@@ -197,7 +185,7 @@ def _is_disabled(settings: Settings) -> bool:
 
     A region that the account hasn't opted into says the same of a key as one where there is none.
     """
-    main = _main_region(settings.region)
+    main = main_region(settings.region)
     if main == settings.region:
         return False
     try:
@@ -246,34 +234,8 @@ def _unusable(error: BotoCoreError, settings: Settings) -> Check:
 
 
 def see_network(settings: Settings) -> str:
+    """What mends that AWS can't be reached."""
     return (
         f"see to the network and its proxy (HTTPS_PROXY), and whether {settings.region} is the "
         "region that is meant"
     )
-
-
-def is_known(region: str) -> bool:
-    """Whether AWS has the region, as far as the installed botocore knows."""
-    return any(region in each["regions"] for each in LOADER.load_data("partitions")["partitions"])
-
-
-def code_of(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])
-
-
-def words_of(error: ClientError) -> str:
-    return str(error).rstrip(".")
-
-
-def start(call: Callable[[], T]) -> Future[T]:
-    """Run `call` in a thread that no exit of the process waits for."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001  # raised in the thread that waits for it
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="harness-preflight", daemon=True).start()
-    return future

@@ -6,11 +6,14 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.account.identity import start
+from harness.account.calls import start
 from harness.checks import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from types_boto3_iam import IAMClient
+    from types_boto3_iam.type_defs import EvaluationResultTypeDef
 
     from harness.account.policy_documents import Ask
 
@@ -19,7 +22,13 @@ _BOOLEANS = {"aws:SecureTransport"}
 
 
 def refusals(
-    iam: Any, arn: str, asks: Iterable[Ask], *, name: str, allow: str, context: Mapping[str, str]
+    iam: IAMClient,
+    arn: str,
+    asks: Iterable[Ask],
+    *,
+    name: str,
+    allow: str,
+    context: Mapping[str, str],
 ) -> list[Check]:
     """A check for each statement whose actions the user or role of `arn` may not all do.
 
@@ -59,7 +68,9 @@ def refusals(
     ]
 
 
-def _simulate(iam: Any, arn: str, ask: Ask, context: Mapping[str, str]) -> list[dict[str, Any]]:
+def _simulate(
+    iam: IAMClient, arn: str, ask: Ask, context: Mapping[str, str]
+) -> list[EvaluationResultTypeDef]:
     """The results of the actions that aren't allowed."""
     answer = iam.simulate_principal_policy(
         PolicySourceArn=arn,

@@ -1,8 +1,8 @@
 """The IAM policies that a run on AWS needs and no more, with what is to be filled in.
 
-The files beside this one are templates: `document` fills one in with the settings' bucket, role,
-repository and region. `harness policy` prints them, the preflight asks IAM whether they hold, and
-docs/aws.md says whom they are for.
+The files of the folder `policies` are templates: `document` fills one in with the settings'
+bucket, role, repository and region. `harness policy` prints them, the preflight asks IAM whether
+they hold, and docs/aws.md says whom they are for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from harness.aws_model.loader import partition
+from harness.aws_model.regions import partition
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ NAMES = (EXECUTION_ROLE_TRUST, EXECUTION_ROLE, CALLER, AUTOSCALING, CI_TRUST)
 DEFAULT_ROLE = "harness-execution"
 """Name of the execution role where aws.role_arn isn't set yet."""
 
+_TEMPLATES = resources.files("harness.account") / "policies"
 _ROLE = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/(?P<path>.*/)?(?P<name>[^/]+)")
 _SAMPLE = "preflight"
 
@@ -98,7 +99,7 @@ def document(name: str, settings: Settings, account: str, *, github: str = "") -
     """
     if name not in NAMES:
         raise ConfigError(f"there is no policy {name}; there are {', '.join(NAMES)}.")
-    text = (resources.files(__name__) / f"{name}.json").read_text(encoding="utf-8")
+    text = (_TEMPLATES / f"{name}.json").read_text(encoding="utf-8")
     aws = settings.aws
     of = partition(settings.region)
     values = {

@@ -1,4 +1,4 @@
-"""Sessions on the real AWS, with the user's own credentials."""
+"""A boto3 session on the real AWS, with the user's own credentials."""
 
 from __future__ import annotations
 
@@ -12,18 +12,6 @@ from harness.aws_model.loader import LOADER
 
 if TYPE_CHECKING:
     from harness.config import Settings
-
-
-def boto_session(settings: Settings) -> boto3.Session:
-    """A session as `session` makes it, after a look at everything that a run needs.
-
-    Raises:
-        ConfigError: something is missing; the text names all of it.
-    """
-    from harness.account import preflight
-
-    preflight.require(settings)
-    return session(settings)
 
 
 def session(settings: Settings) -> boto3.Session:

@@ -110,13 +110,14 @@ def connect(settings: Settings, started: LocalProcess | None = None) -> Iterator
     with the context.
 
     Raises:
-        ConfigError: `target` is "aws" and role, bucket or credentials are missing.
+        ConfigError: `target` is "aws" and the account lacks something; the text names all of it.
         ServiceError: the local AWS doesn't start, or ended before its time.
     """
     if settings.target == "aws":
-        from harness.account import session
+        from harness.account import preflight, session
 
-        yield Connection(session.boto_session(settings), ephemeral=False, target="aws")
+        preflight.require(settings)
+        yield Connection(session.session(settings), ephemeral=False, target="aws")
     elif settings.local.endpoint_url:
         boto = local_boto_session(settings.local.endpoint_url, settings.region)
         ensure_bucket(boto, settings.local.bucket)

@@ -11,7 +11,9 @@ import pytest
 from botocore.config import Config
 
 from harness import config
-from harness.account import policy_documents, preflight, quota_codes
+from harness.account import policy_documents, preflight
+from harness.account.checks import account
+from harness.aws_model import quotas
 from harness.errors import ConfigError
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
@@ -267,7 +269,7 @@ def test_a_network_that_leads_to_the_services_of_a_run_only(settings, monkeypatc
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        monkeypatch.setattr(preflight, "CONFIG", Config(retries={"total_max_attempts": 1}))
+        monkeypatch.setattr(account, "CONFIG", Config(retries={"total_max_attempts": 1}))
         monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", url)
         assert set(unknown(settings)) == {"role", "caller", "repository", "quotas"}
@@ -616,7 +618,7 @@ def test_the_codes_of_quotas_are_listed_once(settings, faults):
 
 def test_a_code_that_is_another_quota_s_is_not_believed(settings, faults, monkeypatch):
     wrong = {"ml.m5.large for training job usage": "L-29C181D7"}
-    monkeypatch.setattr(quota_codes.quotas, "CODES", wrong)
+    monkeypatch.setattr(quotas, "CODES", wrong)
 
     (check,) = (each for each in preflight.examine(settings) if each.name == "quotas")
 
