@@ -9,14 +9,14 @@ import signal
 import threading
 import urllib.parse
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from docker.errors import APIError, NotFound
 from docker.transport import UnixHTTPAdapter
 
 from harness.errors import EngineError
-from harness.local.engine import addresses, archive_put, calls, log_lines
-from harness.local.engine.calls import (
+from harness.local.engine import addresses, errors, log_lines, put_archive
+from harness.local.engine.errors import (
     UNREACHABLE,
     ArchiveError,
     MissingFolderError,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from docker.models.networks import Network
     from testcontainers.core.docker_client import DockerClient
 
-    from harness.local.engine.containers import Containers
     from harness.local.engine.pieces import Piece
 
 KILLED = 128 + signal.SIGKILL
@@ -53,6 +52,16 @@ OUTPUT_TIMEOUT = 10
 _log = logging.getLogger(__name__)
 
 
+class Owner(Protocol):
+    """Who makes containers, and keeps each until it is removed."""
+
+    bridge_leads: bool | None
+    """Whether containers are reached at their own addresses, once one was tried."""
+
+    def forget(self, container: Container) -> None:
+        """It is removed."""
+
+
 class Container:
     """One container: created, filled with files, started, followed, stopped, removed.
 
@@ -62,7 +71,7 @@ class Container:
 
     def __init__(
         self,
-        owner: Containers,
+        owner: Owner,
         client: DockerClient,
         container: DockerContainer,
         port: int | None,
@@ -118,7 +127,7 @@ class Container:
         if isinstance(engine, UnixHTTPAdapter):
             where = urllib.parse.urlencode({"path": path})
             url = f"/v{api.api_version}/containers/{self.id}/archive?{where}"
-            return archive_put.put(engine.socket_path, url, source, calls.TIMEOUT)
+            return put_archive.put(engine.socket_path, url, source, errors.TIMEOUT)
         try:
             self._container.put_archive(path, source.read())
         except APIError as error:
@@ -217,7 +226,7 @@ class Container:
                 "until": f"{ended + EVENT_TIMEOUT * (self.exit_code == KILLED):.6f}",
                 "filters": json.dumps({"container": [self.id], "event": ["oom"]}),
             },
-            timeout=calls.TIMEOUT,
+            timeout=errors.TIMEOUT,
         )
         return events.ok and bool(events.content)
 
@@ -266,7 +275,7 @@ class Container:
         # The engine answers only once it has stopped, so this call outlasts the usual limit.
         with engine_errors():
             ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
-        self.exited.wait(calls.TIMEOUT)
+        self.exited.wait(errors.TIMEOUT)
 
     def remove(self) -> None:
         """Kill it if it runs, and remove it with its volumes and its network.

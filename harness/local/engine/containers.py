@@ -1,13 +1,12 @@
 """What the local AWS makes in Docker: containers, networks, and the images that it pulls.
 
-Only this module, `container` (through `archive_put`, too) and `sessions` talk to Docker.
+Of the local AWS, only the modules of this folder talk to Docker.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
-import itertools
 import logging
 import platform
 import shutil
@@ -15,17 +14,18 @@ import threading
 import time
 import uuid
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docker.errors import APIError, ImageNotFound
-from docker.types import IPAMConfig, IPAMPool, Mount
+from docker.types import Mount
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness.errors import EngineError
-from harness.local.engine import calls
-from harness.local.engine.calls import (
+from harness.local.engine import errors, networks
+from harness.local.engine.container import Container
+from harness.local.engine.errors import (
     ElsewhereError,
     ImageError,
     engine_errors,
@@ -33,7 +33,7 @@ from harness.local.engine.calls import (
     engine_words,
     ignore_gone,
 )
-from harness.local.engine.container import Container
+from harness.local.engine.networks import JobNetwork
 from harness.local.engine.sessions import Session, clean
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ if TYPE_CHECKING:
     from docker.models.networks import Network
 
     from harness.local.engine.image_registry import Registry
-
-SUBNET_ATTEMPTS = 5
-"""Times that a subnet is asked for, if others take the one that was free."""
+    from harness.local.engine.networks import Subnet
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +79,7 @@ class Containers:
         Then their ports need not be published, which takes a tenth of a second of each one's start
         and end, and a process while it runs.
         """
-        self._subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._subnets: list[Subnet] = []
 
     def _connect(self) -> tuple[DockerClient, Session]:
         """testcontainers' client and this process's session, made at first use."""
@@ -89,7 +87,7 @@ class Containers:
             self._check_open()
             if self._docker is None or self._session is None:
                 with engine_errors():
-                    connected = DockerClient(timeout=calls.TIMEOUT)
+                    connected = DockerClient(timeout=errors.TIMEOUT)
                     for name in clean(connected.client):
                         _log.warning("removed %s, left by a run that was killed", name)
                     _start_reaper(connected)
@@ -124,17 +122,7 @@ class Containers:
     def gateway(self) -> str | None:
         """The address at which containers reach this machine, if the engine is on it."""
         client, _ = self._connect()
-        if not _is_near(client):
-            return None
-        with engine_errors():
-            networks = client.client.api.networks(names=["bridge"])
-        for network in networks:
-            for config in network["IPAM"]["Config"] or []:
-                subnet = ipaddress.ip_network(config["Subnet"])
-                if network["Name"] == "bridge" and subnet.version == 4:
-                    # Engine 20.10 names the default network's gateway only once it was restarted.
-                    return str(config.get("Gateway") or subnet[1])
-        return None
+        return networks.gateway(client) if _is_near(client) else None
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -168,12 +156,7 @@ class Containers:
         sender = ipaddress.ip_address(address)
         if not any(sender in subnet for subnet in self._subnets):
             client, _ = self._connect()
-            with engine_errors():
-                self._subnets = [
-                    ipaddress.ip_network(config["Subnet"])
-                    for network in client.client.api.networks(filters={"driver": "bridge"})
-                    for config in network["IPAM"]["Config"] or []
-                ]
+            self._subnets = networks.subnets(client)
         return any(sender in subnet for subnet in self._subnets)
 
     def create(
@@ -200,7 +183,6 @@ class Containers:
         """
         mounts = mounts or Mounts()
         client, session = self._connect()
-        alone = isolated and port is None and shared is None
         network: Network | None = None
         options: dict[str, Any] = {
             "name": f"{name}-{uuid.uuid4().hex[:6]}",
@@ -208,7 +190,6 @@ class Containers:
             "mem_limit": memory,
             "memswap_limit": memory,  # of both together: no swap
             "environment": dict(environment or {}),
-            "extra_hosts": {hostname: "127.0.0.1"} if alone else None,
             # "z": also where SELinux keeps containers from files that aren't labelled as theirs.
             "volumes": {
                 str(folder): {"bind": path, "mode": "ro,z"}
@@ -219,18 +200,11 @@ class Containers:
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
         if shared is not None:
-            endpoint = client.client.api.create_endpoint_config(
-                ipv4_address=shared.addresses[hostname]
-            )
-            options["network"] = shared.name
-            options["networking_config"] = {shared.name: endpoint}
-            options["extra_hosts"] = {
-                host: address for host, address in shared.addresses.items() if host != hostname
-            }
-        elif alone:
-            options["network_mode"] = "none"
+            options |= shared.options(client, hostname)
+        elif isolated and port is None:
+            options |= {"network_mode": "none", "extra_hosts": {hostname: "127.0.0.1"}}
         elif isolated:
-            network = self._internal_network(name, client, session)
+            network = networks.create_internal(client, name, session.labels)
             options["network"] = network.name
         elif port is not None and not self.bridge_leads:
             # Only this machine may reach it, unless the engine is on another one.
@@ -249,7 +223,7 @@ class Containers:
                 self._live.add(container)
         except BaseException:
             if network is not None:
-                _remove_network(network)
+                networks.remove(network)
             raise
         return container
 
@@ -260,45 +234,26 @@ class Containers:
         lets the first one know the last one's name, as on AWS.
         """
         client, session = self._connect()
-        unique = f"{name}-{uuid.uuid4().hex[:6]}"
-        options = {"driver": "bridge", "internal": isolated, "labels": session.labels}
         with self._lock, engine_errors():
             self._check_open()
-            # The engine takes addresses only in a subnet that it was given, and only it knows which
-            # ones are free: so it is asked for one, which is then given back to it.
-            for attempt in itertools.count(1):
-                asked = client.client_networks_create(unique, options)
-                asked.reload()
-                subnet = ipaddress.ip_network(asked.attrs["IPAM"]["Config"][0]["Subnet"])
-                asked.remove()
-                pool = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
-                try:
-                    made = client.client_networks_create(unique, {**options, "ipam": pool})
-                    break
-                except APIError:
-                    if attempt == SUBNET_ATTEMPTS:  # others took it each time
-                        raise
-            addresses = {host: str(subnet[2 + index]) for index, host in enumerate(hosts)}
-            network = JobNetwork(self, made, addresses)
+            made, addresses = networks.create_for_hosts(
+                client, name, hosts, session.labels, isolated=isolated
+            )
+            network = JobNetwork(made, addresses, self._forget_network)
             self._networks.add(network)
         return network
 
-    def forget_network(self, network: JobNetwork) -> None:
+    def _forget_network(self, network: JobNetwork) -> None:
         with self._lock:
             self._networks.discard(network)
 
-    def _internal_network(self, name: str, client: DockerClient, session: Session) -> Network:
-        with engine_errors():
-            return client.client_networks_create(
-                f"{name}-{uuid.uuid4().hex[:6]}", {"internal": True, "labels": session.labels}
-            )
-
     def forget(self, container: Container) -> None:
+        """It is removed."""
         with self._lock:
             self._live.discard(container)
 
     def close(self) -> None:
-        """Remove every container and network that is left, within twice `engine_calls.TIMEOUT`."""
+        """Remove every container and network that is left, within twice `errors.TIMEOUT`."""
         # Without the lock, so that those who wait for it don't begin a call to the engine now.
         self._closed = True
         with self._lock:
@@ -309,12 +264,12 @@ class Containers:
         ]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + calls.TIMEOUT
+        deadline = time.monotonic() + errors.TIMEOUT
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._lock:
-            networks = list(self._networks)
-        for network in networks:
+            left = list(self._networks)
+        for network in left:
             network.remove()
         for image in self._pulled:
             self._forget_image(image)
@@ -333,36 +288,9 @@ class Containers:
             _log.warning("left image %s: %s", name, error)
 
 
-class JobNetwork:
-    """A network that the containers of a job share."""
-
-    def __init__(self, owner: Containers, network: Network, addresses: dict[str, str]) -> None:
-        self._owner = owner
-        self._network = network
-        self.addresses = addresses
-        """By host name."""
-
-    @property
-    def name(self) -> str:
-        return cast("str", self._network.name)
-
-    def remove(self) -> None:
-        """Remove it, once its containers are. May be called twice."""
-        _remove_network(self._network)
-        self._owner.forget_network(self)
-
-
 def _is_near(client: DockerClient) -> bool:
     """Whether the engine is reached over this machine, if only by a tunnel's end."""
     return client.host() in ("localhost", "127.0.0.1")
-
-
-def _remove_network(network: Network) -> None:
-    try:
-        with engine_errors():
-            ignore_gone(network.remove)
-    except EngineError as error:
-        _log.warning("left network %s, which `harness clean` removes: %s", network.name, error)
 
 
 def _start_reaper(client: DockerClient) -> None:

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker
-import platformdirs
 from docker.errors import APIError
 from filelock import FileLock, Timeout
 
-from harness import machine
-from harness.local.engine import calls
-from harness.local.engine.calls import engine_errors, engine_words, ignore_gone
+from harness import machine, paths
+from harness.local.engine import errors
+from harness.local.engine.errors import engine_errors, engine_words, ignore_gone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def _sessions() -> Path:
-    return Path(platformdirs.user_state_dir("harness")) / "sessions"
+    return paths.state_folder() / "sessions"
 
 
 class Session:
@@ -89,7 +88,7 @@ def clean(client: docker.DockerClient | None = None) -> list[str]:
     """
     if client is None:
         with engine_errors():
-            client = docker.from_env(timeout=calls.TIMEOUT)
+            client = docker.from_env(timeout=errors.TIMEOUT)
         try:
             return clean(client)
         finally:
@@ -135,7 +134,7 @@ def _remove_container(api: docker.APIClient, name: str) -> None:
     except APIError as error:
         if error.status_code != 409:
             raise
-        api.wait(name, timeout=calls.TIMEOUT, condition="removed")
+        api.wait(name, timeout=errors.TIMEOUT, condition="removed")
 
 
 def _clean_folders() -> list[str]:

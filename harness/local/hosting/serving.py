@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from harness.aws_model import instance_types
 from harness.local.data import opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
-from harness.local.engine.calls import (
+from harness.local.engine.errors import (
     ArchiveError,
     ImageError,
     MissingFolderError,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.aws_model import instance_types as types
-from harness.local.engine.calls import StartError, engine_lost
+from harness.local.engine.errors import StartError, engine_lost
 from harness.local.jobs.job import FAILURE_REASON_LIMIT, JobError, JobStoppedError
 
 if TYPE_CHECKING:

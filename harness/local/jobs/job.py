@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.errors import EngineError
 from harness.local.core.store import Resource
 from harness.local.data.transfers import PASSING, Transfer
-from harness.local.engine.calls import ImageError
+from harness.local.engine.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -21,8 +21,8 @@ from urllib3.exceptions import NewConnectionError
 from harness import machine
 from harness.errors import EngineError
 from harness.local.engine import addresses, sessions
-from harness.local.engine.calls import StartError
 from harness.local.engine.containers import Containers
+from harness.local.engine.errors import StartError
 from harness.local.hosting import serving
 
 if TYPE_CHECKING:

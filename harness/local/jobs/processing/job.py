@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.errors import EngineError
 from harness.local.data import artifacts, channels, opt_ml, s3_objects
-from harness.local.engine.calls import ArchiveError
+from harness.local.engine.errors import ArchiveError
 from harness.local.jobs.cluster import Cluster, End
 from harness.local.jobs.job import Job, JobError, JobStoppedError
 from harness.local.jobs.processing import requests

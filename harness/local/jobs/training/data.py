@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.data import artifacts, channels, opt_ml, pipes, s3_objects
-from harness.local.engine.calls import ArchiveError, ElsewhereError
+from harness.local.engine.errors import ArchiveError, ElsewhereError
 from harness.local.jobs.job import JobError
 from harness.local.jobs.training import requests
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.local.engine import archive_put
+from harness.local.engine import put_archive
 from harness.local.engine.pieces import Content
 
 MB = 1 << 20
@@ -64,7 +64,7 @@ def content(tmp_path):
 
 
 def put(engine, stream):
-    return archive_put.put(engine.socket, "/archive?path=%2F", stream, 10)
+    return put_archive.put(engine.socket, "/archive?path=%2F", stream, 10)
 
 
 def test_bytes_and_parts_of_files_arrive_in_their_order(engine, content):
@@ -104,4 +104,4 @@ def test_an_error_of_the_stream_comes_out_and_the_engine_has_no_whole_body(engin
 
 def test_no_engine_is_a_lost_connection(tmp_path):
     with pytest.raises(OSError, match="No such file"):
-        archive_put.put(str(tmp_path / "none"), "/", [b"x"], 1)
+        put_archive.put(str(tmp_path / "none"), "/", [b"x"], 1)

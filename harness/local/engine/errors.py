@@ -1,4 +1,4 @@
-"""Calls to the Docker engine: how long one may take, and the errors of those that fail."""
+"""What the Docker engine refuses, in words, and how long it may take before it counts as lost."""
 
 from __future__ import annotations
 
