@@ -22,7 +22,7 @@ from harness.local.data import records, s3_objects
 from harness.local.data.artifacts import SMALL
 from harness.local.data.opt_ml import CHUNK
 from harness.local.data.records import RecordError
-from harness.local.engine.calls import engine_lost
+from harness.local.engine.errors import engine_lost
 from harness.local.jobs.cluster import OUT_OF_MEMORY
 from harness.local.jobs.job import JobError
 from harness.local.jobs.transform.answers import beginning, read, write
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.logs import LogStream
     from harness.local.hosting.serving import Instance
+    from harness.local.jobs.transform.filters import Processing
     from harness.local.jobs.transform.settings import Settings
 
 INVOCATION_TIMEOUT = 600
@@ -72,7 +73,7 @@ class Transform(Protocol):
     name: str
     request: dict[str, Any]
     backend: Backend
-    processing: records.Processing | None
+    processing: Processing | None
 
     def check_stopped(self) -> None:
         """Raise `JobStoppedError` once the job is to be stopped."""

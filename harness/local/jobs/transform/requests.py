@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from harness.local.data import s3_objects
-from harness.local.data.records import CSV, FORMATS, JSON, Path, Processing, RecordError, kind
+from harness.local.data.records import RecordError
+from harness.local.jobs.transform.filters import CSV, FORMATS, JSON, Path, Processing, kind
 from harness.local.protocol.errors import AwsError
 
 MAX_CONCURRENT = 100
