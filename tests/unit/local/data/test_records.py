@@ -131,14 +131,6 @@ class TestDecompressing:
         assert max(map(len, records.decompressed(cut(packed, 65_536), "Gzip"))) <= 1 << 20
 
 
-DOCUMENT = {
-    "id": 7,
-    "features": [10, 11, 12, 13, 14],
-    "deep": {"a": {"x": 1}, "b": {"x": 2}},
-    "SageMakerOutput": {"label": 1},
-}
-
-
 class TestAssembling:
     @pytest.mark.parametrize(
         ("body", "how", "end"),

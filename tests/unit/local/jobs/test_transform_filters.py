@@ -12,6 +12,14 @@ from harness.local.data.records import RecordError
 from harness.local.jobs.transform.filters import CSV, JSON, JSON_LINES, Path, Processing
 
 
+DOCUMENT = {
+    "id": 7,
+    "features": [10, 11, 12, 13, 14],
+    "deep": {"a": {"x": 1}, "b": {"x": 2}},
+    "SageMakerOutput": {"label": 1},
+}
+
+
 class TestPaths:
     @pytest.mark.parametrize(
         ("path", "selected"),
