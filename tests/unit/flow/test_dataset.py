@@ -58,7 +58,7 @@ def test_gam_reaches_the_published_r2():
 
 def test_import_takes_numpy_alone():
     program = (
-        "import sys; from harness import dataset; dataset.split(); "
+        "import sys; from harness.flow import dataset; dataset.split(); "
         "sys.exit(str({'sklearn', 'scipy', 'pandas'} & set(sys.modules) or ''))"
     )
     done = subprocess.run(
