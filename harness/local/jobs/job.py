@@ -13,7 +13,7 @@ from harness.local.data.transfers import PASSING, Transfer
 from harness.local.engine.errors import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.local.core.backend import Backend
     from harness.local.protocol.messages import RequestContext
@@ -53,7 +53,9 @@ class Job(Resource):
     )
     """What is said of a name that a job has already."""
 
-    def __init__(self, backend: Backend, context: RequestContext, request: dict[str, Any]) -> None:
+    def __init__(
+        self, backend: Backend, context: RequestContext, request: Mapping[str, Any]
+    ) -> None:
         self.backend = backend
         self.context = context
         self.request = request

@@ -9,6 +9,8 @@ from harness.local.protocol.errors import AwsError
 from harness.local.protocol.paging import DEFAULT_PAGE, page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
     from harness.local.protocol.messages import RequestContext
@@ -45,7 +47,7 @@ class JobProvider(Generic[J]):
         return {f"{job.noun}Arn": job.arn}
 
     def _find(
-        self, context: RequestContext, request: dict[str, Any], code: str = "ValidationException"
+        self, context: RequestContext, request: Mapping[str, Any], code: str = "ValidationException"
     ) -> J:
         """The job that a request names. Raises an error of this code if there is none."""
         name = request[f"{self.kind.noun}Name"]
@@ -57,7 +59,7 @@ class JobProvider(Generic[J]):
     def _list(
         self,
         context: RequestContext,
-        request: dict[str, Any],
+        request: Mapping[str, Any],
         *,
         descending: bool,
         default_page: int = DEFAULT_PAGE,
@@ -73,7 +75,7 @@ class JobProvider(Generic[J]):
             default_page=default_page,
         )
 
-    def _stop(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def _stop(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         """Raises `ValidationException` if the job has ended."""
         job = self._find(context, request)
         if not job.stop():
@@ -82,7 +84,7 @@ class JobProvider(Generic[J]):
                 f"The request was rejected because the {self._words} is in status {job.status}.",
             )
 
-    def _delete(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def _delete(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         """Forget a job that has ended."""
         with self._backend.store.lock:
             job = self._find(context, request, "ResourceNotFound")

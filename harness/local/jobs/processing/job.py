@@ -25,7 +25,7 @@ from harness.local.jobs.processing import requests
 from harness.local.jobs.processing.requests import DEFAULT_MAX_RUNTIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.local.core.backend import Backend
     from harness.local.data.transfers import Transfer
@@ -63,7 +63,9 @@ class ProcessingJob(Job):
     noun = "ProcessingJob"
     kind = "processing-job"
 
-    def __init__(self, backend: Backend, context: RequestContext, request: dict[str, Any]) -> None:
+    def __init__(
+        self, backend: Backend, context: RequestContext, request: Mapping[str, Any]
+    ) -> None:
         super().__init__(backend, context, request)
         self.exit_message: str | None = None
         self._inputs = requests.inputs(request)

@@ -9,6 +9,10 @@ from harness.local.jobs.processing.job import ProcessingJob
 from harness.local.jobs.provider import JobProvider
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_sagemaker.type_defs import CreateProcessingJobRequestTypeDef
+
     from harness.local.protocol.messages import RequestContext
 
 
@@ -19,23 +23,23 @@ class ProcessingJobs(JobProvider[ProcessingJob]):
     missing = "Could not find requested job with name: {name}"
 
     def create_processing_job(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: CreateProcessingJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
         return self._begin(ProcessingJob(self._backend, context, request))
 
     def describe_processing_job(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         return self._find(context, request).describe()
 
     def list_processing_jobs(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         return self._list(context, request, descending=False)
 
-    def stop_processing_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def stop_processing_job(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         self._stop(context, request)
 
-    def delete_processing_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def delete_processing_job(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         self._delete(context, request)

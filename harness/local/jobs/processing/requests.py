@@ -8,7 +8,9 @@ from harness.local.data import s3_objects
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from types_boto3_sagemaker.type_defs import CreateProcessingJobRequestTypeDef
 
 ROOT = "/opt/ml/processing/"
 """Where inputs and outputs stand (ProcessingS3Input in the API reference)."""
@@ -17,7 +19,7 @@ DEFAULT_MAX_RUNTIME = 86_400
 """Seconds, where there is no `StoppingCondition`."""
 
 
-def inputs(request: dict[str, Any]) -> list[dict[str, Any]]:
+def inputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The `ProcessingInputs`, with what AWS fills in where they don't say."""
     return [
         {
@@ -34,15 +36,15 @@ def inputs(request: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def outputs(request: dict[str, Any]) -> list[dict[str, Any]]:
+def outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The outputs of the `ProcessingOutputConfig`, with what AWS fills in."""
     found = request.get("ProcessingOutputConfig", {}).get("Outputs") or []
     return [{"AppManaged": False, **each} for each in found]
 
 
-def check(request: dict[str, Any]) -> None:
+def check(request: CreateProcessingJobRequestTypeDef) -> None:
     """Raises `ValidationException` for what isn't run locally, and for what AWS refuses."""
-    given = request.get("ProcessingInputs") or []
+    given: Sequence[Mapping[str, Any]] = request.get("ProcessingInputs") or []
     taken = request.get("ProcessingOutputConfig", {}).get("Outputs") or []
     cluster = request["ProcessingResources"]["ClusterConfig"]
     modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
@@ -63,7 +65,9 @@ def check(request: dict[str, Any]) -> None:
         raise AwsError("ValidationException", what)
 
 
-def _faults(given: list[dict[str, Any]], taken: list[dict[str, Any]]) -> Iterator[str]:
+def _faults(
+    given: Sequence[Mapping[str, Any]], taken: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     for kind, found in (("Input", given), ("Output", taken)):
         names = [each[f"{kind}Name"] for each in found]
         if len(set(names)) != len(names):

@@ -71,7 +71,9 @@ class TrainingJob(Job):
         "with this name already exists"
     )
 
-    def __init__(self, backend: Backend, context: RequestContext, request: dict[str, Any]) -> None:
+    def __init__(
+        self, backend: Backend, context: RequestContext, request: Mapping[str, Any]
+    ) -> None:
         super().__init__(backend, context, request)
         self.secondary = ""
         self.transitions: list[dict[str, Any]] = []

@@ -9,6 +9,10 @@ from harness.local.jobs.training import requests
 from harness.local.jobs.training.job import TrainingJob
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_sagemaker.type_defs import CreateTrainingJobRequestTypeDef
+
     from harness.local.protocol.messages import RequestContext
 
 
@@ -18,24 +22,24 @@ class TrainingJobs(JobProvider[TrainingJob]):
     kind = TrainingJob
 
     def create_training_job(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: CreateTrainingJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
         requests.check_data(self._backend.s3, context, request)
         return self._begin(TrainingJob(self._backend, context, request))
 
     def describe_training_job(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         return self._find(context, request).describe()
 
     def list_training_jobs(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         return self._list(context, request, descending=False)
 
-    def stop_training_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def stop_training_job(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         self._stop(context, request)
 
-    def delete_training_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def delete_training_job(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         self._delete(context, request)

@@ -12,7 +12,13 @@ from harness.local.data import opt_ml, s3_objects
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from types_boto3_s3 import S3Client
+    from types_boto3_sagemaker.type_defs import (
+        ChannelUnionTypeDef,
+        CreateTrainingJobRequestTypeDef,
+    )
 
     from harness.local.protocol.messages import RequestContext
 
@@ -20,7 +26,7 @@ DEFAULT_MAX_RUNTIME = 86_400
 """Seconds, where `MaxRuntimeInSeconds` isn't given (StoppingCondition in the API reference)."""
 
 
-def hosts(resources: dict[str, Any]) -> list[opt_ml.Host]:
+def hosts(resources: Mapping[str, Any]) -> list[opt_ml.Host]:
     """The hosts of a `ResourceConfig`, numbered through its instance groups."""
     groups = resources.get("InstanceGroups") or [resources]
     numbers = itertools.count(1)
@@ -35,25 +41,29 @@ def hosts(resources: dict[str, Any]) -> list[opt_ml.Host]:
     ]
 
 
-def input_mode(request: dict[str, Any], channel: dict[str, Any]) -> str:
+def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
     """`File`, `FastFile` or `Pipe`."""
     return str(channel.get("InputMode", request["AlgorithmSpecification"]["TrainingInputMode"]))
 
 
-def check(request: dict[str, Any]) -> None:
+def check(request: CreateTrainingJobRequestTypeDef) -> None:
     """Raises `ValidationException` for what isn't run locally, and for what AWS refuses."""
     _check_supported(request)
     _check(request)
 
 
-def check_data(client: S3Client, context: RequestContext, request: dict[str, Any]) -> None:
+def check_data(
+    client: S3Client, context: RequestContext, request: CreateTrainingJobRequestTypeDef
+) -> None:
     """Raises `ValidationException` if a channel has no data, or a place isn't in S3."""
-    for member, key in (("OutputDataConfig", "S3OutputPath"), ("CheckpointConfig", "S3Uri")):
+    places = {"OutputDataConfig.S3OutputPath": request["OutputDataConfig"]["S3OutputPath"]}
+    if "CheckpointConfig" in request:
+        places["CheckpointConfig.S3Uri"] = request["CheckpointConfig"]["S3Uri"]
+    for member, uri in places.items():
         try:
-            if member in request:
-                s3_objects.split(request[member][key])
+            s3_objects.split(uri)
         except s3_objects.DataError as error:
-            raise AwsError("ValidationException", f"{member}.{key}: {error}.") from error
+            raise AwsError("ValidationException", f"{member}: {error}.") from error
     for channel in request.get("InputDataConfig") or []:
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
         said = ""
@@ -76,10 +86,10 @@ def check_data(client: S3Client, context: RequestContext, request: dict[str, Any
         )
 
 
-def _check_supported(request: dict[str, Any]) -> None:
+def _check_supported(request: CreateTrainingJobRequestTypeDef) -> None:
     """Refuse what isn't run locally, in one sentence, rather than ignore it."""
-    specification = request.get("AlgorithmSpecification", {})
-    resources = request.get("ResourceConfig", {})
+    specification: Mapping[str, Any] = request.get("AlgorithmSpecification", {})
+    resources: Mapping[str, Any] = request.get("ResourceConfig", {})
     inputs = request.get("InputDataConfig") or []
     sources = [channel["DataSource"].get("S3DataSource") for channel in inputs]
     kinds = {source["S3DataType"] for source in sources if source}
@@ -97,7 +107,7 @@ def _check_supported(request: dict[str, Any]) -> None:
             raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
 
 
-def _check(request: dict[str, Any]) -> None:
+def _check(request: CreateTrainingJobRequestTypeDef) -> None:
     """Refuse what AWS refuses, beyond what its service model says."""
     inputs = request.get("InputDataConfig") or []
     resources = request["ResourceConfig"]
@@ -145,7 +155,7 @@ def _check(request: dict[str, Any]) -> None:
         )
 
 
-def _check_channel(channel: dict[str, Any], groups: set[str], mode: str) -> None:
+def _check_channel(channel: ChannelUnionTypeDef, groups: set[str], mode: str) -> None:
     name, source = channel["ChannelName"], channel["DataSource"]["S3DataSource"]
     is_augmented = source["S3DataType"] == "AugmentedManifestFile"
     for present, words in (
@@ -170,7 +180,9 @@ def _check_channel(channel: dict[str, Any], groups: set[str], mode: str) -> None
             raise AwsError("ValidationException", f"Channel {name}: {words}")
 
 
-def _check_pipes(request: dict[str, Any], inputs: list[dict[str, Any]]) -> None:
+def _check_pipes(
+    request: CreateTrainingJobRequestTypeDef, inputs: Sequence[ChannelUnionTypeDef]
+) -> None:
     """Refuse a channel of files whose folder would stand where another's pipe of an epoch does."""
     modes = {channel["ChannelName"]: input_mode(request, channel) for channel in inputs}
     for name, mode in modes.items():

@@ -28,7 +28,7 @@ from harness.local.jobs.job import JobError
 from harness.local.jobs.transform.answers import beginning, read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from harness.local.core.backend import Backend
     from harness.local.core.logs import LogStream
@@ -71,7 +71,7 @@ class Transform(Protocol):
     """The transform job, as far as its workers need it."""
 
     name: str
-    request: dict[str, Any]
+    request: Mapping[str, Any]
     backend: Backend
     processing: Processing | None
 

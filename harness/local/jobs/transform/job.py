@@ -23,7 +23,7 @@ from harness.local.jobs.transform.invocations import DATA_ERRORS, Worker
 from harness.local.jobs.transform.settings import STRATEGIES, Settings, execution_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.local.core.backend import Backend
     from harness.local.core.logs import LogStream
@@ -62,7 +62,7 @@ class TransformJob(Job):
     kind = "transform-job"
 
     def __init__(
-        self, backend: Backend, context: RequestContext, request: dict[str, Any], model: Model
+        self, backend: Backend, context: RequestContext, request: Mapping[str, Any], model: Model
     ) -> None:
         super().__init__(backend, context, request)
         self.processing = requests.processing(request)

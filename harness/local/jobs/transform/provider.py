@@ -10,6 +10,10 @@ from harness.local.jobs.transform import requests
 from harness.local.jobs.transform.job import TransformJob
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
+
     from harness.local.core.backend import Backend
     from harness.local.protocol.messages import RequestContext
 
@@ -28,21 +32,21 @@ class TransformJobs(JobProvider[TransformJob]):
         self._models = Models(backend)
 
     def create_transform_job(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: CreateTransformJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
         model = self._models.find(context, request["ModelName"])
         return self._begin(TransformJob(self._backend, context, request, model))
 
     def describe_transform_job(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         return self._find(context, request).describe()
 
     def list_transform_jobs(
-        self, context: RequestContext, request: dict[str, Any]
+        self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
         return self._list(context, request, descending=True, default_page=DEFAULT_PAGE)
 
-    def stop_transform_job(self, context: RequestContext, request: dict[str, Any]) -> None:
+    def stop_transform_job(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         self._stop(context, request)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.local.data import s3_objects
 from harness.local.data.records import RecordError
 from harness.local.jobs.transform.filters import CSV, FORMATS, JSON, Path, Processing, kind
 from harness.local.protocol.errors import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from types_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
 
 MAX_CONCURRENT = 100
 """Requests to an instance at once: what a product of 100 with `MaxPayloadInMB` leaves."""
@@ -15,7 +20,7 @@ MAX_CONCURRENT = 100
 MAX_PAYLOAD_IN_MB = 100
 
 
-def check(request: dict[str, Any]) -> None:
+def check(request: CreateTransformJobRequestTypeDef) -> None:
     """Raises `ValidationException` for what AWS refuses, or isn't run locally."""
     source = request["TransformInput"]["DataSource"]["S3DataSource"]
     concurrent = request.get("MaxConcurrentTransforms", 0)
@@ -45,7 +50,7 @@ def check(request: dict[str, Any]) -> None:
     processing(request)
 
 
-def processing(request: dict[str, Any]) -> Processing | None:
+def processing(request: Mapping[str, Any]) -> Processing | None:
     """The job's `DataProcessing`; None if it leaves everything as it is."""
     asked = request.get("DataProcessing", {})
     content_type = request["TransformInput"].get("ContentType", "")
