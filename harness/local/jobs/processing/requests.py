@@ -45,7 +45,8 @@ def outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 def check(request: CreateProcessingJobRequestTypeDef) -> None:
     """Raises `ValidationException` for what isn't run locally, and for what AWS refuses."""
     given: Sequence[Mapping[str, Any]] = request.get("ProcessingInputs") or []
-    taken = request.get("ProcessingOutputConfig", {}).get("Outputs") or []
+    config: Mapping[str, Any] = request.get("ProcessingOutputConfig", {})
+    taken = config.get("Outputs") or []
     cluster = request["ProcessingResources"]["ClusterConfig"]
     modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
     sized = {"InstanceType", "InstanceCount"} <= cluster.keys()
