@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import Request, RequestContext, Response
-from harness.local.protocol.service import credential_scope
+from harness.local.protocol.signing import credential_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable

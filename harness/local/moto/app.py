@@ -21,7 +21,8 @@ from botocore.model import OperationNotFoundError
 
 from harness.local.moto import iam, s3_streaming
 from harness.local.protocol.messages import Request, Response
-from harness.local.protocol.service import credential_scope, internal_failure_text
+from harness.local.protocol.responses import internal_failure_text
+from harness.local.protocol.signing import credential_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,23 @@
+"""What a request's signature says of it. None is verified: here every key is good."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.local.protocol.messages import Request
+
+_CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+
+
+def credential_scope(request: Request) -> tuple[str, str] | None:
+    """Region and service that a request, or presigned URL, is signed for."""
+    if "X-Amz-Credential=" in request.query:
+        query = urllib.parse.parse_qs(request.query)
+        signed = "Credential=" + query.get("X-Amz-Credential", [""])[0]
+    else:
+        signed = request.headers.get("authorization", "")
+    match = _CREDENTIAL_SCOPE.search(signed)
+    return (match[1], match[2]) if match else None
