@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import bcrypt
 import pytest
 from filelock import FileLock
 
-from harness.image import wheelhouse
+from harness import paths
 from tests.faults import _Handler as Forwarder
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def program() -> str:
     """
     if found := shutil.which("docker-registry"):
         return found
-    kept = wheelhouse.cache_folder() / "docker-registry"
+    kept = paths.cache_folder() / "docker-registry"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(kept.with_suffix(".lock")):  # other workers of pytest-xdist need it
         if not kept.exists():
@@ -102,7 +103,7 @@ class DockerRegistry:
             stderr=subprocess.PIPE,
             bufsize=0,  # `select` knows nothing of a buffer
         )
-        assert self._process.stderr is not None
+        assert isinstance(self._process.stderr, io.FileIO)
         said = b""
         while not (listening := re.search(rb"listening on 127\.0\.0\.1:(\d+)", said)):
             ready, _, _ = select.select([self._process.stderr], [], [], WAIT)

@@ -32,7 +32,7 @@ def finish(process: subprocess.Popen[str] | Forked) -> tuple[int, dict[str, Any]
     """Exit status, the object on the last line of stdout, and stderr."""
     out, err = process.communicate(timeout=240)
     lines = out.splitlines()
-    return process.returncode, json.loads(lines[-1]) if lines else {}, err
+    return process.wait(), json.loads(lines[-1]) if lines else {}, err
 
 
 class Names:

@@ -138,6 +138,5 @@ def read(uri: str) -> bytes:
 def unpack(uri: str) -> dict[str, bytes]:
     """The files of a tar.gz in S3."""
     with tarfile.open(fileobj=io.BytesIO(read(uri)), mode="r:gz") as archive:
-        return {
-            member.name: archive.extractfile(member).read() for member in archive if member.isfile()
-        }
+        files = {each.name: archive.extractfile(each) for each in archive if each.isfile()}
+        return {name: file.read() for name, file in files.items() if file is not None}

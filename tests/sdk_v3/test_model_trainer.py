@@ -45,7 +45,7 @@ def script(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def trainer(image: str, role: str, **members: Any) -> ModelTrainer:
+def trainer(image: str, role: str | None, **members: Any) -> ModelTrainer:
     compute = Compute(instance_type=support.INSTANCE, instance_count=1, volume_size_in_gb=5)
     return ModelTrainer(training_image=image, role=role, compute=compute, **members)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -197,8 +197,9 @@ def test_an_endpoint_predicts_and_is_deleted(model, config, name, data):
 def test_what_the_model_refuses_is_a_model_error(endpoint):
     with pytest.raises(ClientError) as refused:
         endpoint.invoke(body=b"not an array", content_type=support.NPY, accept=support.NPY)
-    assert refused.value.response["Error"]["Code"] == "ModelError"
-    assert refused.value.response["OriginalStatusCode"] == 400
+    answer: Any = refused.value.response  # with an operation's own members
+    assert answer["Error"]["Code"] == "ModelError"
+    assert answer["OriginalStatusCode"] == 400
 
 
 def test_an_endpoint_is_updated(endpoint, config, data):

@@ -43,7 +43,12 @@ def on_terminal(monkeypatch):
 def test_on_a_terminal_the_next_line_takes_the_place_of_a_passing_one(on_terminal):
     lines = ("train ...", Passing("1 of 2 GB"), Passing("2 of 2 GB"), "deploy ...", "end")
     say = Console()
-    assert on_terminal(lambda: [say(line) for line in lines]) == (
+
+    def say_all():
+        for line in lines:
+            say(line)
+
+    assert on_terminal(say_all) == (
         "train ...\n1 of 2 GB\r\x1b[K2 of 2 GB\r\x1b[Kdeploy ...\nend\n"
     )
 

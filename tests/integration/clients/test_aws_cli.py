@@ -304,7 +304,8 @@ def test_boto3_waits_for_the_end_of_a_job(aws, names, probe_image):
     waiter.wait(TrainingJobName=done, WaiterConfig=quick)
     with pytest.raises(WaiterError, match="terminal failure state") as raised:
         waiter.wait(TrainingJobName=failed, WaiterConfig=quick)
-    assert raised.value.last_response["TrainingJobStatus"] == "Failed"
+    last: Any = raised.value.last_response
+    assert last["TrainingJobStatus"] == "Failed"
     with pytest.raises(WaiterError, match="ValidationException"):
         waiter.wait(TrainingJobName="nobody-knows", WaiterConfig=quick)
 
@@ -334,7 +335,8 @@ def test_boto3_waits_for_an_endpoint_to_come_and_go(aws, names, probe_image):
         else:
             with pytest.raises(WaiterError, match="terminal failure state") as raised:
                 in_service.wait(EndpointName=name, WaiterConfig=quick)
-            assert raised.value.last_response["EndpointStatus"] == "Failed"
+            last: Any = raised.value.last_response
+            assert last["EndpointStatus"] == "Failed"
         aws.sagemaker.delete_endpoint(EndpointName=name)
         aws.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=quick)
         assert aws.containers(name) == []

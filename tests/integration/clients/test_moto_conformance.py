@@ -320,7 +320,8 @@ NAMES = {
 
 def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     """Take the steps; returns the answers to them."""
-    clients = {name: session.client(name) for name in ("sagemaker", "sagemaker-runtime", "s3")}
+    client: Any = session.client  # its overloads are for names that are written out
+    clients = {name: client(name) for name in ("sagemaker", "sagemaker-runtime", "s3")}
     s3 = clients["s3"]
     s3.create_bucket(Bucket=BUCKET)
     for name in ("train", "validation"):
@@ -400,6 +401,8 @@ def plain_moto() -> Iterator[boto3.Session]:
         stderr=subprocess.DEVNULL,
         text=True,
     ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
         yield local_boto_session(server.stdout.readline().strip(), "us-east-1")
         server.stdin.close()
         server.wait(WAIT)
@@ -435,7 +438,8 @@ def compared(plain_moto, local_aws, docker_client, probe_image, taken_over) -> l
         if {step.operation, step.needs or step.operation} <= taken_over
     ]
     answers = live(plain_moto, taken), live(ours, taken)
-    models = {name: ours.client(name).meta.service_model for name in MOTO}
+    client: Any = ours.client
+    models = {name: client(name).meta.service_model for name in MOTO}
     return [
         Compared(step, models[step.service].operation_model(step.operation).output_shape, *both)
         for step, *both in zip(taken, *answers, strict=True)

@@ -19,7 +19,7 @@ from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.engine.container import Container
 from harness.local.engine.containers import Containers
-from harness.local.hosting.endpoints import Instance
+from harness.local.hosting.serving import Instance
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ def model(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
 
     def create(probe: str = "", isolated: bool = False, **members: Any) -> str:
         name = names.new("model")
+        container: Any = {"Image": probe_image, "Environment": {"PROBE": probe}, **members}
         aws.sagemaker.create_model(
             ModelName=name,
-            PrimaryContainer={"Image": probe_image, "Environment": {"PROBE": probe}, **members},
+            PrimaryContainer=container,
             ExecutionRoleArn=ROLE,
             EnableNetworkIsolation=isolated,
         )
@@ -218,13 +219,11 @@ def test_variants_are_chosen_by_name_and_instances_in_turn(
 ) -> None:
     name = names.new("endpoint")
     shape = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    aws.sagemaker.create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[
-            {"VariantName": "one", "ModelName": model(), "InitialVariantWeight": 1, **shape},
-            {"VariantName": "none", "ModelName": model(), "InitialVariantWeight": 0, **shape},
-        ],
-    )
+    variants: Any = [
+        {"VariantName": "one", "ModelName": model(), "InitialVariantWeight": 1, **shape},
+        {"VariantName": "none", "ModelName": model(), "InitialVariantWeight": 0, **shape},
+    ]
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     aws.wait("endpoint_in_service", EndpointName=name)
 
@@ -290,13 +289,11 @@ def test_a_container_that_ends_before_the_others_serve_is_replaced(
 ) -> None:
     name = names.new("endpoint")
     shape = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    aws.sagemaker.create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[
-            {"VariantName": "first", "ModelName": model(), **shape},
-            {"VariantName": "last", "ModelName": model("slow-start"), **shape},
-        ],
-    )
+    variants: Any = [
+        {"VariantName": "first", "ModelName": model(), **shape},
+        {"VariantName": "last", "ModelName": model("slow-start"), **shape},
+    ]
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
     group = f"/aws/sagemaker/Endpoints/{name}"
     aws.wait_for_log(group, "first/", '"GET /ping HTTP/1.1" 200 -')
@@ -417,7 +414,7 @@ def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     probe: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.local.hosting.endpoints.STARTUP_TIMEOUT", 3)
+    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 3)
     reason = failure(aws, deploy(model(probe)))
     assert "did not pass the ping health check" in reason
     assert "GET /ping did not answer 200 within 3 s" in reason
@@ -478,8 +475,9 @@ def test_taken_and_unknown_names_are_refused(
 ) -> None:
     sagemaker = aws.sagemaker
     arn = "arn:aws:sagemaker:us-east-1:123456789012"
-    variant = {"VariantName": "v", "ModelName": "unknown", "InitialInstanceCount": 1,
-               "InstanceType": "ml.m5.large"}  # fmt: skip
+    variant: Any = {"VariantName": "v", "ModelName": "unknown", "InitialInstanceCount": 1,
+                    "InstanceType": "ml.m5.large"}  # fmt: skip
+    own: Any = {**variant, "ModelName": endpoint}
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: sagemaker.create_model(ModelName=endpoint, ExecutionRoleArn=ROLE,
                                         PrimaryContainer={"Image": "x"}),
@@ -487,7 +485,7 @@ def test_taken_and_unknown_names_are_refused(
         (lambda: sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint),
          f'Cannot create already existing endpoint "{arn}:endpoint/{endpoint}".'),
         (lambda: sagemaker.create_endpoint_config(
-            EndpointConfigName=endpoint, ProductionVariants=[{**variant, "ModelName": endpoint}]),
+            EndpointConfigName=endpoint, ProductionVariants=[own]),
          ("Cannot create already existing endpoint configuration "
          f'"{arn}:endpoint-config/{endpoint}".')),
         (lambda: sagemaker.create_endpoint_config(
@@ -514,7 +512,7 @@ def test_an_endpoint_that_is_created_is_neither_deleted_nor_updated(
 ) -> None:
     name = deploy(model("slow-start"))
     arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}"
-    described = aws.sagemaker.describe_endpoint(EndpointName=name)
+    described: Any = aws.sagemaker.describe_endpoint(EndpointName=name)
     assert described["EndpointStatus"] == "Creating"
     assert "ProductionVariants" not in described
     pending = described["PendingDeploymentSummary"]

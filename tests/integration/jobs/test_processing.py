@@ -314,8 +314,8 @@ def test_outputs_are_uploaded_while_the_job_runs_or_at_its_end(
 
     aws.wait_until(lambda: counted(2), "a file is uploaded, and again when it has changed")
     assert uploaded(aws, at_end) == {}
-    job = aws.sagemaker.describe_processing_job(ProcessingJobName=name)
-    assert job["ProcessingJobStatus"] == "InProgress"
+    described = aws.sagemaker.describe_processing_job(ProcessingJobName=name)
+    assert described["ProcessingJobStatus"] == "InProgress"
     listed = aws.sagemaker.list_processing_jobs(StatusEquals="InProgress", NameContains=name)
     assert [each["ProcessingJobName"] for each in listed["ProcessingJobSummaries"]] == [name]
     with pytest.raises(ClientError, match=r"ResourceInUse.*InProgress"):

@@ -36,7 +36,7 @@ class Jobs:
 
     def model(self, probe: str = "", **members: Any) -> str:
         name = self._names.new("model")
-        container = {"Image": self._image, "Environment": {"PROBE": probe}, **members}
+        container: Any = {"Image": self._image, "Environment": {"PROBE": probe}, **members}
         self._aws.sagemaker.create_model(
             ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container
         )

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.test_service import Shell
 
 from harness.local.core.client import local_boto_session
+from tests.integration.service.test_service import Shell
 from tests.integration.support import AWS, ROLE
 from tests.integration.training import artifacts, channel, finish
 

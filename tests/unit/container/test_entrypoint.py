@@ -44,7 +44,7 @@ class Container:
 
     def __init__(self, root):
         self.root = root / "ml"
-        self.process = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.environ = {}
         for folder in ("code", "model", "input/config", "input/data/train", "output/data"):
             (self.root / folder).mkdir(parents=True)
@@ -87,6 +87,7 @@ class Container:
         return (self.root / "output" / "failure").read_text()
 
     def status(self):
+        assert self.process is not None
         return self.process.wait(timeout=LIMIT)
 
     def close(self):

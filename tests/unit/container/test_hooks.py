@@ -25,6 +25,7 @@ def test_takes_the_hooks_there_are(write):
     folder = write("def model_fn(d): return d\ndef predict_fn(data, model): return model\nx = 1")
     loaded = hooks.load(folder, "logic.py")
     assert hooks.load_model(loaded, folder) == str(folder)
+    assert loaded.predict_fn is not None
     assert loaded.predict_fn(1, 2) == 2
     assert (loaded.input_fn, loaded.output_fn, loaded.transform_fn) == (None, None, None)
 

@@ -60,6 +60,8 @@ def job(tmp_path):
 def refusal(job, monkeypatch):
     """Runs the script in this process and returns the sentence that it ends with."""
     spec = importlib.util.spec_from_file_location("model_logic", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     for name, value in job.variables().items():
@@ -69,6 +71,7 @@ def refusal(job, monkeypatch):
         with pytest.raises(SystemExit) as refused:
             script.train(script.parse(list(arguments)))
         sentence = refused.value.code
+        assert isinstance(sentence, str)
         assert "\n" not in sentence
         assert not list(job.model_dir.iterdir())
         return sentence
@@ -78,8 +81,9 @@ def refusal(job, monkeypatch):
 
 def metric(output, name):
     """What a MetricDefinition of the script's docstring finds."""
-    regex = re.search(rf'"Name": "{name}", "Regex": "(.+)"', SCRIPT.read_text())[1]
-    found = re.findall(regex, output)
+    regex = re.search(rf'"Name": "{name}", "Regex": "(.+)"', SCRIPT.read_text())
+    assert regex is not None
+    found = re.findall(regex[1], output)
     assert len(found) == 1
     return float(found[0])
 

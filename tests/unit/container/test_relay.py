@@ -1,6 +1,7 @@
 """Which thread answers: one for all while requests are short, each its own when they are not."""
 
 import threading
+import time
 
 import pytest
 
@@ -73,8 +74,8 @@ def server(monkeypatch):
     monkeypatch.setattr(relay, "SHORT", 60.0)
     monkeypatch.setattr(relay, "PATIENCE", 60.0)
     monkeypatch.setattr(relay, "IDLE", 0.0)
-    real = relay.time.sleep
-    monkeypatch.setattr(relay.time, "sleep", lambda seconds: real(0.01))
+    real = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: real(0.01))
     server = Server()
     yield server
     for event in server.may_end.values():

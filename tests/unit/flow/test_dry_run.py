@@ -7,6 +7,7 @@ import inspect
 import json
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from harness import config
 from harness.flow import dataset, run
 from harness.flow.connection import connect_dry
 from harness.image.build import BuiltImage
+
+if TYPE_CHECKING:
+    from harness.flow.dry_run import Call
 
 AWS = {"role_arn": "arn:aws:iam::111122223333:role/SM", "bucket": "my-bucket"}
 BUILT = BuiltImage("harness-gam:0123456789ab", "sha256:" + "a" * 64, 0.0, built=False)
@@ -38,14 +42,15 @@ def calls(monkeypatch, tmp_path):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
-    def run(target):
+    def take(target):
         settings = config.Settings(
             target=target, root=tmp_path, aws=AWS, endpoint={"max_instance_count": 3}
         )
-        told = []
+        told: list[Call] = []
         this = run.begin(settings, connect_dry(settings, told.append), lambda _: None, keep=False)
         with this.tear_down:
-            uri = run.push(this, Engine, BUILT)
+            engine: Any = Engine
+            uri = run.push(this, engine, BUILT)
             data = dataset.split()
             job = run.train(this, uri, run.stage(this, data))
             endpoint = run.deploy(this, uri, job.model_artifacts.s3_model_artifacts)
@@ -53,7 +58,7 @@ def calls(monkeypatch, tmp_path):
             run.predict(endpoint, data.x_test)
         return this, told
 
-    return run
+    return take
 
 
 def test_every_call_is_told_with_its_parameters(calls):

@@ -78,6 +78,7 @@ def test_a_killed_process_leaves_its_ledger_as_it_was():
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    assert process.stdout is not None
     try:
         assert process.stdout.readline() == b"entered\n"
         assert found() == []

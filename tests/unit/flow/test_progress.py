@@ -9,7 +9,7 @@ from harness.flow.progress import HowFar, _told
 
 
 def test_a_message_is_shown_when_it_changes_while_its_status_lasts():
-    shown = []
+    shown: list[str] = []
     how_far = HowFar(shown.append)
     for status, message in [
         ("Starting", "Starting"),

@@ -8,6 +8,7 @@ import contextlib
 import io
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from harness.flow import run as flow
 from harness.flow.dataset import Split
 from harness.flow.progress import Steps
 from harness.local.aws import LocalAWS
-from harness.local.core.client import local_boto_session
+from harness.local.core.client import ensure_bucket, local_boto_session
 from harness.local.protocol.errors import AwsError
 
 ACCOUNT = "111122223333"
@@ -147,8 +148,8 @@ def run(server, sagemaker, tmp_path):
     """A run on the scripted server; `run.shown` are the lines it has shown."""
     boto = local_boto_session(server.url, "us-east-1")
     settings = config.Settings(root=tmp_path, local={"poll_seconds": 0.01})
-    connection.ensure_bucket(boto, settings.local.bucket)
-    shown = []
+    ensure_bucket(boto, settings.local.bucket)
+    shown: list[str] = []
     here = connection.Connection(boto, ephemeral=True)
     this = flow.begin(settings, here, shown.append, keep=False)
     object.__setattr__(this, "shown", shown)
@@ -218,7 +219,8 @@ def test_the_engines_own_image_is_not_pushed(run):
 
     built = BuiltImage("harness-gam:0123456789ab", "sha256:0", 0.0, built=False)
 
-    assert flow.push(run, None, built) == "harness-gam:0123456789ab"
+    no_engine: Any = None
+    assert flow.push(run, no_engine, built) == "harness-gam:0123456789ab"
 
 
 def test_a_training_job_is_created_with_all_it_needs(run, sagemaker):

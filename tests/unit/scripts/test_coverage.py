@@ -15,6 +15,8 @@ SCRIPT = Path(__file__).parents[3] / "scripts" / "coverage.py"
 @pytest.fixture(scope="module")
 def coverage():
     spec = importlib.util.spec_from_file_location("harness_coverage", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -22,7 +22,7 @@ def streams(aws):
 def lines(aws, stream):
     """The messages of a stream."""
     found = []
-    token = {}
+    token: dict[str, str] = {}
     while True:
         page = aws.logs.get_log_events(
             logGroupName=stream.group, logStreamName=stream.name, startFromHead=True, **token

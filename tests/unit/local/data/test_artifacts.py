@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def bucket(aws, new):
 
 def uploads(aws, bucket):
     """How often each key was uploaded."""
-    found = {}
+    found: dict[str, int] = {}
     for version in aws.s3.list_object_versions(Bucket=bucket).get("Versions", []):
         found[version["Key"]] = found.get(version["Key"], 0) + 1
     return found
@@ -64,7 +65,7 @@ def content(aws, bucket, key):
 
 
 def test_only_what_is_new_or_has_changed_is_uploaded(aws, bucket):
-    folder = Folder(a=b"1", b=b"1")
+    folder: Any = Folder(a=b"1", b=b"1")
     mirror = artifacts.Mirror(aws.s3, "/data/out/", f"s3://{bucket}/there")
     mirror.update([folder])
     folder.files |= {"b": b"2", "c/d": b"3"}
@@ -77,7 +78,7 @@ def test_only_what_is_new_or_has_changed_is_uploaded(aws, bucket):
 
 def test_large_files_are_uploaded_once_too(aws, bucket):
     big = b"x" * artifacts.SMALL
-    folder = Folder(big=big + b"1")
+    folder: Any = Folder(big=big + b"1")
     mirror = artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}/")
     mirror.update([folder])
     mirror.update([folder])
@@ -89,7 +90,7 @@ def test_large_files_are_uploaded_once_too(aws, bucket):
 
 
 def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
-    hosts = [Empty(), Folder(same=b"2"), Folder(same=b"3", own=b"3")]
+    hosts: list[Any] = [Empty(), Folder(same=b"2"), Folder(same=b"3", own=b"3")]
     mirror = artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}")
     mirror.update(hosts)
     mirror.update(hosts)
@@ -98,14 +99,14 @@ def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
 
 
 def test_links_are_left_out(aws, bucket):
-    folder = Folder(link=None, file=b"1")
+    folder: Any = Folder(link=None, file=b"1")
     artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}/").update([folder])
     artifacts.upload_files(aws.s3, [folder.get("/data/out")], "out", f"s3://{bucket}/end", untold())
     assert uploads(aws, bucket) == {"file": 1, "end/file": 1}
 
 
 def test_a_failed_upload_is_made_up_for(aws, bucket):
-    folder = Folder(a=b"1")
+    folder: Any = Folder(a=b"1")
     mirror = artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}-later/")
     with pytest.raises(aws.s3.exceptions.NoSuchBucket):
         mirror.update([folder])

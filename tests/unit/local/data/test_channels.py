@@ -1,6 +1,7 @@
 """Which objects a source names, and which of them each host gets, by moto's S3."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -29,10 +30,8 @@ def source(aws, new):
 
 
 def files(aws, source, index=0, hosts=1):
-    return {
-        entry.name: b"".join(entry.chunks).decode()
-        for entry in channels.entries(aws.s3, "train", source, index, hosts, untold())
-    }
+    entries: Any = channels.entries(aws.s3, "train", source, index, hosts, untold())
+    return {entry.name: b"".join(entry.chunks).decode() for entry in entries}
 
 
 class TestManifests:

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,14 @@ def read(stream):
     return tarfile.open(fileobj=io.BufferedReader(opt_ml.TarReader(iter(stream))), mode="r|")
 
 
+def content(archive, member):
+    return archive.extractfile(member).read()
+
+
 def contents(stream):
     with read(stream) as archive:
         return {
-            member.name: archive.extractfile(member).read() if member.isfile() else None
-            for member in archive
+            member.name: content(archive, member) if member.isfile() else None for member in archive
         }
 
 
@@ -49,7 +53,7 @@ def repacked(members, below="model"):
     packed.seek(0)
     with tarfile.open(fileobj=packed) as archive:
         return count, {
-            member.name: (archive.extractfile(member).read() if member.isreg() else member.linkname)
+            member.name: (content(archive, member) if member.isreg() else member.linkname)
             for member in archive
         }
 
@@ -75,10 +79,12 @@ class TestTarStream:
 
     def test_a_size_beyond_eight_gigabytes_passes(self):
         nine = 9 * 1024**3
-        stream = opt_ml.tar_stream([opt_ml.Entry("big", nine, iter([b"x"]))])
+        stream: Any = opt_ml.tar_stream([opt_ml.Entry("big", nine, iter([b"x"]))])
         headers = b"".join(next(stream) for _ in range(2))  # the second is the first content
         with tarfile.open(fileobj=io.BytesIO(headers), mode="r|") as archive:
-            assert archive.next().size == nine
+            first = archive.next()
+            assert first is not None
+            assert first.size == nine
 
     @pytest.mark.parametrize("chunks", [[b"123"], [b"1234", b"56"]])
     def test_another_size_than_announced_is_an_error(self, chunks):

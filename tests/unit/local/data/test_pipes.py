@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -244,7 +245,7 @@ class Epochs:
 @pytest.fixture
 def opened(tmp_path):
     """Opens pipes of streams by their channels' names; checks that nothing of them is left."""
-    made = []
+    made: list[Any] = []  # `Pipes` that have their `errors`
     errors = threading.Event()
 
     def opened(files=(), **streams):

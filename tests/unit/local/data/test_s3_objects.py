@@ -1,9 +1,11 @@
 """Which objects of a bucket become which files of a channel, by moto's S3."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.local.data import s3_objects
+from harness.local.data import opt_ml, s3_objects
 from harness.local.data.transfers import untold
 
 
@@ -120,16 +122,15 @@ def test_entries_have_the_objects_sizes_and_bytes(aws, prefix):
     uri = prefix(["a", "empty"])
     bucket, key = s3_objects.split(uri)
     aws.s3.put_object(Bucket=bucket, Key=f"{key}empty", Body=b"")
-    big = b"x" * (s3_objects.CHUNK + 1)
+    big = b"x" * (opt_ml.CHUNK + 1)
     aws.s3.put_object(Bucket=bucket, Key=f"{key}big", Body=big)
-    entries = {
-        entry.name: (entry.size, list(entry.chunks))
-        for entry in s3_objects.entries(aws.s3, "train", s3_objects.objects(aws.s3, uri), untold())
-    }
+    found = s3_objects.objects(aws.s3, uri)
+    streamed: Any = s3_objects.entries(aws.s3, "train", found, untold())
+    entries = {entry.name: (entry.size, list(entry.chunks)) for entry in streamed}
     assert entries.pop("train/a") == (1, [b"a"])
     assert entries.pop("train/empty")[0] == 0
     size, chunks = entries.pop("train/big")
     assert size == len(big)
     assert b"".join(chunks) == big
-    assert max(map(len, chunks)) <= s3_objects.CHUNK
+    assert max(map(len, chunks)) <= opt_ml.CHUNK
     assert not entries

@@ -24,7 +24,7 @@ def test_words(done, expected, words):
 
 
 def test_it_tells_once_a_second_from_the_first_second_on(clock):
-    told = []
+    told: list[str] = []
     transfer = Transfer("Data", told.append)
     transfer.expect(100_000_000)
     for _ in range(10):
@@ -34,7 +34,7 @@ def test_it_tells_once_a_second_from_the_first_second_on(clock):
 
 
 def test_what_takes_less_than_a_second_is_not_told_of(clock):
-    told = []
+    told: list[str] = []
     transfer = Transfer("Data", told.append)
     transfer.expect(2_000_000_000)
     clock(transfers.PERIOD - 0.01)
