@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from harness.local.engine import calls as engine_calls
+from harness.local.engine import errors as engine_errors
 from harness.local.engine import sessions
 from harness.local.engine.containers import Containers
-from harness.local.jobs import job as jobs
+from harness.local.jobs import cluster
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Forwarder:
         self.address = f"unix://{path}"
         self._path = path
         self._engine = engine
-        self._open = True
+        self._open: Any = True  # `cut` may change it between two looks
         self._flows = threading.Event()
         self._flows.set()
         self._connections: set[socket.socket] = set()
@@ -188,7 +188,7 @@ def lost(forwarder: Forwarder) -> str:
 def job_failure(aws: AWS, name: str) -> str:
     """Wait for the job's end, which is Failed, and return its reason."""
     aws.wait("training_job_completed_or_stopped", TrainingJobName=name)
-    described = aws.sagemaker.describe_training_job(TrainingJobName=name)
+    described: Any = aws.sagemaker.describe_training_job(TrainingJobName=name)
     assert described["TrainingJobStatus"] == described["SecondaryStatus"] == "Failed"
     assert "ModelArtifacts" not in described
     return described["FailureReason"]
@@ -350,8 +350,8 @@ def test_an_engine_that_says_nothing_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not gone, but stuck: only limits of time help."""
-    monkeypatch.setattr(engine_calls, "TIMEOUT", 2)
-    monkeypatch.setattr(jobs, "STOP_GRACE", 1)
+    monkeypatch.setattr(engine_errors, "TIMEOUT", 2)
+    monkeypatch.setattr(cluster, "STOP_GRACE", 1)
     name = job("until-sigterm", seconds=4)
     aws.wait_for_log(GROUP, name, "waiting for SIGTERM")
     forwarder.freeze()
