@@ -91,7 +91,7 @@ def test_botocore_validates_what_a_local_session_sends(server):
     session = LocalSession(endpoint_url=server.url, region_name="eu-central-1")
 
     with pytest.raises(ParamValidationError, match=r'Missing required parameter.*"RoleArn"'):
-        session.sagemaker_client.create_training_job(TrainingJobName="a")
+        session.sagemaker_client.create_training_job(TrainingJobName="a")  # type: ignore[call-arg]
 
 
 def test_the_sdk_sends_no_telemetry(server):
@@ -165,6 +165,7 @@ def test_open_session_attaches_to_a_local_aws_that_runs(settings, server):
 def test_a_connection_that_ends_with_the_process_says_so(settings, server):
     with connection.connect(settings) as own:
         assert own.ephemeral
+        assert own.url is not None
         assert own.url.startswith("http://127.0.0.1:")
 
     local = settings.local.model_copy(update={"endpoint_url": server.url})
@@ -177,7 +178,7 @@ def test_the_aws_target_takes_the_users_own_session(settings, server, monkeypatc
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "user")
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     boto = client.local_boto_session(server.url, "eu-central-1")
-    connection.ensure_bucket(boto, "theirs")
+    client.ensure_bucket(boto, "theirs")
     role = boto.client("iam").get_role(RoleName="harness")["Role"]["Arn"]
     aws = settings.aws.model_copy(update={"role_arn": role, "bucket": "theirs"})
 

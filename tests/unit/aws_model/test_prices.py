@@ -23,7 +23,7 @@ def product(unit, usd, region="eu-central-1"):
 
 class PriceList:
     def __init__(self):
-        self.answer = []
+        self.answer: list[str] | AwsError = []
         self.filters = []
 
     def get_products(self, context, request):
