@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
 from harness.aws_model.regions import partition
-from harness.local.protocol.errors import AwsError as AwsError
 from harness.local.protocol.errors import DisconnectedError
 
 UPLOAD = 64 * 1024

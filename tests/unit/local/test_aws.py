@@ -1,10 +1,8 @@
-"""The whole way from real SDK clients over HTTP to small providers, and to moto."""
+"""The local AWS put together: from SDK clients over HTTP to small providers, and to moto."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
-import itertools
 import json
 import socket
 import subprocess
@@ -14,18 +12,14 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from typing import Any
 
-import boto3
 import pytest
-from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
-from botocore.exceptions import ClientError, EventStreamError
+from botocore.exceptions import EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.protocol.errors import AwsError, LeaveToMoto
-
-_numbers = itertools.count(1)
+from tests.clients import failure, make_client
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 
@@ -65,7 +59,7 @@ class Jobs:
 
 class Runtime:
     def __init__(self):
-        self.barrier = None
+        self.barrier: Any = None
         self.proceed = threading.Event()
 
     def invoke_endpoint(self, context, request):
@@ -113,16 +107,6 @@ def aws(jobs, runtime):
         yield server
 
 
-def make_client(server, service, region="us-east-1", **config):
-    session = boto3.Session(
-        aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x", region_name=region
-    )
-    retries = {"total_max_attempts": 1}
-    return session.client(
-        service, endpoint_url=server.url, config=Config(retries=retries, **config)
-    )
-
-
 @pytest.fixture(scope="module")
 def client(aws):
     clients = {}
@@ -134,31 +118,6 @@ def client(aws):
         return clients[key]
 
     return get
-
-
-@pytest.fixture
-def bucket(client):
-    name = f"bucket-{next(_numbers)}"
-    client("s3").create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
-def connection(aws):
-    with contextlib.closing(http.client.HTTPConnection(urlsplit(aws.url).netloc)) as connection:
-        yield connection
-
-
-def failure(method, **parameters):
-    """Status, code and message of the error that a call must end in."""
-    with pytest.raises(ClientError) as caught:
-        method(**parameters)
-    response = caught.value.response
-    return (
-        response["ResponseMetadata"]["HTTPStatusCode"],
-        response["Error"]["Code"],
-        response["Error"]["Message"],
-    )
 
 
 # SageMaker
@@ -323,9 +282,6 @@ def test_64_invocations_at_once(aws, runtime):
         assert list(pool.map(invoke, range(64))) == [str(number).encode() for number in range(64)]
 
 
-# moto
-
-
 def test_more_operations_at_once_than_threads_that_each_call_s3():
     """As none of these is answered before S3 is, none may have to wait until another one is."""
     request = {
@@ -361,52 +317,6 @@ def test_more_operations_at_once_than_threads_that_each_call_s3():
     assert all(b"No S3 objects found" in answer for answer in answers)
 
 
-def test_s3(client, bucket):
-    s3 = client("s3")
-    key = "a b/c%2Fd+é//x?y#z"
-    s3.put_object(Bucket=bucket, Key=key, Body=b"hello", Metadata={"my_key": "1", "my-key2": "2"})
-    response = s3.get_object(Bucket=bucket, Key=key)
-    assert response["Body"].read() == b"hello"
-    assert response["Metadata"] == {"my_key": "1", "my-key2": "2"}
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
-    assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == 5
-    assert failure(s3.get_object, Bucket=bucket, Key="none")[:2] == (404, "NoSuchKey")
-    assert failure(s3.head_object, Bucket=bucket, Key="none")[:2] == (404, "404")
-
-
-def test_s3_presigned_url(client, bucket):
-    s3 = client("s3")
-    url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
-    put = urllib.request.Request(url, b"body", {"Content-Type": "text/plain"}, method="PUT")
-    urllib.request.urlopen(put).close()
-    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"body"
-
-
-def test_s3_buckets_are_in_their_region(client):
-    s3 = client("s3", "eu-west-1")
-    s3.create_bucket(
-        Bucket="in-ireland", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    assert s3.get_bucket_location(Bucket="in-ireland")["LocationConstraint"] == "eu-west-1"
-    again = failure(
-        s3.create_bucket,
-        Bucket="in-ireland",
-        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
-    )
-    assert again[:2] == (409, "BucketAlreadyOwnedByYou")
-    nowhere = failure(s3.create_bucket, Bucket="unconstrained")
-    assert nowhere[:2] == (400, "IllegalLocationConstraintException")
-
-
-def test_a_large_file_goes_up_and_down(client, bucket, tmp_path):
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.write_bytes(bytes(range(256)) * 80_000)  # 20 MB: in parts, several at once
-    transfer = TransferConfig(multipart_chunksize=8 * 1024 * 1024)
-    client("s3").upload_file(str(source), bucket, "k", Config=transfer)
-    client("s3").download_file(bucket, "k", str(target), Config=transfer)
-    assert target.read_bytes() == source.read_bytes()
-
-
 def test_the_account_is_the_configured_one():
     with LocalAWS(account_id="111122223333", providers={}) as server:
         assert make_client(server, "sts").get_caller_identity()["Account"] == "111122223333"
@@ -416,140 +326,6 @@ def test_the_account_is_the_configured_one():
         assert (
             make_client(server, "s3").list_objects_v2(Bucket="of-another-account")["KeyCount"] == 0
         )
-
-
-def test_iam(client):
-    iam = client("iam")
-    iam.create_role(RoleName="training", AssumeRolePolicyDocument="{}")
-    assert iam.get_role(RoleName="training")["Role"]["Arn"] == ROLE
-    assert failure(iam.get_role, RoleName="nobody")[:2] == (404, "NoSuchEntity")
-
-
-def test_logs(client):
-    logs = client("logs")
-    stream = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamName": "job/algo-1-1"}
-    logs.create_log_group(logGroupName=stream["logGroupName"])
-    logs.create_log_stream(**stream)
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    logs.put_log_events(**stream, logEvents=[{"timestamp": now, "message": "epoch=1"}])
-    (event,) = logs.get_log_events(**stream, startFromHead=True)["events"]
-    assert event["message"] == "epoch=1"
-
-
-@pytest.mark.parametrize(
-    ("service", "method", "parameters", "asked_for"),
-    [
-        ("sagemaker", "create_image", {"ImageName": "i", "RoleArn": ROLE}, "sagemaker:CreateImage"),
-        ("iam", "generate_service_last_accessed_details", {"Arn": ROLE}, None),
-        ("omics", "list_reference_stores", {}, "omics:POST /referencestores"),
-        ("gamelift", "list_builds", {}, "gamelift:ListBuilds"),
-    ],
-)
-def test_what_moto_lacks_too_is_named(client, service, method, parameters, asked_for):
-    client = client(service, inject_host_prefix=False)
-    status, code, message = failure(getattr(client, method), **parameters)
-    assert (status, code) == (501, "UnknownOperationException")
-    asked_for = asked_for or "iam:GenerateServiceLastAccessedDetails"
-    assert message == f"Neither the harness nor moto implements {asked_for}."
-
-
-def test_what_aws_lacks_too(connection):
-    headers = {
-        "X-Amz-Target": "SageMaker.CreateMiracle",
-        "Authorization": "AWS4-HMAC-SHA256 Credential=A/20260102/us-east-1/sagemaker/aws4_request,",
-    }
-    connection.request("POST", "/", b"{}", headers)
-    response = connection.getresponse()
-    assert response.status == 400
-    assert json.loads(response.read()) == {
-        "__type": "UnknownOperationException",
-        "message": "There is no operation sagemaker:CreateMiracle.",
-    }
-
-
-def test_a_fault_of_motos(client, monkeypatch, caplog):
-    from moto.sts.responses import TokenResponse
-
-    def fail(self):
-        raise RuntimeError("a fault of moto's")
-
-    monkeypatch.setattr(TokenResponse, "get_caller_identity", fail)
-    status, code, _ = failure(client("sts").get_caller_identity)
-    assert (status, code) == (500, "InternalFailure")
-    assert "a fault of moto's" in caplog.text
-
-
-# HTTP
-
-
-def test_connections_are_kept(connection):
-    for _ in range(3):
-        connection.request("GET", "/_harness/health")
-        response = connection.getresponse()
-        assert response.version == 11
-        assert json.loads(response.read()) == {
-            "status": "ok",
-            "region": "us-east-1",
-            "account_id": "123456789012",
-        }
-        assert response.headers["Connection"] is None
-        first = connection.sock
-    assert connection.sock is first
-
-
-def test_a_refused_body_does_not_spoil_the_connection(connection):
-    signed = "AWS4-HMAC-SHA256 Credential=A/20260102/us-east-1/nothing/aws4_request, Signature=0"
-    for body in (b"x" * 100_000, (b"x" * 1000 for _ in range(100))):
-        connection.request("POST", "/", body, {"Authorization": signed})
-        response = connection.getresponse()
-        assert response.status == 501
-        response.read()
-    assert connection.sock is not None
-
-
-def test_a_client_that_waits_to_be_told_to_continue(aws, client, bucket):
-    address = urlsplit(aws.url)
-    head = (
-        f"PUT /{bucket}/continued HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 5\r\n"
-        "Expect: 100-continue\r\nConnection: close\r\n\r\n"
-    )
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-        connection.sendall(head.encode())
-        assert connection.recv(1024) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        connection.sendall(b"hello")
-        assert connection.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
-    assert client("s3").get_object(Bucket=bucket, Key="continued")["Body"].read() == b"hello"
-
-
-def test_a_chunked_body(connection, client, bucket):
-    connection.request("PUT", f"/{bucket}/chunked", (b"x" * 100_000 for _ in range(10)))
-    response = connection.getresponse()
-    assert (response.status, response.read()) == (200, b"")
-    stored = client("s3").get_object(Bucket=bucket, Key="chunked")["Body"].read()
-    assert stored == b"x" * 1_000_000
-    connection.request("POST", "/endpoints/e/invocations", iter([b"ab", b"cd"]))
-    assert connection.getresponse().read() == b"abcd"
-
-
-@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
-def test_web_pages_are_refused_but_for_our_own(aws, connection, method):
-    path = "/endpoints/e/invocations"
-    connection.request(method, path, b"x", {"Origin": "http://evil.example"})
-    response = connection.getresponse()
-    assert response.status == 403
-    assert response.headers["Access-Control-Allow-Origin"] is None
-    assert json.loads(response.read())["message"] == (
-        "The local AWS answers no web page of http://evil.example."
-    )
-    connection.request("POST", path, b"x", {"Origin": aws.url})
-    assert connection.getresponse().read() == b"x"
-
-
-def test_a_malformed_request_is_refused(aws):
-    address = urlsplit(aws.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-        connection.sendall(b"nonsense\r\n\r\n")
-        assert connection.recv(1024).startswith(b"HTTP/1.1 400 ")
 
 
 # Life
@@ -610,6 +386,7 @@ class Closing:
 
     def __init__(self, log, name, error=None):
         self.log, self.name, self.error = log, name, error
+        self.server: Any = None
 
     def close(self):
         self.log.append((self.name, listens(self.server)))
@@ -618,7 +395,7 @@ class Closing:
 
 
 def test_providers_are_closed_first_and_last_one_first(caplog):
-    log = []
+    log: list[tuple[str, bool]] = []
     providers = [Closing(log, "a"), Closing(log, "b", RuntimeError("stuck")), Closing(log, "c")]
     server = LocalAWS(providers={"sagemaker": providers})
     for each in providers:
@@ -680,32 +457,6 @@ aws = LocalAWS(providers={}).start()  # never closed: must not keep the process
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "[]\n[]\n", "")
-
-
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("127.0.0.1:{port}", 200),
-        ("localhost:{port}", 200),
-        ("bucket.s3.localhost:{port}", 200),
-        ("bucket.s3.us-east-1.amazonaws.com", 200),
-        ("host.docker.internal:{port}", 200),
-        ("[::1]:{port}", 200),
-        ("attacker.example:{port}", 403),
-        ("localhost.attacker.example:{port}", 403),
-        ("127.0.0.1.attacker.example", 403),
-    ],
-)
-def test_a_name_that_was_rebound_to_loopback_is_refused(aws, host, status):
-    port = urlsplit(aws.url).port
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    with contextlib.closing(connection):
-        named = {"Host": host.format(port=port)}
-        connection.request("GET", "/_harness/health", headers=named)
-        answer = connection.getresponse()
-
-        assert answer.status == status
-        assert (named["Host"] in answer.read().decode()) is (status == 403)
 
 
 def test_a_further_address_answers_only_whom_it_accepts():
