@@ -91,6 +91,7 @@ sys.stdin.read()
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert started.stdout is not None
     try:
         pid, url = started.stdout.readline().split()
         assert health(url) == 200
@@ -109,7 +110,7 @@ def test_says_that_it_was_killed(local):
 
 
 def test_says_that_it_does_not_start(monkeypatch):
-    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with LocalProcess() as local, pytest.raises(ServiceError, match="ended with status 1"):
         _ = local.start(SETTINGS).url
 

@@ -15,7 +15,13 @@ from harness.local.engine.pieces import Content
 MB = 1 << 20
 
 
+class Server(socketserver.UnixStreamServer):
+    seen: SimpleNamespace
+
+
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_PUT(self):
         seen = self.server.seen
         seen.path = self.path
@@ -45,7 +51,7 @@ def engine(tmp_path):
     seen = SimpleNamespace(
         chunks=[], status=200, body=b"", refuse=False, path=None, socket=str(tmp_path / "s")
     )
-    with socketserver.UnixStreamServer(seen.socket, Handler) as server:
+    with Server(seen.socket, Handler) as server:
         server.seen = seen
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

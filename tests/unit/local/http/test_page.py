@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -26,7 +26,7 @@ START = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 class Jobs:
     """Training jobs, as their provider describes them."""
 
-    jobs: ClassVar = {
+    jobs: ClassVar[dict[str, dict[str, Any]]] = {
         "done": {
             "TrainingJobStatus": "Completed",
             "SecondaryStatus": "Completed",
@@ -71,7 +71,7 @@ def logs(aws):
     logs.create_log_group(logGroupName=group)
     for name in (stream, "broken-too/algo-1-1"):
         logs.create_log_stream(logGroupName=group, logStreamName=name)
-        events = [
+        events: list[Any] = [
             {"timestamp": time.time_ns() // 1_000_000, "message": f"{name} {HOSTILE} {number}"}
             for number in range(3)
         ]
@@ -170,8 +170,9 @@ def test_hostile_text_is_never_markup(page):
         policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "script-src" not in policy
-        nonce = re.search(r"style-src 'nonce-([\w-]+)'", policy)[1]
-        assert f'<style nonce="{nonce}">' in response.body.decode()
+        nonce = re.search(r"style-src 'nonce-([\w-]+)'", policy)
+        assert nonce is not None
+        assert f'<style nonce="{nonce[1]}">' in response.body.decode()
 
 
 def test_nothing_but_browsers_gets_it(page):

@@ -12,6 +12,7 @@ import re
 import socket
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -20,9 +21,10 @@ from botocore.exceptions import ClientError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
-from harness.local.hosting.endpoints import Deployment, Endpoint, Variant
+from harness.local.hosting.endpoint import Endpoint
 from harness.local.hosting.runtime import Runtime
 from harness.local.hosting.serving import Instance
+from harness.local.hosting.variant import Deployment, Variant
 from harness.local.http.shortcut import Shortcut
 from harness.local.protocol.messages import RequestContext
 
@@ -105,7 +107,9 @@ class StandIn:
             if not line:
                 return False
             head += line
-        length = int(re.search(rb"Content-Length: (\d+)", head)[1])
+        announced = re.search(rb"Content-Length: (\d+)", head)
+        assert announced is not None
+        length = int(announced[1])
         kind = (re.search(rb"Content-Type: probe/(\S+)", head) or [b"", b"plain"])[1].decode()
         if kind == "refuses-to-read":
             connection.sendall(ANSWERS["refusal"])
@@ -145,7 +149,7 @@ def nothing_seen(container):
 
 @pytest.fixture(scope="module")
 def instance(container):
-    stand_in = SimpleNamespace(
+    stand_in: Any = SimpleNamespace(
         address=container.server.getsockname(),
         has_address=lambda: True,
         exited=threading.Event(),
@@ -158,13 +162,14 @@ def instance(container):
 @pytest.fixture(scope="module")
 def provider(instance):
     context = RequestContext("sagemaker", "CreateEndpoint", "us-east-1", "123456789012", "r")
-    variant = Variant({"VariantName": "v"}, SimpleNamespace(container={}))
+    model: Any = SimpleNamespace(container={})
+    variant = Variant({"VariantName": "v"}, model)
     variant.instances = [instance]
-    endpoint = Endpoint(None, context, "e", Deployment("c", [variant]))
+    backend: Any = SimpleNamespace(store=Store())
+    endpoint = Endpoint(backend, context, "e", Deployment("c", [variant]))
     endpoint.variants, endpoint.status = [variant], "InService"
-    store = Store()
-    store.table("endpoint").add(endpoint)
-    return Runtime(SimpleNamespace(store=store))
+    backend.store.table("endpoint").add(endpoint)
+    return Runtime(backend)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +191,7 @@ def without(provider):
 @pytest.fixture
 def taken(monkeypatch):
     """Waits for what became of so many requests that the shortcut looked at: answered, or None."""
-    outcomes = queue.Queue()
+    outcomes: queue.Queue[Any] = queue.Queue()
     answer = Shortcut._answer
 
     def note(shortcut, connection, begun):
@@ -231,7 +236,7 @@ def receive(connection):
 
 def events(body):
     """A response stream's payload, however it was cut, and the exception at its end."""
-    stream = EventStreamBuffer()
+    stream: Any = EventStreamBuffer()
     while body:
         size, _, rest = body.partition(b"\r\n")
         stream.add_data(rest[: int(size, 16)])
@@ -494,7 +499,7 @@ def test_connections_to_the_container_are_kept_until_it_closes_them(aws, contain
 def test_boto3_takes_the_short_way(aws, taken):
     session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "x", region_name="us-east-1")
     runtime = session.client("sagemaker-runtime", endpoint_url=aws.url)
-    bodies = [b"body", b"y" * 1_000_000, io.BytesIO(b"body"), "text", bytearray(b"body")]
+    bodies: list[Any] = [b"body", b"y" * 1_000_000, io.BytesIO(b"body"), "text", bytearray(b"body")]
     for body in bodies:
         answer = runtime.invoke_endpoint(EndpointName="e", Body=body, ContentType="text/csv")
         assert answer["Body"].read() == b"hello"

@@ -10,6 +10,7 @@ import zlib
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.engine.pieces import Content
 from harness.local.moto import s3_streaming
 
 MB = 1 << 20
@@ -179,7 +180,7 @@ class TestShortcut:
     def test_a_large_object_is_its_file_and_anything_else_as_before(self, aws, inside, stored):
         where, body = stored
         answer = inside.get_object(**where)
-        assert isinstance(answer["Body"], s3_streaming.Content) == (len(body) > MB)
+        assert isinstance(answer["Body"], Content) == (len(body) > MB)
         assert b"".join(answer["Body"].iter_chunks(MB)) == body
         outside = aws.s3.get_object(**where)
         assert answer["ContentLength"] == outside["ContentLength"]

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
@@ -211,7 +212,8 @@ def test_a_body_of_the_full_size_is_not_copied():
             assert size >= len(body)
             return body
 
-    request = Request("POST", "/endpoints/e/invocations", "", {}, Stream())
+    stream: Any = Stream()
+    request = Request("POST", "/endpoints/e/invocations", "", {}, stream)
     assert Service("sagemaker-runtime", [provider]).respond(request).status == 200
     assert provider.request["Body"] is body
 
@@ -437,7 +439,7 @@ def test_a_fault_of_ours_is_loud_in_the_log_and_one_sentence_to_the_caller(fault
 
 
 def events(body):
-    buffer = EventStreamBuffer()
+    buffer: Any = EventStreamBuffer()
     for chunk in body:
         buffer.add_data(chunk)
     return [
@@ -540,8 +542,10 @@ def test_blobs_in_json_are_base64():
     body = io.BytesIO(json.dumps(document).encode())
     response = service.respond(Request("POST", "/", "", headers, body))
     assert provider.request["Plaintext"] == b"\x01"
+    assert isinstance(response.body, bytes)
     assert json.loads(response.body) == {"CiphertextBlob": "AP8="}
     document["Plaintext"] = "not base64!"
     body = io.BytesIO(json.dumps(document).encode())
     response = service.respond(Request("POST", "/", "", headers, body))
+    assert isinstance(response.body, bytes)
     assert json.loads(response.body)["__type"] == "SerializationException"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from botocore.model import ServiceModel, ShapeResolver
@@ -17,7 +18,7 @@ MODELS = {
     for name in ("sagemaker", "sagemaker-runtime")
 }
 
-TRAINING_JOB = {
+TRAINING_JOB: dict[str, Any] = {
     "TrainingJobName": "job-1",
     "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
     "RoleArn": "arn:aws:iam::123456789012:role/training",
@@ -28,7 +29,14 @@ TRAINING_JOB = {
 
 
 def check(operation, value, service="sagemaker"):
-    return validation.check(MODELS[service].operation_model(operation).input_shape, value)
+    shape = MODELS[service].operation_model(operation).input_shape
+    assert shape is not None
+    return validation.check(shape, value)
+
+
+def shape_of(shapes, name="S"):
+    """The shape of that name in a service model's "shapes"."""
+    return ShapeResolver(shapes).get_shape_by_name(name)
 
 
 def with_member(path, value):
@@ -221,8 +229,9 @@ def test_what_holds_a_sensitive_value_is_echoed_without_it():
         "P": {"type": "string"},
         "Secret": {"type": "string", "sensitive": True},
     }
-    shape = ShapeResolver(shapes).get_shape_by_name("S")
+    shape = shape_of(shapes)
     message = validation.check(shape, {"L": [{"A": "plain", "B": "hunter2"}]})
+    assert message is not None
     assert "Value '[T(a=plain, b=***Sensitive Data Redacted***)]' at 'l'" in message
 
 
@@ -236,10 +245,9 @@ def test_a_union_has_exactly_one_member(members, valid):
         },
         "V": {"type": "structure", "members": {}},
     }
-    message = validation.check(ShapeResolver(shapes).get_shape_by_name("U"), members)
-    assert (message is None) is valid
-    both = {"VectorConfig": {}, "Other": {}}
-    assert validation.check(ShapeResolver(shapes).get_shape_by_name("U"), both) is not None
+    shape = shape_of(shapes, "U")
+    assert (validation.check(shape, members) is None) is valid
+    assert validation.check(shape, {"VectorConfig": {}, "Other": {}}) is not None
 
 
 @pytest.mark.parametrize(
@@ -272,7 +280,7 @@ def test_a_union_has_exactly_one_member(members, valid):
     ],
 )
 def test_patterns_mean_what_they_mean_in_java(pattern, value, matches):
-    shape = ShapeResolver({"S": {"type": "string", "pattern": pattern}}).get_shape_by_name("S")
+    shape = shape_of({"S": {"type": "string", "pattern": pattern}})
     assert (validation.check(shape, value) is None) is matches
 
 
@@ -285,7 +293,7 @@ def test_every_pattern_of_the_model_is_checked(service, caplog):
 
 
 def test_a_pattern_that_python_does_not_know_is_not_checked_and_is_logged(caplog):
-    shape = ShapeResolver({"S": {"type": "string", "pattern": "(?<n"}}).get_shape_by_name("S")
+    shape = shape_of({"S": {"type": "string", "pattern": "(?<n"}})
     assert validation.check(shape, "anything") is None
     assert "(?<n" in caplog.text
 
@@ -293,7 +301,7 @@ def test_a_pattern_that_python_does_not_know_is_not_checked_and_is_logged(caplog
 def test_a_catastrophic_pattern_ends(monkeypatch):
     monkeypatch.setattr(validation, "MATCH_TIMEOUT", 0.05)
     pattern = r"((a?){50}){50}(b|bb)+(b|bbb)+(b|bbbb)+c"
-    shape = ShapeResolver({"S": {"type": "string", "pattern": pattern}}).get_shape_by_name("S")
+    shape = shape_of({"S": {"type": "string", "pattern": pattern}})
     assert validation.check(shape, "a" * 60 + "b" * 200) is not None
 
 
