@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 PIECE = 1 << 20
 """Bytes that are read at once."""
 
-
 SENT_PIECE = 8 << 20
 """Bytes that are sent at once, where they aren't read."""
 
+_SENDS_FILES = platform.system() == "Linux"
+
 
 class Content:
-    """The bytes of a file from `begin` to `end`, readable whatever becomes of the object.
+    """The bytes of a file from `begin` to `end`, readable even once it is removed.
 
-    What moto does with an object's bytes: their length, a slice of them, and in the end they are
-    iterated.
+    It stands in for bytes where only their length, a slice of them, or all of them in their order
+    are asked for.
     """
 
     def __init__(self, descriptor: int, begin: int, end: int) -> None:
@@ -71,9 +72,6 @@ class Content:
             return
         for piece in self:
             connection.sendall(piece)
-
-
-_SENDS_FILES = platform.system() == "Linux"
 
 
 Piece = bytes | Content

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from harness.local.protocol.messages import RequestContext
 
-
 _PAGE = 100
 
 

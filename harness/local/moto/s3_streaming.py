@@ -5,7 +5,8 @@ and from each PutObject, and CompleteMultipartUpload holds an object four times 
 go from the connection to a file, from files to a file, and from the file to the connection. All
 else remains moto's: what is checked, and what is answered.
 
-Jobs and endpoints are in the same process as moto: what they read needs no connection (`shortcut`).
+Jobs and endpoints are in the same process as moto: what they read needs no connection
+(`read_directly`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from harness.local.engine.pieces import PIECE, Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
 
 LARGE = 1 << 20
 """Bytes from which on the body of a PUT goes into a file."""
@@ -44,7 +44,7 @@ def prepare() -> None:
     multipart.complete = _joining(multipart.complete)
 
 
-def shortcut(client: Any, account_id: str) -> None:
+def read_directly(client: Any, account_id: str) -> None:
     """Let an S3 client of this very process have the `Content` of large objects as their `Body`.
 
     That is for whole objects; all else it gets as any client does, errors among them.

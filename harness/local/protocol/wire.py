@@ -15,7 +15,6 @@ from harness.local.protocol.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-
 # AWS's words for a value of the wrong type are those of its Java JSON parser.
 _JAVA_TYPES = {
     "string": "a String",

@@ -174,7 +174,7 @@ class TestShortcut:
     @pytest.fixture
     def inside(self, aws):
         client = aws.session.client("s3")
-        s3_streaming.shortcut(client, "123456789012")
+        s3_streaming.read_directly(client, "123456789012")
         return client
 
     def test_a_large_object_is_its_file_and_anything_else_as_before(self, aws, inside, stored):

@@ -1,4 +1,4 @@
-"""Services with small providers, without a network; what SDKs see of them is in test_server."""
+"""Services with small providers, without a network; what SDKs see of them is in test_aws."""
 
 from __future__ import annotations
 
