@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.command import ROOT, argument_parser, load_settings, prepare, say, tell
 
-from harness.image import build
+from harness.image import build, prune
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -68,7 +68,7 @@ def naive(client: DockerClient, settings: Settings) -> float:
             built = build.build(settings, client, progress=lambda _: None)
             return megabytes(client.images.get(built.id).attrs["Size"])
         finally:
-            build.prune(settings, client, keep=0)
+            prune.prune(settings, client, keep=0)
 
 
 def layers(client: DockerClient, name: str) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from harness import locks
 from harness.errors import BuildError
 from harness.image import base as base_image
-from harness.image import wheelhouse
-from harness.image.build import package
 from harness.image.context import Sources, files_below, files_hash, tar_stream
+from harness.image.wheels import wheelhouse
+from harness.image.wheels.package import package
 
 if TYPE_CHECKING:
     from collections.abc import Callable

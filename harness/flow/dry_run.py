@@ -178,7 +178,7 @@ class DryRun:
 
 
 class _Engine:
-    """What `harness.image.push` asks of docker-py's client, its `api` and its `images`."""
+    """What `harness.image.ecr` asks of docker-py's client, its `api` and its `images`."""
 
     def __init__(self, docker: DockerClient, dry_run: DryRun) -> None:
         self._docker = docker

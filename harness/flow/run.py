@@ -24,7 +24,7 @@ from harness.flow.progress import HowFar, Log, Progress, Steps, wait
 from harness.flow.report import R2, Comparison, Report
 from harness.flow.teardown import SCALABLE_DIMENSION, Patience, TearDown, tags
 from harness.image import build, docker_engine
-from harness.image.push import push as push_to_ecr
+from harness.image.ecr.push import push as push_to_ecr
 
 if TYPE_CHECKING:
     from docker import DockerClient

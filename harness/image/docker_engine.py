@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,7 @@ def _words(error: BaseException) -> str:
 
 
 def _set_up(progress: Callable[[str], None]) -> docker.DockerClient:
+    """Install `dockerd` where it is missing, and start it."""
     if shutil.which("dockerd") is None:
         try:
             debian.install("docker.io", "iptables", progress=progress)
@@ -177,26 +179,30 @@ def _start_ourselves() -> docker.DockerClient:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    if client := _wait_for(process):
+        return client
+    with LOG.open("rb") as log:
+        log.seek(start)
+        said = debian.last_lines(log.read().decode(errors="replace"))
+    raise EngineError(f"`dockerd` did not start: {said} (the whole of it is in {LOG}).")
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> docker.DockerClient | None:
+    """The engine, once it answers; None if it ends first, or is ended for taking too long."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        try:
+        with suppress(EngineError):
             return connect(timeout=2)
-        except EngineError:
-            pass
         try:
             process.wait(0.1)
         except subprocess.TimeoutExpired:
             continue
         # It may have lost to another one, such as the package's own init script has started.
         if not _runs(_pid(PID_FILE), "dockerd"):
-            break
+            return None
         time.sleep(0.1)
-    else:
-        process.terminate()
-    with LOG.open("rb") as log:
-        log.seek(start)
-        said = debian.last_lines(log.read().decode(errors="replace"))
-    raise EngineError(f"`dockerd` did not start: {said} (the whole of it is in {LOG}).")
+    process.terminate()
+    return None
 
 
 def _remove_stale(pid_file: Path, program: str) -> None:

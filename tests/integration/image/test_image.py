@@ -18,7 +18,7 @@ import pytest
 from harness import config
 from harness.errors import BuildError
 from harness.image import base as base_image
-from harness.image import build
+from harness.image import build, names, prune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,12 +59,12 @@ def settings(tmp_path: Path, docker_client: DockerClient) -> Iterator[Settings]:
         (tmp_path / path).write_text(text)
     made = config.load(tmp_path / "harness.toml", {})
     yield made
-    build.prune(made, docker_client, keep=0)
+    prune.prune(made, docker_client, keep=0)
     assert layers_of_ours(docker_client, made) == []
 
 
 def layers_of_ours(client: DockerClient, settings: Settings) -> list[str]:
-    label = f"{build.NAME_LABEL}={settings.image.name}"
+    label = f"{names.NAME_LABEL}={settings.image.name}"
     return [str(found.id) for found in client.images.list(all=True, filters={"label": label})]
 
 
@@ -123,7 +123,7 @@ def test_a_failing_step_is_told_in_one_sentence(
     assert "returned a non-zero code: 7" in str(caught.value)
     assert str(caught.value).endswith("It said: no compiler here")
     assert docker_client.images.list(name=settings.image.name) == []
-    label = f"{build.NAME_LABEL}={settings.image.name}"
+    label = f"{names.NAME_LABEL}={settings.image.name}"
     assert containers(docker_client, label=label) == []
 
 
@@ -149,8 +149,8 @@ def test_the_build_has_no_network(settings: Settings, docker_client: DockerClien
 def test_a_layer_that_goes_while_the_engine_looks_for_one_stops_no_build(
     settings: Settings, docker_client: DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build, lost = docker_client.api.build, {"error": 'unable to find image "sha256:0123"'}
-    answers = iter([lambda **_: iter([lost]), build])
+    lost = {"error": 'unable to find image "sha256:0123"'}
+    answers: Iterator[Any] = iter([lambda **_: iter([lost]), docker_client.api.build])
     monkeypatch.setattr(docker_client.api, "build", lambda **given: next(answers)(**given))
     assert build.build(settings, docker_client, progress=print).built
 
@@ -182,7 +182,7 @@ def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) 
     used = build.build(settings, docker_client, progress=print)
     container = docker_client.containers.create(used.name, "true")
     try:
-        build.prune(settings, docker_client, keep=0)
+        prune.prune(settings, docker_client, keep=0)
         assert docker_client.images.get(used.name).id == used.id
     finally:
         container.remove(force=True)
@@ -194,7 +194,7 @@ def test_an_image_that_goes_while_it_is_looked_at_stops_no_pruning(
     built = build.build(settings, docker_client, progress=print)
     images, gone = docker_client.api.images, {"Id": "sha256:" + "0" * 64}
     monkeypatch.setattr(docker_client.api, "images", lambda **which: [gone, *images(**which)])
-    assert build.prune(settings, docker_client, keep=0) == [built.name]
+    assert prune.prune(settings, docker_client, keep=0) == [built.name]
 
 
 def test_only_ours_is_pruned(settings: Settings, docker_client: DockerClient) -> None:
@@ -204,7 +204,7 @@ def test_only_ours_is_pruned(settings: Settings, docker_client: DockerClient) ->
     moved = imported(docker_client, settings.image.name, "moved")  # which leaves `dangling` bare
     try:
         build.build(settings, docker_client, progress=print)
-        build.prune(settings, docker_client, keep=0)
+        prune.prune(settings, docker_client, keep=0)
         for theirs in (foreign, dangling, moved):
             assert docker_client.images.get(theirs)
     finally:
@@ -225,7 +225,7 @@ def test_a_killed_build_leaves_nothing_that_the_next_does_not_remove(
     settings: Settings, docker_client: DockerClient
 ) -> None:
     edit(settings, DOCKERFILE + "RUN sleep 300\n", "Dockerfile")
-    label = f"{build.NAME_LABEL}={settings.image.name}"
+    label = f"{names.NAME_LABEL}={settings.image.name}"
     build_and_kill(settings, lambda: "running" in containers(docker_client, label=label))
     # The engine's own doing.
     until(lambda: containers(docker_client, label=label) == [])
@@ -271,7 +271,7 @@ def test_clean_takes_no_layers_of_a_build_that_runs(
     def progress(line: str) -> None:
         if line.startswith("Step 8/"):  # step 7 has made a layer
             seen.append(layers_of_ours(docker_client, settings))
-            assert build.clean(settings, docker_client) == []
+            assert prune.clean(settings, docker_client) == []
             seen.append(layers_of_ours(docker_client, settings))
 
     built = build.build(settings, docker_client, progress=progress)
@@ -285,8 +285,9 @@ def build_and_kill(settings: Settings, when: Callable[[], bool], **variables: st
     program = """
         import os, sys
         from pathlib import Path
-        from harness import config, engine, image
-        image.build(config.load(Path(sys.argv[1]), os.environ), engine.connect())
+        from harness import config
+        from harness.image import build, docker_engine
+        build.build(config.load(Path(sys.argv[1]), os.environ), docker_engine.connect())
     """
     killed = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")],
@@ -316,8 +317,10 @@ def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerCli
     program = """
         import sys
         from pathlib import Path
-        from harness import config, engine, image
-        built = image.build(config.load(Path(sys.argv[1]), {}), engine.connect(), progress=str)
+        from harness import config
+        from harness.image import build, docker_engine
+        settings = config.load(Path(sys.argv[1]), {})
+        built = build.build(settings, docker_engine.connect(), progress=str)
         print(built.built, built.id)
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")]

@@ -14,15 +14,17 @@ import tarfile
 import threading
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from docker.errors import ImageNotFound
 
 from harness import config
 from harness.errors import PushError
-from harness.image import build, docker_engine, push
+from harness.image import docker_engine, prune
 from harness.image.build import BuiltImage
+from harness.image.ecr import push
+from harness.image.names import NAME_LABEL
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from tests.integration.registry import DockerRegistry, Door, Trouble
@@ -105,9 +107,9 @@ def small(docker_client: DockerClient) -> Iterator[Small]:
         files = {"manifest.json": json.dumps(manifest), "config": json.dumps(parts)}
         encoded = {path: text.encode() for path, text in files.items()}
         docker_client.api.load_image(tar_of(encoded | {"layer": layer}))
-        loaded = docker_client.images.get(name)
-        made.append(loaded.id)
-        return BuiltImage(name, str(loaded.id), 0.0, built=True)
+        loaded = str(docker_client.images.get(name).id)
+        made.append(loaded)
+        return BuiltImage(name, loaded, 0.0, built=True)
 
     yield make
     for each in made:
@@ -211,7 +213,7 @@ def test_what_killed_processes_pulled_goes_with_the_superseded_image(
 ) -> None:
     """From two registries, each of which left a name by digest."""
     name = f"harness-test-{uuid.uuid4().hex[:8]}"
-    label = {build.NAME_LABEL: name}
+    label = {NAME_LABEL: name}
     made, _ = docker_client.images.build(
         fileobj=io.BytesIO(b"FROM scratch\nCMD x\n"), labels=label, tag=f"{name}:one", rm=True
     )
@@ -224,7 +226,7 @@ def test_what_killed_processes_pulled_goes_with_the_superseded_image(
     assert names_in(docker_client, door.host)
     docker_client.images.remove(built.name)
 
-    build.prune(settings.model_copy(update={"image": config.Image(name=name)}), docker_client)
+    prune.prune(settings.model_copy(update={"image": config.Image(name=name)}), docker_client)
     with pytest.raises(ImageNotFound):
         docker_client.images.get(built.id)
 
@@ -236,8 +238,8 @@ def test_without_the_login_nothing_is_pulled(
     small: Small,
     settings: Settings,
 ) -> None:
-    from harness.local.engine.calls import ImageError
     from harness.local.engine.containers import Containers
+    from harness.local.engine.errors import ImageError
     from harness.local.engine.image_registry import Registry
 
     there = push.push(settings, boto, docker_client, small("refused"))
@@ -462,7 +464,7 @@ def test_an_interrupted_push_leaves_nothing_and_is_made_good(
     built = small("halfway")
     # The engine goes on for a moment, and its one layer is there already: the tag must not be, or
     # the push would be whole, and the image have the name that it then has by its digest.
-    door.troubles = [503] * 10
+    door.troubles = [Trouble(503)] * 10
 
     def interrupt(line: str) -> None:
         if line.startswith("  layer "):
@@ -502,7 +504,8 @@ def test_ecr_answers_with_what_is_in_the_registry(
     described = ecr.describe_images(repositoryName=name)["imageDetails"]
     assert {each["imageTags"][0]: each["imageDigest"] for each in described} == digests
     assert all(each["imageSizeInBytes"] > 0 for each in described)
-    for identifier in ({"imageTag": "one"}, {"imageDigest": digests["one"]}):
+    identifiers: Any = ({"imageTag": "one"}, {"imageDigest": digests["one"]})
+    for identifier in identifiers:
         (got,) = ecr.batch_get_image(repositoryName=name, imageIds=[identifier])["images"]
         assert json.loads(got["imageManifest"])["config"]["digest"] == images["one"].id
         assert got["imageId"]["imageDigest"] == digests["one"]
@@ -607,6 +610,6 @@ def test_the_commands(
         assert not (tmp_path / "docker").exists()
     finally:
         down = harness("down")
-        for each in docker_client.images.list(name=repository):
-            docker_client.images.remove(each.id, force=True)
+        for image in docker_client.images.list(name=repository):
+            docker_client.images.remove(str(image.id), force=True)
     assert down.returncode == 0, down.stderr

@@ -38,7 +38,7 @@ def test_an_interrupted_install_is_finished_first(tmp_path: Path, number: int) -
     apt.chmod(0o755)
     program = """
 import signal, sys
-from harness import debian
+from harness.image import debian
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 debian.install("a-package", progress=print)
 """

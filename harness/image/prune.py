@@ -1,0 +1,65 @@
+"""The removal of images of ours that were superseded."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from docker.errors import APIError, ImageNotFound
+
+from harness import locks
+from harness.image import names
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.images import Image
+
+    from harness.config import Settings
+
+KEEP = 3  # what was used last, for going back and forth between a few
+
+
+def clean(settings: Settings, client: DockerClient) -> list[str]:
+    """`prune`, but not while a build is running: that does it, and needs its layers until then."""
+    with locks.held_if_free("build") as free:
+        return prune(settings, client) if free else []
+
+
+def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list[str]:
+    """Remove our images that nothing uses, but for the last used `keep` and the base images.
+
+    That is: tagged ones, and the layers that failed or superseded builds have left. An image that
+    a container uses stays. Callers hold the lock of the build. Returns the tags that are gone.
+    """
+    name = settings.image.name
+    ours = _images(client, name=name, filters={"label": names.HASH_LABEL})
+    # Each use tags it again, see `build._find`.
+    ours.sort(key=lambda image: str(image.attrs["Metadata"]["LastTagTime"]), reverse=True)
+    gone = []
+    for image in ours[keep:]:
+        for tag in image.tags:
+            if tag.startswith(f"{name}:"):
+                with suppress(APIError):  # a container uses it
+                    client.images.remove(tag)
+                    gone.append(tag)
+    if keep == 0:
+        for image in _images(client, name=names.stages_name(settings)):
+            for tag in image.tags:
+                client.images.remove(tag)
+    # One by one: the engine's own prune refuses while somebody else's is running.
+    filters = {"dangling": True, "label": f"{names.NAME_LABEL}={name}"}
+    for image in _images(client, filters=filters):
+        # By its ID, the engine removes nothing that was pulled from two registries by digest.
+        for each in image.attrs["RepoDigests"] or [str(image.id)]:
+            with suppress(APIError):  # a container or a running build uses it
+                client.images.remove(each)
+    return gone
+
+
+def _images(client: DockerClient, **wanted: Any) -> list[Image]:
+    """`client.images.list`, which fails where somebody removes one while it looks at each."""
+    found = []
+    for each in client.api.images(**wanted):
+        with suppress(ImageNotFound):
+            found.append(client.images.get(each["Id"]))
+    return found

@@ -1,0 +1,47 @@
+"""The wheel of a project's own package; no network."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness import config
+from harness.errors import BuildError
+from harness.image import context
+from harness.image.wheels.package import package
+
+ROOT = Path(__file__).parents[4]
+
+
+def unexpected(line: str) -> None:
+    raise AssertionError(line)
+
+
+def test_the_wheel_is_the_same_bytes_for_the_same_sources(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else the image's layers would be rebuilt for nothing. No network: hatchling is here."""
+    wheels = []
+    for place in ("one", "two"):
+        root = tmp_path / place
+        shutil.copytree(ROOT / "gam_model", root / "gam_model", copy_function=shutil.copy)
+        (root / "container").mkdir()
+        (root / "container/Dockerfile").touch()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        settings = config.Settings(root=root)
+        files = package(settings, context.Sources.read(root), print)
+        assert files == package(settings, context.Sources.read(root), unexpected)
+        ((name, wheel),) = files.items()
+        wheels.append((name, wheel.read_bytes()))
+    assert wheels[0] == wheels[1]
+    assert wheels[0][0].startswith("wheels/gam_model-")
+
+
+def test_a_package_that_cannot_be_built(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
+    (project / "gam_model/pyproject.toml").write_text("[project]\nname = 'gam-model'\n")
+    with pytest.raises(BuildError, match="pip wheel"):
+        package(config.Settings(root=project), context.Sources.read(project), print)
+    assert list((project / "cache").rglob("*.whl")) == []
