@@ -11,5 +11,14 @@ if TYPE_CHECKING:
 
 
 def cache_folder() -> Path:
-    """Where wheels are kept between builds: ~/.cache/sagemaker-harness, or under XDG_CACHE_HOME."""
+    """What saves work the next time, wheels above all: ~/.cache/sagemaker-harness, or under
+    XDG_CACHE_HOME.
+    """
     return platformdirs.user_cache_path("sagemaker-harness")
+
+
+def state_folder() -> Path:
+    """What must outlive a process, such as what it has created: ~/.local/state/harness, or under
+    XDG_STATE_HOME.
+    """
+    return platformdirs.user_state_path("harness")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import platformdirs
 from filelock import FileLock, Timeout
+
+from harness.paths import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Entry(NamedTuple):
@@ -127,7 +128,7 @@ class Ledger:
 
 def folder() -> Path:
     """Where the ledgers of this user are."""
-    return Path(platformdirs.user_state_dir("harness")) / "ledger"
+    return state_folder() / "ledger"
 
 
 def abandoned() -> Iterator[Ledger]:

@@ -1,0 +1,72 @@
+"""What makes any SDK use the service: variables for a shell, and a file with the SDK's defaults."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from harness.service.state import defaults_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.service.state import Running
+
+# What would turn calls away from AWS_ENDPOINT_URL, or sign them with keys of yours.
+_UNSET = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+)
+_ENDPOINT_PREFIX = "AWS_ENDPOINT_URL_"
+_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+
+
+def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables that any SDK needs, and as None those that must not be set.
+
+    `environ` is the environment that they are meant for.
+    """
+    from harness.local.core.client import DUMMY_KEY
+
+    variables: dict[str, str | None] = {
+        "AWS_ENDPOINT_URL": running.url,
+        "AWS_ACCESS_KEY_ID": DUMMY_KEY,
+        "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
+        "AWS_REGION": running.region,
+        "AWS_DEFAULT_REGION": running.region,
+        # Host prefixes ("sync-127.0.0.1") don't resolve.
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(defaults_file()),
+    }
+    if any(environ.get(name) for name in _PROXIES):
+        host = urlsplit(running.url).hostname or ""
+        for name in ("no_proxy", "NO_PROXY"):
+            listed = [each for each in environ.get(name, "").split(",") if each]
+            variables[name] = ",".join(listed if host in listed else [*listed, host])
+    others = sorted(name for name in environ if name.startswith(_ENDPOINT_PREFIX))
+    return variables | dict.fromkeys((*_UNSET, *others))
+
+
+def as_shell(variables: Mapping[str, str | None]) -> str:
+    """The variables as commands of a POSIX shell."""
+    exports = [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in variables.items()
+        if value is not None
+    ]
+    unset = [name for name, value in variables.items() if value is None]
+    return "\n".join([*exports, f"unset {' '.join(unset)}"])
+
+
+def sdk_defaults(bucket: str) -> str:
+    """The SageMaker SDK's defaults file, for v2 and v3: YAML, of which JSON is a part."""
+    modules = {"Session": {"DefaultS3Bucket": bucket}, "TelemetryOptOut": True}
+    document = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": modules}}}
+    return json.dumps(document, indent=2) + "\n"

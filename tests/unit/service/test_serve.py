@@ -1,0 +1,65 @@
+"""`harness up` from outside, without a Docker engine."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+TIMEOUT = 60
+
+
+def test_a_service_may_open_many_files(commands):
+    command = 'ulimit -Sn 256 && exec "$1" -m harness up --detach --port 0 --json'
+    up = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable], cwd=commands.folder, env=commands.environ,
+        capture_output=True, text=True, timeout=TIMEOUT, check=True,
+    )  # fmt: skip
+    limits = Path(f"/proc/{json.loads(up.stdout)['pid']}/limits").read_text()
+    (line,) = (line for line in limits.splitlines() if line.startswith("Max open files"))
+    soft, hard = line.split()[3:5]
+    assert int(soft) == (65_536 if hard == "unlimited" else min(int(hard), 65_536))
+
+
+def test_a_second_up_is_status_1_and_leaves_the_first_alone(commands):
+    running = commands.up()
+    for arguments in (("up", "--port", "0"), ("up", "--detach", "--port", "0")):
+        second = commands.run(*arguments)
+
+        assert second.returncode == 1
+        assert f"runs already at {running['url']}" in second.stderr
+        assert "Traceback" not in second.stderr
+    with urllib.request.urlopen(f"{running['url']}/_harness/health", timeout=10) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("detach", [(), ("--detach",)], ids=["foreground", "detached"])
+def test_a_taken_port_is_status_1_and_one_sentence(commands, detach):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = commands.run("up", "--json", "--port", str(port), *detach)
+
+    assert refused.returncode == 1
+    assert f"can't listen on 127.0.0.1, port {port}" in json.loads(refused.stdout)["error"]
+    assert "Traceback" not in refused.stderr
+    assert commands.run("env").returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_service_in_the_foreground(commands, number):
+    process = commands.start("up", "--port", "0", "--json")
+    running = json.loads(process.stdout.readline())
+    process.send_signal(number)
+    out, err = process.communicate(timeout=TIMEOUT)
+
+    assert running["pid"] == process.pid
+    assert process.returncode == 0
+    assert out == ""
+    assert "Traceback" not in err
+    assert not (commands.state / "service.json").exists()
