@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 import threading
@@ -44,15 +43,3 @@ class Console:
         """In place of the line that stands."""
         sys.stderr.write(f"\r\x1b[K{text}" if self._stands else text)
         sys.stderr.flush()
-
-
-class ConsoleHandler(logging.Handler):
-    """Says a log's records; those that are marked as `passing` so."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record)
-        self._console(Passing(line) if getattr(record, "passing", False) else line)

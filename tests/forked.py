@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([
-    "harness.flow.run", "harness.local", "sagemaker.core.resources", "awscli.clidriver",
+    "harness.flow.run", "harness.local.aws", "sagemaker.core.resources", "awscli.clidriver",
 ])  # fmt: skip
 
 

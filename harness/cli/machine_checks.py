@@ -1,4 +1,4 @@
-"""What the harness needs, whether it is there, and how to get it."""
+"""What `harness doctor` looks at: this machine and, where runs are to go there, the AWS account."""
 
 from __future__ import annotations
 

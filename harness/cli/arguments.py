@@ -1,0 +1,58 @@
+"""Arguments: those that every command takes, the settings that follow from them, and types."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.config import Settings
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """What every command takes."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object as the last line of stdout"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="instead of harness.toml")
+    parser.add_argument("--target", choices=("local", "aws"), help="instead of the file's target")
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings of harness.toml and the environment, over which go those of the arguments.
+
+    Raises:
+        ConfigError: one of them is wrong.
+    """
+    from harness import config
+
+    environ = dict(os.environ)
+    if arguments.target:
+        environ["HARNESS_TARGET"] = arguments.target
+    if getattr(arguments, "registry", None):  # of `up`
+        environ["HARNESS_LOCAL_REGISTRY"] = arguments.registry
+    return config.load(arguments.config, environ)
+
+
+def account(text: str) -> str:
+    """The number of an AWS account."""
+    if not (text.isascii() and text.isdigit() and len(text) == 12):
+        raise argparse.ArgumentTypeError(f"{text} is no account: 12 digits")
+    return text
+
+
+def port(text: str) -> int:
+    """A port to listen on; 0 is any that is free."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
+
+
+def registry(text: str) -> str:
+    """The address of a container registry."""
+    host, _, number = text.rpartition(":")
+    if not host or "/" in host:
+        raise argparse.ArgumentTypeError(f"{text} is no HOST:PORT")
+    return f"{host}:{port(number)}"

@@ -1,0 +1,45 @@
+"""Remove what killed runs left behind, and images of ours that were superseded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.cli.arguments import settings_of
+from harness.cli.output import print_json, say
+from harness.errors import EngineError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from harness.cli.signals import Signals
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--every-host",
+        action="store_true",
+        help="aws: also what runs of other machines have left, as far as tags tell; make sure that "
+        "none of them is at work",
+    )
+
+
+def run(arguments: Namespace, _: Signals) -> int:
+    settings = settings_of(arguments)
+    from harness.flow import cleanup
+    from harness.image import docker_engine, prune
+    from harness.local.engine import sessions
+
+    removed, left = cleanup.clean(settings, every_host=arguments.every_host)
+    try:
+        docker = docker_engine.connect()
+        removed += sessions.clean(docker) + prune.clean(settings, docker)
+    except EngineError as error:
+        if settings.target == "local":
+            raise
+        say(f"harness: containers and images were left alone: {error}")
+    if arguments.json:
+        print_json(removed=removed, left=left)
+    else:
+        print("\n".join(f"removed {name}" for name in removed) or "nothing to remove")
+        print("".join(f"left {name}\n" for name in left), end="")
+    return 1 if left else 0

@@ -1,0 +1,23 @@
+"""What a command says: its result on stdout, as text or as JSON, and all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from harness.console import Console
+
+say = Console()
+"""A line on stderr."""
+
+
+def print_json(**members: Any) -> None:
+    """The one JSON object of `--json`."""
+    print(json.dumps(members), flush=True)
+
+
+def colour() -> bool:
+    """Whether stdout takes colours: it is a terminal, and nobody has asked for none."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

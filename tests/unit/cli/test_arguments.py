@@ -1,0 +1,11 @@
+"""Arguments that are none."""
+
+import pytest
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_an_impossible_port_is_wrong_usage(harness, port):
+    refused = harness("up", f"--port={port}")
+
+    assert refused.returncode == 2
+    assert "no port" in refused.stderr
