@@ -334,8 +334,8 @@ def test_a_spot_job_that_is_interrupted_begins_with_the_first_epoch_again(
 
 KILLED = """
 import sys, threading
-from harness.local import pipes
-from harness.local.containers import Containers
+from harness.local.data import pipes
+from harness.local.engine.containers import Containers
 
 class Endless:
     def epoch(self, number):
