@@ -36,8 +36,6 @@ def artifacts(aws: AWS, uri: str) -> dict[str, bytes]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     packed = aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as archive:
-        return {
-            member.name: archive.extractfile(member).read()  # type: ignore[union-attr]
-            for member in archive
-            if member.isfile() or member.islnk()
-        }
+        kept = [each for each in archive if each.isfile() or each.islnk()]
+        files = {each.name: archive.extractfile(each) for each in kept}
+        return {name: file.read() for name, file in files.items() if file is not None}

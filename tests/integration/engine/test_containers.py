@@ -71,9 +71,8 @@ def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
     assert published[0] == "127.0.0.1"
     assert published[1] != 8080
     for address in (own, published):
-        instance = serving.Instance(
-            SimpleNamespace(address=address, has_address=container.has_address)  # type: ignore[arg-type]
-        )
+        at: Any = SimpleNamespace(address=address, has_address=container.has_address)
+        instance = serving.Instance(at)
         deadline = time.monotonic() + 30
         while not instance.ping():
             assert time.monotonic() < deadline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from importlib.resources import files
+from typing import Any
 
 import botocore.session
 import pytest
@@ -37,9 +38,9 @@ def test_every_type_that_is_known_has_what_ec2_says() -> None:
     """EC2's instances are what SageMaker's are made of; moto has its list of them."""
     packed = files("moto.ec2").joinpath("resources/instance_types.json.gz").read_bytes()
     said = json.loads(gzip.decompress(packed))
-    model = botocore.session.get_session().get_service_model("sagemaker")
+    model: Any = botocore.session.get_session().get_service_model("sagemaker")
     kinds = ("TrainingInstanceType", "ProductionVariantInstanceType", "ProcessingInstanceType")
-    types = {each for kind in kinds for each in model.shape_for(kind).enum}  # type: ignore[attr-defined]
+    types = {each for kind in kinds for each in model.shape_for(kind).enum}
     known = [each for each in types if memory(each) and each.removeprefix("ml.") in said]
     assert len(known) > 250
     for each in known:
@@ -71,10 +72,10 @@ def test_the_architecture_of_an_instance_type(instance_type: str, architecture: 
 
 def test_every_arm_type_that_sagemaker_has_is_known_by_its_family() -> None:
     """So that a new one, of a name that isn't thought of, is at least looked at."""
-    model = botocore.session.get_session().get_service_model("sagemaker")
+    model: Any = botocore.session.get_session().get_service_model("sagemaker")
     types = {
-        *model.shape_for("TrainingInstanceType").enum,  # type: ignore[attr-defined]
-        *model.shape_for("ProductionVariantInstanceType").enum,  # type: ignore[attr-defined]
+        *model.shape_for("TrainingInstanceType").enum,
+        *model.shape_for("ProductionVariantInstanceType").enum,
     }
     families = {
         each.split(".")[1] for each in types if instance_types.architecture(each) == "arm64"
