@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from harness.local.data.records import RecordError
 from harness.local.jobs.transform.filters import CSV, JSON, JSON_LINES, Path, Processing
 
-
 DOCUMENT = {
     "id": 7,
     "features": [10, 11, 12, 13, 14],
