@@ -1,0 +1,220 @@
+"""Reading the settings: `harness.toml`, overridden by `HARNESS_*` variables.
+
+`load()` is the only way in, and it refuses what it doesn't know: a misspelt key must not pass for
+a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness import machine
+from harness.config.settings import (
+    Aws,
+    Channel,
+    Endpoint,
+    Image,
+    Local,
+    Metrics,
+    Processing,
+    ProcessingInput,
+    ProcessingOutput,
+    Project,
+    Requests,
+    Settings,
+    Threshold,
+    Training,
+    Transform,
+)
+from harness.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+FILE_NAME = "harness.toml"
+PREFIX = "HARNESS_"
+
+# Variables of ours that are not keys: they say how the harness starts, not what it does.
+CONFIG_VARIABLE = "HARNESS_CONFIG"
+NO_ENGINE_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
+OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE, machine.VARIABLE})
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "project": Project,
+    "image": Image,
+    "metrics": Metrics,
+    "training": Training,
+    "endpoint": Endpoint,
+    "transform": Transform,
+    "processing": Processing,
+    "aws": Aws,
+    "local": Local,
+}
+"""Tables with keys that are known."""
+
+FREE: dict[str, type[BaseModel] | None] = {
+    "hyperparameters": None,
+    "thresholds": Threshold,
+    "channels": Channel,
+    "requests": Requests,
+    "processing.inputs": ProcessingInput,
+    "processing.outputs": ProcessingOutput,
+}
+"""Tables whose keys are the project's own, and what stands under each, if that is a table."""
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the nearest `harness.toml`, with the variables of `environ` on top.
+
+    `path` names the file; else the variable HARNESS_CONFIG does; else it is looked for in the
+    working directory and its parents, and without one the defaults hold.
+
+    Raises:
+        ConfigError: a key or variable is unknown or has an impossible value (all of them are
+            named, one a line, each with where it stands), or the file can't be read.
+    """
+    file = _find(path, environ)
+    data = _read(file) if file else {}
+    origin = _override(data, environ)
+    root = file.parent if file else Path.cwd()
+    try:
+        settings = Settings.model_validate({**data, "root": root})
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, file, origin)) from None
+    if unknown := list(_unknown_metrics(settings, file, origin)):
+        raise ConfigError("\n".join(unknown))
+    return settings
+
+
+def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if path is None and (named := environ.get(CONFIG_VARIABLE)):
+        path = Path(named)
+    if path is not None:
+        return path.absolute()
+    here = Path.cwd()
+    return next((f for d in (here, *here.parents) if (f := d / FILE_NAME).is_file()), None)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: can't be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not valid TOML: {error}.") from None
+    if "root" in data:
+        raise ConfigError(f"{file}: root: unknown key (it is the folder of this file).")
+    return data
+
+
+def _override(data: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Put the variables into `data`; returns which variable each key came from."""
+    origin = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        key = _key(variable, data)
+        origin[key] = variable
+        table = data
+        for name in key[:-1]:
+            table = table.setdefault(name, {})
+            if not isinstance(table, dict):  # the file has `thresholds = 1`
+                break
+        else:
+            if key[0] == "thresholds" and isinstance(table.get(key[1]), dict):
+                value = table[key[1]] | {"min": value}
+            table[key[-1]] = value
+    return origin
+
+
+def _key(variable: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """HARNESS_TARGET → target; HARNESS_AWS_BUCKET → aws.bucket.
+
+    HARNESS_HYPERPARAMETERS_TRAIN_FILE is the file's hyperparameter of that name, however that is
+    written (`train-file`); without one, `train_file`.
+    """
+    name = variable.removeprefix(PREFIX).lower()
+    if name in {"target", "region"}:
+        return (name,)
+    section, _, rest = name.partition("_")
+    if section in {"hyperparameters", "thresholds"} and rest:
+        there = data.get(section, {})
+        known = {_plain(each): each for each in there} if isinstance(there, dict) else {}
+        return section, known.get(rest, rest)
+    if section not in SECTIONS or rest not in SECTIONS[section].model_fields:
+        names = [
+            f"{PREFIX}{each}_{key}".upper()
+            for each, model in SECTIONS.items()
+            for key in model.model_fields
+        ]
+        raise ConfigError(
+            f"{variable}: unknown variable{_meant(variable, names)}; {FILE_NAME} lists the keys "
+            "there are."
+        )
+    return section, rest
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W", "_", name).lower()
+
+
+def _unknown_metrics(
+    settings: Settings, file: Path | None, origin: Mapping[tuple[str, ...], str]
+) -> Iterator[str]:
+    """What is wrong with thresholds of metrics that no run will have."""
+    if settings.metrics.score:  # only it knows which it returns
+        return
+    names = settings.metric_names
+    for name in settings.thresholds:
+        if name not in names:
+            where = origin.get(("thresholds", name)) or f"{file}: thresholds.{name}"
+            there = f"there are {', '.join(names)}" if names else "there are none: see [metrics]"
+            yield f"{where}: no such metric{_meant(name, names)}; {there}."
+
+
+def _sentence(
+    error: ValidationError, file: Path | None, origin: Mapping[tuple[str, ...], str]
+) -> str:
+    return "\n".join(f"{_problem(dict(e), file, origin)}." for e in error.errors())
+
+
+def _problem(
+    error: dict[str, Any], file: Path | None, origin: Mapping[tuple[str, ...], str]
+) -> str:
+    loc = tuple(str(part) for part in error["loc"] if part != "[key]")
+    if loc[:2] == ("requests", ""):  # the one set that has no name
+        loc = ("requests", *loc[2:])
+    # What a variable says of a metric becomes a part of its bounds.
+    variable = origin.get(loc[:2] if loc[:1] == ("thresholds",) and loc[2:] == ("min",) else loc)
+    if error["type"] == "value_error":
+        # A rule over several keys is reported for their table, whichever variable broke it.
+        variable = next((v for key, v in origin.items() if key[: len(loc)] == loc), None)
+    key = ".".join(loc)
+    where = variable or (f"{file}: {key}" if file and key else str(file or key))
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key{_meant(loc[-1], _keys(loc[:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: must be given"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}"
+    return f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _keys(table: tuple[str, ...]) -> Iterable[str]:
+    """The keys that there are in a table."""
+    if not table:
+        return [name for name in Settings.model_fields if name != "root"]
+    model = SECTIONS.get(".".join(table)) or FREE.get(".".join(table[:-1])) or FREE.get(table[0])
+    return model.model_fields if model else ()
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
