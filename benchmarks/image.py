@@ -24,7 +24,7 @@ from harness.image import build, prune
 if TYPE_CHECKING:
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 GOAL = 420  # MB
 SHOWN = 12  # packages

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 from shared.command import argument_parser, tell
 
-from harness import config
 from harness.account import policy_documents
+from harness.config.settings import Settings
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 
@@ -41,9 +41,9 @@ CONNECTIONS = 2  # of the chain
 CHILD = """
 import time
 start = time.monotonic()
-from harness import config
+from harness.config import loading
 from harness.account import preflight
-missing = [c for c in preflight.examine(config.load()) if not c.ok or c.unknown]
+missing = [c for c in preflight.examine(loading.load()) if not c.ok or c.unknown]
 print(time.monotonic() - start)
 raise SystemExit("\\n".join(map(str, missing)) or 0)
 """
@@ -84,7 +84,7 @@ def relay(port: int, rtt: float) -> Iterator[str]:
 
 def set_up(server: LocalAWS) -> dict[str, str]:
     """Make role and bucket; returns the variables of somebody who runs on that account."""
-    settings = config.Settings(
+    settings = Settings(
         target="aws",
         aws=config.Aws(
             role_arn=f"arn:aws:iam::{ACCOUNT}:role/harness-execution", bucket="benchmark"

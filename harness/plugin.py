@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
     from harness.image.build import BuiltImage
     from harness.local.aws import LocalAWS
     from harness.session import LocalSession
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def harness_settings() -> Settings:
     """The settings of the nearest harness.toml, on the local target."""
-    from harness import config
+    from harness.config import loading
 
-    return config.load().model_copy(update={"target": "local"})
+    return loading.load().model_copy(update={"target": "local"})
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 ENDPOINT_POLL = 0.5
 """Seconds between two looks at an endpoint that is being deployed; the SDK's default is 30."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 _FOLDER = Path(__file__).parent
 _FILES = ("Dockerfile", "requirements.txt", "peer_app.py")

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import config
+from harness.config import loading
+from harness.config.settings import Settings
 from harness.image import build, docker_engine
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def load_settings() -> config.Settings:
-    return config.load(ROOT / "harness.toml")
+def load_settings() -> Settings:
+    return loading.load(ROOT / "harness.toml")
 
 
 def prepare() -> tuple[DockerClient, str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.flow import dataset, run
+from examples.gauss3 import gauss3 as dataset
+from harness.flow import run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_sts import STSClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 T = TypeVar("T")
 

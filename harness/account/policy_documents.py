@@ -20,7 +20,7 @@ from harness.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 EXECUTION_ROLE_TRUST = "execution-role-trust"
 EXECUTION_ROLE = "execution-role"

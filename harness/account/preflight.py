@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
     Ask = Callable[[Account], list[Check]]
     Started = list[tuple[str, Future[list[Check]]]]

@@ -11,7 +11,7 @@ from botocore.config import Config
 from harness.aws_model.loader import LOADER
 
 if TYPE_CHECKING:
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 
 def session(settings: Settings) -> boto3.Session:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +26,14 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     Raises:
         ConfigError: one of them is wrong.
     """
-    from harness import config
+    from harness.config import loading
 
     environ = dict(os.environ)
     if arguments.target:
         environ["HARNESS_TARGET"] = arguments.target
     if getattr(arguments, "registry", None):  # of `up`
         environ["HARNESS_LOCAL_REGISTRY"] = arguments.registry
-    return config.load(arguments.config, environ)
+    return loading.load(arguments.config, environ)
 
 
 def account(text: str) -> str:

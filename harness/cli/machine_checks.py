@@ -12,7 +12,7 @@ from harness.checks import Check
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 NEEDED_GB = 3  # base image, wheelhouse, image, and room to build it
 PACKAGES = ("sagemaker-core", "boto3", "moto", "docker", "testcontainers")

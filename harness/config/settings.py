@@ -353,7 +353,7 @@ def _no_single_character(name: str) -> str:
 
 
 class Aws(Place):
-    """Used where `target = "aws"`; an empty text means "not set". docs/aws.md sets up an account."""
+    """Used where `target = "aws"`; an empty text is "not set". docs/aws.md sets up an account."""
 
     profile: str = Field(
         "", description="Profile of ~/.aws/config that has the credentials; empty: AWS's default "

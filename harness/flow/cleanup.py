@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 RUN_NAME = re.compile(r"harness-\d{8}-\d{6}-[0-9a-f]{6}")
-"""What `harness.flow.run.unique_name` gives."""
+"""What `harness.flow.context.unique_name` gives."""
 
 # Kinds of resources as tear-down knows them; how they are listed, and their members there.
 _LISTED: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("training job", "list_training_jobs", "TrainingJob", {"StatusEquals": "InProgress"}),
+    ("processing job", "list_processing_jobs", "ProcessingJob", {"StatusEquals": "InProgress"}),
+    ("transform job", "list_transform_jobs", "TransformJob", {"StatusEquals": "InProgress"}),
     ("model", "list_models", "Model", {}),
     ("endpoint config", "list_endpoint_configs", "EndpointConfig", {}),
     ("endpoint", "list_endpoints", "Endpoint", {}),
@@ -147,7 +149,7 @@ def _object_tags(settings: Settings, boto: boto3.Session, run: str) -> dict[str,
     """The tags of what the run has staged; what SageMaker has made for it has none."""
     s3 = boto.client("s3")
     bucket = settings.place.bucket
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{run}data/", MaxKeys=1).get("Contents", [])
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=run, MaxKeys=1).get("Contents", [])
     if not listed:
         return {}
     tags = s3.get_object_tagging(Bucket=bucket, Key=listed[0]["Key"])["TagSet"]

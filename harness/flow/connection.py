@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import boto3
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
     from harness.flow.dry_run import Call, DryRun
 
 

@@ -20,6 +20,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.response import StreamingBody
 
+from harness.flow.payloads import TYPES, decode, encode, plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -166,12 +168,40 @@ class DryRun:
         }
 
     def _on_invoke_endpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        rows = len(np.load(io.BytesIO(request["Body"]), allow_pickle=False))
-        body = io.BytesIO()
-        np.save(body, np.zeros(rows), allow_pickle=False)
-        size = body.tell()
-        body.seek(0)
-        return {"Body": StreamingBody(body, size), "ContentType": request["Accept"]}
+        accept = request.get("Accept", "")
+        answer = request["Body"]
+        if plain(request["ContentType"]) in TYPES and plain(accept) in TYPES:
+            rows = np.atleast_1d(decode(answer, request["ContentType"]))
+            answer = encode(np.zeros(len(rows)), accept)
+        return {"Body": StreamingBody(io.BytesIO(answer), len(answer)), "ContentType": accept}
+
+    def _on_describe_processing_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["ProcessingJobName"]
+        return {
+            "ProcessingJobName": name,
+            "ProcessingJobArn": self._arn("processing-job", name),
+            "ProcessingJobStatus": "Completed",
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1
+                }
+            },
+            "AppSpecification": {"ImageUri": "image"},
+            "CreationTime": _NOW,
+        }  # fmt: skip
+
+    def _on_describe_transform_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["TransformJobName"]
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/input"}}
+        return {
+            "TransformJobName": name,
+            "TransformJobArn": self._arn("transform-job", name),
+            "TransformJobStatus": "Completed",
+            "ModelName": name,
+            "TransformInput": {"DataSource": source},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            "CreationTime": _NOW,
+        }
 
     def _on_describe_log_streams(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"logStreams": []}

@@ -50,7 +50,7 @@ def encode(rows: Any, content_type: str) -> bytes:
 def bodies(
     rows: Any, content_type: str, *, limit: int = 0, most: int = MAX_BODY_BYTES
 ) -> list[tuple[bytes, int]]:
-    """Rows as bodies of `most` bytes and `limit` rows (0: any number) at most, each with its rows."""
+    """Rows as bodies of `most` bytes and `limit` rows (0: any) at most, each with its number."""
     kind = plain(content_type)
     if kind not in TYPES:
         raise FlowError(

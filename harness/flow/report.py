@@ -3,86 +3,99 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Any
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-# The R² of the blog post this flow follows (df=20, alpha=1, 25 % test rows, seed 42).
-PUBLISHED_DECIMALS = 4
+from harness.flow.steps.compare import MOST
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-@dataclass(frozen=True)
-class R2:
-    """R² on the rows that were trained on, and on those held out."""
+    from harness.config.settings import Threshold
+    from harness.flow.steps.compare import Comparison
 
-    train: float
-    test: float
-
-
-DIFFERENCE = 1e-9
-"""How far predictions of one artifact may be apart, relative to the largest of them."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The same artifact's predictions on the local AWS."""
-
-    r2: R2
-    difference: float
-    """The largest one, relative to the largest prediction."""
-
-
-PUBLISHED = R2(train=0.9967, test=0.9972)
+_TITLES = {"r2": "R²"}
+"""How scores are called in the table, where that isn't their name."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A run that got as far as its score. `seconds` are by step, and `total`."""
+    """A run that got to its end. `seconds` are by step, and `total`.
+
+    `metrics` has all that was measured, `scores` those of them that are one score of several sets
+    of requests: the names of the metrics by score, and by set.
+    """
 
     target: str
     region: str
     run: str
     image: str
-    training_job: str
-    model_data: str
-    endpoint: str
-    r2: R2
-    thresholds: R2
     seconds: dict[str, float]
-    published: R2 = PUBLISHED
+    training_job: str = ""
+    model_data: str = ""
+    """The model's URI in S3, where it was torn down with the rest unless it was kept."""
+    endpoint: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
     local: Comparison | None = None
     """Where it was compared."""
+    output: str = ""
+    """The folder that has the model, the predictions and this report."""
+    model: str = ""
+    """The model's file there."""
 
     @property
     def passed(self) -> bool:
-        """Whether all holds that has to. An R² that is not a number holds nothing."""
-        return (
-            self.r2.train >= self.thresholds.train
-            and self.r2.test >= self.thresholds.test
-            and self.same
-        )
+        """Whether all holds that has to. A metric that isn't there, or is no number, holds none."""
+        return self.same and all(self._holds(name) for name in self.thresholds)
 
     @property
     def same(self) -> bool:
-        return self.local is None or self.local.difference <= DIFFERENCE
+        return self.local is None or self.local.same
+
+    def _holds(self, name: str) -> bool:
+        return self.thresholds[name].holds(self.metrics.get(name, math.nan))
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"passed": self.passed}
+        bounds = {
+            name: threshold.model_dump(exclude_none=True)
+            for name, threshold in self.thresholds.items()
+        }
+        found = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in {"scores", "local", "thresholds"}
+        }
+        found |= {
+            "thresholds": bounds,
+            "local": asdict(self.local) if self.local else None,
+            "passed": self.passed,
+        }
+        finite: dict[str, Any] = _finite(found)
+        return finite
 
     def as_json(self) -> str:
         return json.dumps(self.as_dict())
 
     def as_table(self, *, colour: bool = False) -> str:
         """The table, without a line break at its end."""
-        return "\n".join([*self._heading(), "", *self._steps(), "", *self._scores(colour)])
+        parts = [self._heading(), self._steps(), *self._measured(colour)]
+        if self.local:
+            parts.append(self._compared(self.local, colour))
+        verdict = _paint("PASS", 32, colour) if self.passed else _paint("FAIL", 31, colour)
+        return "\n\n".join(["\n".join(part) for part in parts] + [verdict])
 
     def _heading(self) -> list[str]:
         names = {
             "run": self.run,
             "target": f"{self.target} ({self.region})",
             "image": self.image,
-            "model": self.model_data,
+            "model": _shown(self.model) or self.model_data,
         }
-        return [f"{name:<10}{value}" for name, value in names.items()]
+        return [f"{name:<10}{value}" for name, value in names.items() if value]
 
     def _steps(self) -> list[str]:
         steps = {step: taken for step, taken in self.seconds.items() if step != "total"}
@@ -90,27 +103,91 @@ class Report:
         taken = "".join(f"{s:>11.2f}" for s in (*steps.values(), self.seconds["total"]))
         return [f"{'step':<10}{names}", f"{'seconds':<10}{taken}"]
 
-    def _scores(self, colour: bool) -> list[str]:
-        lines = [f"{'R²':<10}{'reached':>11}{'threshold':>11}{'published':>11}"]
-        for name in ("train", "test"):
-            reached, threshold = getattr(self.r2, name), getattr(self.thresholds, name)
-            published = getattr(self.published, name)
-            mark = "" if reached >= threshold else "  below the threshold"
-            lines.append(
-                f"{name:<10}{reached:>11.5f}{threshold:>11.5g}"
-                f"{published:>11.4f}{_paint(mark, 31, colour)}"
-            )
-        if self.local:
-            mark = "" if self.same else f"  above {DIFFERENCE:g}"
-            scores = f"{self.local.r2.train:>11.5f}{self.local.r2.test:>11.5f}"
-            difference = f"{self.local.difference:>12.1e}{_paint(mark, 31, colour)}"
-            lines += [
-                "",
-                f"{'local':<10}{'train R²':>11}{'test R²':>11}{'difference':>12}",
-                f"{'':<10}{scores}{difference}",
-            ]
-        verdict = _paint("PASS", 32, colour) if self.passed else _paint("FAIL", 31, colour)
-        return [*lines, "", verdict]
+    def _measured(self, colour: bool) -> Iterator[list[str]]:
+        """A table for each score, by set of requests, and one for all other metrics."""
+        # What the job's log has said is in the log: beside scores it is shown where it is bounded.
+        logged = [name for name in self.metrics if name not in self.thresholds]
+        others = [*self.thresholds, *([] if self.scores else logged)]
+        for score, sets in self.scores.items():
+            rows = {label or "all": name for label, name in sets.items()}
+            others = [name for name in others if name not in rows.values()]
+            yield self._table(_TITLES.get(score, score), rows, colour)
+        if others:
+            yield self._table("metric", {name: name for name in others}, colour)
+
+    def _table(self, title: str, rows: Mapping[str, str], colour: bool) -> list[str]:
+        """Metrics by their labels: what they have reached, and what they should."""
+        bounds = {name: self.thresholds[name] for name in rows.values() if name in self.thresholds}
+        published = any(each.published is not None for each in bounds.values())
+        bounded = any(each.min is not None or each.max is not None for each in bounds.values())
+        width = max(10, *(len(label) + 2 for label in (title, *rows)))
+        head = f"{title:<{width}}{'reached':>11}"
+        head += f"{'threshold':>11}" if bounded else ""
+        head += f"{'published':>11}" if published else ""
+        lines = [head]
+        for label, name in rows.items():
+            reached, threshold = self.metrics.get(name, math.nan), bounds.get(name)
+            line = f"{label:<{width}}{reached:>11.5f}"
+            line += f"{_bounds(threshold):>11}" if bounded else ""
+            if published:
+                figure = threshold.published if threshold else None
+                line += f"{'':>11}" if figure is None else f"{figure:>11.4f}"
+            if threshold and not threshold.holds(reached):
+                line += _paint(f"  {_fault(threshold, reached)}", 31, colour)
+            lines.append(line)
+        return lines
+
+    def _compared(self, local: Comparison, colour: bool) -> list[str]:
+        mark = "" if self.same else _paint(f"  above {MOST:g}", 31, colour)
+        names = list(local.metrics)
+        head = "".join(f"{_label(name, self.scores):>{max(11, len(name) + 2)}}" for name in names)
+        values = "".join(f"{local.metrics[name]:>{max(11, len(name) + 2)}.5f}" for name in names)
+        return [
+            f"{'local':<10}{head}{'difference':>12}",
+            f"{'':<10}{values}{local.difference:>12.1e}{mark}",
+        ]
+
+
+def _shown(path: str) -> str:
+    """A path as seen from here, if it is below."""
+    if not path:
+        return ""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
+
+
+def _label(metric: str, scores: Mapping[str, Mapping[str, str]]) -> str:
+    for score, sets in scores.items():
+        for label, name in sets.items():
+            if name == metric:
+                return f"{label} {_TITLES.get(score, score)}".strip()
+    return metric
+
+
+def _bounds(threshold: Threshold | None) -> str:
+    if threshold is None:
+        return ""
+    lower = "" if threshold.min is None else f"{threshold.min:.5g}"
+    upper = "" if threshold.max is None else f"{threshold.max:.5g}"
+    return f"{lower} to {upper}" if lower and upper else lower or (upper and f"≤ {upper}")
+
+
+def _fault(threshold: Threshold, reached: float) -> str:
+    if math.isnan(reached):
+        return "not measured"
+    low = threshold.min is not None and not reached >= threshold.min
+    return "below the threshold" if low else "above the threshold"
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    return value
 
 
 def _paint(text: str, code: int, colour: bool) -> str:

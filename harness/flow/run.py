@@ -1,4 +1,4 @@
-"""The flow: build → push → stage data → train → deploy → predict → score → tear down.
+"""The flow: build → push → stage data → process → train → deploy → predict → transform → tear down.
 
 `run` is the whole of it, one function a step. The same code runs on the local AWS and on the real
 one: which of them is a matter of the connection, never of a step.
@@ -6,103 +6,79 @@ one: which of them is a matter of the connection, never of a step.
 
 from __future__ import annotations
 
-import io
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from harness.errors import FlowError
-from harness.flow import dataset
+from harness.config.settings import metric_name
+from harness.flow import requests, scores
 from harness.flow.connection import Connection, connect
-from harness.flow.progress import HowFar, Log, Progress, Steps, wait
-from harness.flow.report import R2, Comparison, Report
-from harness.flow.teardown import SCALABLE_DIMENSION, Patience, TearDown, tags
-from harness.image import build, docker_engine
+from harness.flow.context import begin
+from harness.flow.output import Output
+from harness.flow.plan import Plan, make
+from harness.flow.progress import Progress, Steps
+from harness.flow.report import Report
+from harness.flow.steps import stage as staging
+from harness.flow.steps import train as training
+from harness.flow.steps.compare import compare
+from harness.flow.steps.deploy import create_model, deploy, environment, scale, upload_model
+from harness.flow.steps.predict import predict
+from harness.flow.steps.process import process
+from harness.flow.steps.transform import transform
+from harness.image import docker_engine
+from harness.image.build import build
 from harness.image.ecr.push import push as push_to_ecr
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from numpy.typing import NDArray
-    from sagemaker.core.resources import Endpoint, TrainingJob
-    from types_boto3_sagemaker.client import SageMakerClient
-    from types_boto3_sagemaker.literals import TrainingInstanceTypeType
-    from types_boto3_sagemaker.type_defs import (
-        ChannelTypeDef,
-        MetricDefinitionTypeDef,
-        StoppingConditionTypeDef,
-        TagTypeDef,
-    )
 
-    from harness.config import Settings
-    from harness.flow.dataset import Split
+    from harness.config.settings import Settings
+    from harness.flow.context import Run
+    from harness.flow.scores import Answers
+    from harness.flow.steps.compare import Comparison
+    from harness.flow.steps.stage import Staged
     from harness.image.build import BuiltImage
-
-    Array = NDArray[np.float64]
-    Predicted = tuple[Array, Array]
 
 Hold = Callable[[Report, Connection], None]
 
-VARIANT = "AllTraffic"
-NPY = "application/x-npy"
-# Of InvokeEndpoint's Body, from SageMaker Runtime's service model.
-MAX_BODY_BYTES = 6_291_456
-# What the container prints; SageMaker finds it in the log and keeps it with the job.
-METRICS: list[MetricDefinitionTypeDef] = [
-    {"Name": "train:r2", "Regex": r"train:r2=([-+.0-9e]+)"},
-    {"Name": "test:r2", "Regex": r"test:r2=([-+.0-9e]+)"},
-]
 
+@dataclass
+class Made:
+    """What the steps have made so far, for those that follow."""
 
-@dataclass(frozen=True)
-class Run:
-    """What the steps share. `name` is unique; whatever a run creates has that name or begins so."""
-
-    name: str
-    settings: Settings
-    connection: Connection
-    progress: Progress
-    tear_down: TearDown
-    keep: bool = False
-
-    @property
-    def tags(self) -> list[TagTypeDef]:
-        """What everything that the run creates is tagged with."""
-        return [{"Key": key, "Value": value} for key, value in tags(self.name, self.keep).items()]
-
-    def log(self, group: str, prefix: str) -> Log:
-        """What containers write to the group's streams whose names begin with `prefix`."""
-        return Log(self.connection.boto, self.progress, group, prefix)
-
-    def key(self, *parts: str) -> str:
-        """A key in the place's bucket."""
-        return "/".join(part for part in (self.settings.place.prefix, self.name, *parts) if part)
-
-    def uri(self, *parts: str) -> str:
-        return f"s3://{self.settings.place.bucket}/{self.key(*parts)}"
+    staged: Staged
+    training_job: str = ""
+    model_data: str = ""
+    submitted: str = ""
+    """Script mode's program in S3, as a hyperparameter has it."""
+    endpoint: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    answers: list[Answers] = field(default_factory=list)
+    local: Comparison | None = None
+    model: str = ""
 
 
 def run(
     settings: Settings,
     *,
     progress: Progress,
+    plan: Plan | None = None,
     hold: Hold | None = None,
     to: AbstractContextManager[Connection] | None = None,
 ) -> Report:
     """Run the flow and tear down what it made, whatever happens.
 
-    `hold` is called with the report while the endpoint serves. Where all of it would end with this
-    process, it ends when `hold` returns; where not, the endpoint is then left serving. `to` is
-    where the calls go, by default the settings' target.
+    `plan` says which steps; by default all that the project has. `hold` is called with the report
+    while the endpoint serves. Where all of it would end with this process, it ends when `hold`
+    returns; where not, the endpoint is then left serving. `to` is where the calls go, by default
+    the settings' target.
 
     Raises:
         HarnessError: a step failed, or something could not be torn down.
     """
+    plan = plan or make(settings)
     steps = Steps(progress)
     with ExitStack() as stack:
         with steps("start"):
@@ -110,64 +86,86 @@ def run(
             docker = docker_engine.ensure(progress)
             for note in connection.notes(settings):
                 progress(note)
+            check(settings, plan)
         with steps("build"):
-            built = build.build(settings, docker, progress=progress)
+            built = build(settings, docker, progress=progress)
         this = begin(settings, connection, progress, keep=hold is not None)
         tear_down = stack.enter_context(this.tear_down)
+        output = Output(this, plan.output)
 
-        with steps("push"):
-            uri = push(this, docker, built)
-        with steps("stage"):
-            data = dataset.split()
-            channels = stage(this, data)
-        with steps("train"):
-            job = train(this, uri, channels)
-        model_data = str(job.model_artifacts.s3_model_artifacts)
-        with steps("deploy"):
-            endpoint = deploy(this, uri, model_data)
-            scale(this)
-        with steps("predict"):
-            predicted = predict(endpoint, data.x_train), predict(endpoint, data.x_test)
-        local = None
-        if settings.place.compare_locally:
-            with steps("compare"):
-                local = compare(this, built, model_data, data, predicted)
-
-        report = Report(
-            target=settings.target,
-            region=settings.region,
-            run=this.name,
-            image=built.name,
-            training_job=job.training_job_name,
-            model_data=model_data,
-            endpoint=endpoint.endpoint_name,
-            r2=score(data, predicted),
-            local=local,
-            thresholds=R2(settings.thresholds.train_r2, settings.thresholds.test_r2),
-            seconds=steps.so_far() | {"build": built.seconds},
-        )
+        made = _steps(this, plan, steps, docker, built, output)
+        report = _report(this, built, made, steps, output)
         if hold:
             hold(report, connection)
             if not connection.ephemeral:
                 tear_down.forget()
         over = time.monotonic()
     steps.ended("tear_down", over)
-    return replace(report, seconds=steps.so_far() | {"build": built.seconds})
+    report = replace(report, seconds=_seconds(steps, built))
+    if not connection.dry_run:
+        output.report(report)
+    return report
 
 
-def begin(settings: Settings, connection: Connection, progress: Progress, *, keep: bool) -> Run:
-    """A run that has created nothing yet."""
-    name = unique_name()
-    place = settings.place
-    limit = settings.endpoint.startup_timeout_seconds + place.provisioning_seconds
-    patience = Patience(limit, place.poll_seconds, connection.ephemeral)
-    tear_down = TearDown(connection.boto, connection.ledger(name), progress, patience)
-    return Run(name, settings, connection, progress, tear_down, keep)
+def check(settings: Settings, plan: Plan) -> None:
+    """Raises `ConfigError` for what would stop the run later, before anything is made."""
+    if "stage" in plan:
+        staging.check(settings)
+    if "train" in plan:
+        training.check(settings)
+    if "predict" in plan:
+        requests.check(settings)
+        scores.check(settings)
 
 
-def unique_name() -> str:
-    """A name for a run: when it was, and six digits that tell apart runs of one second."""
-    return f"harness-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+def _steps(
+    this: Run, plan: Plan, steps: Steps, docker: DockerClient, built: BuiltImage, output: Output
+) -> Made:
+    """The plan's steps, each in its turn."""
+    settings, boto = this.settings, this.connection.boto
+    dry = this.connection.dry_run is not None
+    made = Made(staging.Staged({}))
+    with steps("push"):
+        uri = push(this, docker, built)
+    if "stage" in plan or "transform" in plan:
+        with steps("stage"):
+            made.staged = staging.stage(this)
+    if "process" in plan:
+        with steps("process"):
+            process(this, uri, made.staged)
+    if "train" in plan:
+        with steps("train"):
+            job = training.train(this, uri, made.staged)
+        made.training_job = str(job.training_job_name)
+        made.model_data = str(job.model_artifacts.s3_model_artifacts)
+        made.submitted = training.submitted(job)
+        made.metrics |= training.logged_metrics(job)
+        if not dry:
+            made.model = str(output.model(boto, made.model_data))
+    elif plan.model:
+        made.model, made.model_data = plan.model, upload_model(this, plan.model)
+    if plan.steps & {"deploy", "transform"}:
+        create_model(this, uri, made.model_data, environment(this, made.submitted))
+    if "deploy" in plan:
+        with steps("deploy"):
+            endpoint = deploy(this)
+            made.endpoint = str(endpoint.endpoint_name)
+            scale(this)
+    if "predict" in plan:
+        with steps("predict"):
+            made.answers = predict(endpoint, requests.read(settings))
+        if not dry:
+            made.metrics |= scores.measure(settings, made.answers)
+            output.answers(made.answers)
+    if "compare" in plan:
+        with steps("compare"):
+            made.local = compare(this, built, made.model_data, made.answers)
+    if "transform" in plan:
+        with steps("transform"):
+            transformed = transform(this, made.staged)
+        if not dry:
+            output.transformed(boto, transformed)
+    return made
 
 
 def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
@@ -175,270 +173,38 @@ def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
     if not this.settings.place.repository:
         return built.name
     boto = this.connection.boto
-    docker_engine = this.connection.engine(docker)
-    return push_to_ecr(this.settings, boto, docker_engine, built, progress=this.progress)
+    engine = this.connection.engine(docker)
+    return push_to_ecr(this.settings, boto, engine, built, progress=this.progress)
 
 
-def stage(this: Run, data: Split) -> list[ChannelTypeDef]:
-    """Put the rows into S3 as csv, without header, the target last; returns the job's channels."""
-    s3 = this.connection.boto.client("s3")
-    bucket = this.settings.place.bucket
-    channels: list[ChannelTypeDef] = []
-    this.tear_down.add("objects", this.uri() + "/")
-    for name, x, y in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
-        s3.put_object(
-            Bucket=bucket,
-            Key=this.key("data", name, f"{name}.csv"),
-            Body=csv(x, y),
-            ContentType="text/csv",
-            Tagging=urlencode(tags(this.name, this.keep)),
-        )
-        channels.append(
-            {
-                "ChannelName": name,
-                "ContentType": "text/csv",
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "S3Prefix",
-                        "S3Uri": this.uri("data", name) + "/",
-                        "S3DataDistributionType": "FullyReplicated",
-                    }
-                },
-            }
-        )
-    return channels
-
-
-def train(this: Run, image_uri: str, channels: list[ChannelTypeDef]) -> TrainingJob:
-    """Train to the end; returns the completed job.
-
-    The job is created through boto3 and not through `TrainingJob.create`: importing the SDK's
-    resources takes two seconds, which are free while the container trains.
-    """
+def _report(this: Run, built: BuiltImage, made: Made, steps: Steps, output: Output) -> Report:
     settings = this.settings
-    client = this.connection.boto.client("sagemaker")
-    this.tear_down.add("training job", this.name)
-    client.create_training_job(
-        TrainingJobName=this.name,
-        AlgorithmSpecification={
-            "TrainingImage": image_uri,
-            "TrainingInputMode": "File",
-            "MetricDefinitions": METRICS,
+    measured = bool(made.answers)
+    return Report(
+        target=settings.target,
+        region=settings.region,
+        run=this.name,
+        image=built.name,
+        training_job=made.training_job,
+        model_data=made.model_data,
+        endpoint=made.endpoint,
+        metrics=made.metrics,
+        scores={
+            score: {each: metric_name(each, score) for each in settings.requests}
+            for score in settings.metrics.scores
+            if measured
         },
-        HyperParameters={
-            **{name: str(value) for name, value in settings.hyperparameters},
-            "train-file": "train.csv",
-            "test-file": "test.csv",
+        thresholds={
+            name: threshold
+            for name, threshold in settings.thresholds.items()
+            if measured or (name in settings.metrics.definitions and made.training_job)
         },
-        InputDataConfig=channels,
-        OutputDataConfig={"S3OutputPath": this.uri("output")},
-        ResourceConfig={
-            "InstanceType": cast("TrainingInstanceTypeType", settings.training.instance_type),
-            "InstanceCount": settings.training.instance_count,
-            "VolumeSizeInGB": settings.training.volume_size_gb,
-        },
-        **stopping(settings),
-        RoleArn=settings.place.role_arn,
-        Tags=this.tags,
-    )
-    limit, poll = settings.place.provisioning_seconds, settings.place.poll_seconds
-    wait_for_start(client, this.name, seconds=limit, poll=poll, how_far=HowFar(this.progress))
-
-    from sagemaker.core.resources import TrainingJob
-
-    job = TrainingJob.get(
-        training_job_name=this.name,
-        session=this.connection.boto,
-        region=this.connection.region,
-    )
-    wait(
-        job,
-        f"training job {this.name}",
-        status="training_job_status",
-        going={"InProgress", "Stopping"},
-        done="Completed",
-        seconds=settings.training.limit_seconds + limit,
-        poll=poll,
-        log=this.log("/aws/sagemaker/TrainingJobs", f"{this.name}/"),
-    )
-    return job
-
-
-def stopping(settings: Settings) -> dict[str, Any]:
-    """How long the job may run, always, and whether on spot instances."""
-    training = settings.training
-    limits: StoppingConditionTypeDef = {"MaxRuntimeInSeconds": training.max_runtime_seconds}
-    if not training.spot:
-        return {"StoppingCondition": limits}
-    limits["MaxWaitTimeInSeconds"] = training.max_wait_seconds
-    return {"StoppingCondition": limits, "EnableManagedSpotTraining": True}
-
-
-def wait_for_start(
-    client: SageMakerClient, name: str, *, seconds: float, poll: float, how_far: HowFar
-) -> None:
-    """Return once the job's container trains, or never will, or time is up.
-
-    A local job is staged on this machine, and would have to share its processors with the import.
-    """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        job = client.describe_training_job(TrainingJobName=name)
-        for now in job.get("SecondaryStatusTransitions", [])[-1:]:
-            how_far.show(now["Status"], now.get("StatusMessage", ""))
-        if job["TrainingJobStatus"] != "InProgress" or job["SecondaryStatus"] == "Training":
-            return
-        time.sleep(poll)
-
-
-def deploy(this: Run, image_uri: str, model_data: str) -> Endpoint:
-    """Serve the model.tar.gz at `model_data`; returns the endpoint once it is in service."""
-    from sagemaker.core.resources import Endpoint, EndpointConfig, Model
-    from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
-
-    settings = this.settings
-    common: dict[str, Any] = {
-        "tags": [{"key": tag["Key"], "value": tag["Value"]} for tag in this.tags],
-        "session": this.connection.boto,
-        "region": this.connection.region,
-    }
-
-    this.tear_down.add("model", this.name)
-    Model.create(
-        model_name=this.name,
-        primary_container=ContainerDefinition(image=image_uri, model_data_url=model_data),
-        execution_role_arn=settings.place.role_arn,
-        **common,
-    )
-
-    this.tear_down.add("endpoint config", this.name)
-    EndpointConfig.create(
-        endpoint_config_name=this.name,
-        production_variants=[
-            ProductionVariant(
-                variant_name=VARIANT,
-                model_name=this.name,
-                instance_type=settings.endpoint.instance_type,
-                initial_instance_count=settings.endpoint.instance_count,
-                container_startup_health_check_timeout_in_seconds=(
-                    settings.endpoint.startup_timeout_seconds
-                ),
-            )
-        ],
-        **common,
-    )
-
-    this.tear_down.add("endpoint", this.name)
-    endpoint = Endpoint.create(endpoint_name=this.name, endpoint_config_name=this.name, **common)
-    wait(
-        endpoint,
-        f"endpoint {this.name}",
-        status="endpoint_status",
-        going={"Creating"},
-        done="InService",
-        seconds=settings.endpoint.startup_timeout_seconds + settings.place.provisioning_seconds,
-        poll=settings.place.poll_seconds,
-        log=this.log(f"/aws/sagemaker/Endpoints/{this.name}", ""),
-    )
-    return endpoint
-
-
-def scale(this: Run) -> None:
-    """Let the endpoint scale with its invocations, where the settings ask for it."""
-    settings = this.settings.endpoint
-    if not settings.max_instance_count:
-        return
-    client = this.connection.boto.client("application-autoscaling")
-    resource = f"endpoint/{this.name}/variant/{VARIANT}"
-    this.tear_down.add("scalable target", resource)
-    client.register_scalable_target(
-        ServiceNamespace="sagemaker",
-        ResourceId=resource,
-        ScalableDimension=SCALABLE_DIMENSION,
-        MinCapacity=settings.instance_count,
-        MaxCapacity=settings.max_instance_count,
-    )
-    client.put_scaling_policy(
-        PolicyName=this.name,
-        ServiceNamespace="sagemaker",
-        ResourceId=resource,
-        ScalableDimension=SCALABLE_DIMENSION,
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": settings.invocations_per_instance,
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
-            },
-        },
+        local=made.local,
+        output=str(output.folder) if made.model or made.answers else "",
+        model=made.model,
+        seconds=_seconds(steps, built),
     )
 
 
-def predict(endpoint: Endpoint, x: Array) -> Array:
-    """The endpoint's predictions for rows of shape (n, k): shape (n,), in as few calls as fit."""
-    rows = max(1, (MAX_BODY_BYTES - 1024) // (x.shape[1] * x.itemsize))
-    predicted = []
-    for start in range(0, len(x), rows):
-        body = io.BytesIO()
-        np.save(body, x[start : start + rows], allow_pickle=False)
-        answer = endpoint.invoke(body=body.getvalue(), content_type=NPY, accept=NPY)
-        part = _array(answer.body.read())
-        expected = (len(x[start : start + rows]),)
-        if part.shape != expected or not np.isfinite(part).all():
-            raise FlowError(
-                f"endpoint {endpoint.endpoint_name} answered an array of shape {part.shape} where "
-                f"finite numbers of shape {expected} were due: look at the container's predict_fn."
-            )
-        predicted.append(part)
-    return np.concatenate(predicted)
-
-
-def _array(body: bytes) -> Array:
-    try:
-        return np.asarray(np.load(io.BytesIO(body), allow_pickle=False), dtype=float)
-    except ValueError as error:
-        raise FlowError(f"the endpoint's answer is not an array of numbers: {error}") from None
-
-
-def compare(
-    this: Run, built: BuiltImage, model_data: str, data: Split, predicted: Predicted
-) -> Comparison:
-    """Serve the same image and artifact on a local AWS of its own; say how far apart they are."""
-    settings = this.settings.model_copy(
-        update={
-            "target": "local",
-            "local": this.settings.local.model_copy(update={"endpoint_url": ""}),
-        }
-    )
-    with connect(settings) as connection:
-        twin = begin(settings, connection, this.progress, keep=False)
-        with twin.tear_down:
-            bucket, key = model_data.removeprefix("s3://").split("/", 1)
-            artifact = this.connection.boto.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-            twin_data = twin.uri("model.tar.gz")
-            connection.boto.client("s3").upload_fileobj(
-                artifact, settings.place.bucket, twin.key("model.tar.gz")
-            )
-            endpoint = deploy(twin, built.name, twin_data)
-            here = predict(endpoint, data.x_train), predict(endpoint, data.x_test)
-    largest = max(np.abs(part).max() for part in here)
-    difference = max(np.abs(a - b).max() for a, b in zip(here, predicted, strict=True))
-    return Comparison(score(data, here), float(difference / max(largest, 1.0)))
-
-
-def score(data: Split, predicted: Predicted) -> R2:
-    """R² of the predictions for the rows of `x_train`, and for those of `x_test`."""
-    return R2(r_squared(data.y_train, predicted[0]), r_squared(data.y_test, predicted[1]))
-
-
-def r_squared(y: Array, predicted: Array) -> float:
-    """The coefficient of determination, as scikit-learn's `r2_score` has it."""
-    return float(1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum())
-
-
-def csv(x: Array, y: Array) -> bytes:
-    """Rows of numbers, the target last, each number with all its digits."""
-    rows = (
-        ",".join(map(repr, (*features, target)))
-        for features, target in zip(x.tolist(), y.tolist(), strict=True)
-    )
-    return ("\n".join(rows) + "\n").encode()
+def _seconds(steps: Steps, built: BuiltImage) -> dict[str, float]:
+    return steps.so_far() | {"build": built.seconds}

@@ -1,4 +1,4 @@
-"""What a run is measured by: scores of the answers, a project's own, and metrics of the job's log."""
+"""What a run is measured by: scores of the answers against the truth, and a project's own."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _number(settings: Settings, name: str, value: Any) -> float:
 
 
 def difference(ours: Array | None, theirs: Array | None) -> float:
-    """How far two sets of predictions are apart, relative to the largest; texts are equal or not."""
+    """How far predictions are apart, relative to the largest; texts are equal or not."""
     if ours is None or theirs is None or ours.shape != theirs.shape:
         return math.inf
     if ours.dtype.kind not in "biuf" or theirs.dtype.kind not in "biuf":

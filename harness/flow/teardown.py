@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -116,21 +117,28 @@ def is_missing(error: ClientError) -> bool:
     )
 
 
-def _stop_training_job(boto: boto3.Session, name: str, patience: Patience) -> None:
-    client = boto.client("sagemaker")
+def _stop_job(kind: str, boto: boto3.Session, name: str, patience: Patience) -> None:
+    """Stop a job of this kind (`training`), and wait until it has ended."""
+    client: Any = boto.client("sagemaker")
+    named = {f"{kind.capitalize()}JobName": name}
     end = time.monotonic() + patience.seconds
-    status = client.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]
-    if status == "InProgress":
+
+    def status() -> str:
+        described = getattr(client, f"describe_{kind}_job")(**named)
+        return str(described[f"{kind.capitalize()}JobStatus"])
+
+    now = status()
+    if now == "InProgress":
         try:
-            client.stop_training_job(TrainingJobName=name)
+            getattr(client, f"stop_{kind}_job")(**named)
         except ClientError as error:
             if "is in status" not in str(error):  # it has just ended by itself
                 raise
-    while status in ("InProgress", "Stopping") and not patience.ephemeral:
+    while now in ("InProgress", "Stopping") and not patience.ephemeral:
         if time.monotonic() > end:
-            raise FlowError(f"training job {name} is still {status}")
+            raise FlowError(f"{kind} job {name} is still {now}")
         time.sleep(patience.poll)
-        status = client.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]
+        now = status()
 
 
 def _delete_model(boto: boto3.Session, name: str, _: Patience) -> None:
@@ -176,7 +184,9 @@ def _delete_objects(boto: boto3.Session, uri: str, _: Patience) -> None:
 
 REMOVE: dict[str, Callable[[boto3.Session, str, Patience], None]] = {
     "objects": _delete_objects,
-    "training job": _stop_training_job,
+    "training job": partial(_stop_job, "training"),
+    "processing job": partial(_stop_job, "processing"),
+    "transform job": partial(_stop_job, "transform"),
     "model": _delete_model,
     "endpoint config": _delete_endpoint_config,
     "endpoint": _delete_endpoint,

@@ -1,4 +1,4 @@
-"""The image that trains and serves, built of `container/` and gam_model.
+"""The image that trains and serves, built of a folder with a Dockerfile.
 
 The tag is the hash of everything that goes in, so that "is it built already?" is one question to
 the engine. The build itself needs no network: the wheelhouse has what it installs.
@@ -20,10 +20,10 @@ from harness.errors import BuildError, EngineError
 from harness.image import base as base_image
 from harness.image import names
 from harness.image.build_log import BuildLog, CacheChangedError
-from harness.image.context import Sources, tar_stream
+from harness.image.context import BASE_ARG, Sources, tar_stream
 from harness.image.prune import prune
 from harness.image.wheels import wheelhouse
-from harness.image.wheels.package import package
+from harness.image.wheels.package import packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
     Progress = Callable[[str], None]
 
@@ -52,14 +52,18 @@ class BuiltImage:
 def build(
     settings: Settings, client: DockerClient, *, progress: Callable[[str], None] = print
 ) -> BuiltImage:
-    """The image of `container/` and `gam_model/` as they are now, built where it isn't there yet.
+    """The project's image as its files are now, built where it isn't there yet.
+
+    Where `image.uri` names one that exists, it is that one, pulled if it isn't here.
 
     Raises:
         BuildError: the base image, a wheel or a step of the Dockerfile failed.
         EngineError: the engine stopped answering.
     """
     start = time.monotonic()
-    sources = Sources.read(settings.root)
+    if settings.image.uri:
+        return _existing(settings.image.uri, client, progress)
+    sources = Sources.read(settings.root, settings.image)
     with _explained():
         if found := _find(settings, client, sources):
             return found
@@ -67,24 +71,38 @@ def build(
 
         with locks.held("build", BuildError, progress=progress):
             sessions.clean(client)  # what killed processes of ours had started to fetch wheels
-            base = _ensure_base(settings, client, progress)
+            base = _ensure_base(sources, client, progress)
             if found := _find(settings, client, sources):  # another process was faster
                 return found
-            files = dict(sources.container)
+            files: dict[str, Path] = dict(sources.context)
             files |= _wheelhouse(sources, base, client, progress)
-            files |= package(settings, sources, progress)
+            files |= packages(sources, progress)
             name = names.image_name(settings, sources.content_hash(base))
             try:
-                image, stages = _run_build(settings, client, files, name, progress)
+                image, stages = _run_build(settings, client, sources, files, name, progress)
             except CacheChangedError:
-                image, stages = _run_build(settings, client, files, name, progress)
-            _tag_stages(settings, client, stages)
-            prune(settings, client)
+                image, stages = _run_build(settings, client, sources, files, name, progress)
+            _keep_house(settings, client, stages, progress)
     return BuiltImage(name, image, time.monotonic() - start, built=True)
 
 
+def _existing(name: str, client: DockerClient, progress: Progress) -> BuiltImage:
+    """The image of that name, which somebody else has built."""
+    with _explained():
+        found = base_image.image_id(client, name)
+        if found is None:
+            base_image.pull(client, name, progress=progress)
+            found = str(client.images.get(name).id)
+    return BuiltImage(name, found, 0.0, built=False)
+
+
+def _base_name(sources: Sources) -> str:
+    """The image that it is built on, as far as that decides what is in it."""
+    return names.base_name(sources.image) if sources.takes_base else sources.first_base
+
+
 def _find(settings: Settings, client: DockerClient, sources: Sources) -> BuiltImage | None:
-    base = base_image.image_id(client, names.base_name(settings))
+    base = _base_id(client, _base_name(sources))
     if base is None:
         return None
     name = names.image_name(settings, sources.content_hash(base))
@@ -99,23 +117,30 @@ def _find(settings: Settings, client: DockerClient, sources: Sources) -> BuiltIm
     return BuiltImage(name, image, 0.0, built=False)
 
 
-def _ensure_base(settings: Settings, client: DockerClient, progress: Progress) -> str:
-    if settings.image.base == "auto":
+def _base_id(client: DockerClient, name: str) -> str | None:
+    """The ID of a base image; `scratch` is none, and is always there."""
+    return name if name == "scratch" else base_image.image_id(client, name)
+
+
+def _ensure_base(sources: Sources, client: DockerClient, progress: Progress) -> str:
+    if sources.takes_base and sources.image.base == "auto":
         return base_image.ensure(client, progress=progress)
-    name = settings.image.base
-    if base_image.image_id(client, name) is None:
+    name = _base_name(sources)
+    found = _base_id(client, name)
+    if found is None:
         base_image.pull(client, name, progress=progress)
-    return str(client.images.get(name).id)
+        found = str(client.images.get(name).id)
+    return found
 
 
 def _wheelhouse(
     sources: Sources, base: str, client: DockerClient, progress: Progress
 ) -> dict[str, Path]:
-    requirements = sources.container.get("requirements.txt")
-    if requirements is None:
+    """The wheels of `image.requirements` by their paths in the context."""
+    if sources.requirements is None:
         return {}
     folder = wheelhouse.ensure(
-        requirements, sources.container.get("constraints.txt"), base, client, progress=progress
+        sources.requirements, sources.constraints, base, client, progress=progress
     )
     return {f"wheelhouse/{wheel.name}": wheel for wheel in folder.glob("*.whl")}
 
@@ -123,25 +148,34 @@ def _wheelhouse(
 def _run_build(
     settings: Settings,
     client: DockerClient,
+    sources: Sources,
     files: dict[str, Path],
     name: str,
     progress: Progress,
 ) -> tuple[str, list[str]]:
     """The ID of the image, and those of the stages before the last."""
-    label = f'LABEL {names.NAME_LABEL}="{settings.image.name}"'
-    dockerfile = _FROM.sub(lambda line: f"{line[0]}\n{label}", files["Dockerfile"].read_text())
+    image = settings.image
+    label = f'LABEL {names.NAME_LABEL}="{image.name}"'
+    dockerfile = _FROM.sub(lambda line: f"{line[0]}\n{label}", sources.dockerfile)
+    offline = image.network == "none" or (image.network == "auto" and sources.requirements)
+    base = {BASE_ARG: names.base_name(image)} if sources.takes_base else {}
     progress(f"building {name}")
     log = client.api.build(
         # docker-py hands it to requests as it is, which sends any iterable in chunks.
-        fileobj=tar_stream({**files, "Dockerfile": dockerfile.encode()}),  # type: ignore[arg-type]
+        fileobj=tar_stream({**files, image.dockerfile: dockerfile.encode()}),  # type: ignore[arg-type]
         custom_context=True,
         decode=True,
+        dockerfile=image.dockerfile,
         tag=name,
         rm=True,
         forcerm=True,
-        buildargs={"BASE_IMAGE": names.base_name(settings)},
-        labels={names.HASH_LABEL: name.rpartition(":")[2]},
-        network_mode="none",
+        target=image.target or None,
+        buildargs={**base, **image.build_args},
+        labels={
+            names.HASH_LABEL: name.rpartition(":")[2],
+            names.PROJECT_LABEL: names.project_id(settings.root),
+        },
+        network_mode="none" if offline else None,
         timeout=_SILENCE_SECONDS,
     )
     reader = BuildLog(progress)
@@ -150,6 +184,17 @@ def _run_build(
     if reader.image is None:
         raise BuildError(f"the engine ended the build of {name} without an image.")
     return reader.image, reader.stages
+
+
+def _keep_house(
+    settings: Settings, client: DockerClient, stages: list[str], progress: Progress
+) -> None:
+    """Keep the stages, and remove what newer images have replaced. No build fails for that."""
+    try:
+        _tag_stages(settings, client, stages)
+        prune(settings, client)
+    except (DockerException, requests.RequestException, OSError) as error:
+        progress(f"older images were left where they are; the engine says: {error}")
 
 
 def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from docker.utils.build import exclude_paths
 
 from harness.errors import BuildError
 
@@ -13,43 +17,115 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_FORMAT = "1"  # to be raised when the same inputs are put together in another way
+    from harness.config.settings import Image
+
+_FORMAT = "2"  # to be raised when the same inputs are put together in another way
 _CHUNK = 1 << 20
+
+LEFT_OUT = (
+    ".git", ".hg", ".svn", ".venv", ".tox", ".nox", ".harness", ".ipynb_checkpoints",
+    "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "*.py[co]", ".DS_Store",
+)  # fmt: skip
+"""What no image needs, in the patterns of .dockerignore, at any depth."""
+
+_ARG = re.compile(
+    r"^[ \t]*ARG[ \t]+(?P<name>\w+)(?:=(?P<default>\S*))?", re.IGNORECASE | re.MULTILINE
+)
+_FROM = re.compile(
+    r"^[ \t]*FROM[ \t]+(?:--platform=\S+[ \t]+)?(?P<image>\S+)", re.IGNORECASE | re.MULTILINE
+)
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)")
+
+BASE_ARG = "BASE_IMAGE"
+"""The Dockerfile's argument that `image.base` is given as."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What an image is built of: paths in the build context, and the files that stand there."""
+    """What an image is built of: paths in the build context, and the files that stand there.
 
-    container: dict[str, Path]
-    package: dict[str, Path]
+    `packages` are those of `image.packages`, by their folders; their wheels go into the context.
+    """
+
+    image: Image
+    context: dict[str, Path]
+    packages: dict[Path, dict[str, Path]]
 
     @classmethod
-    def read(cls, root: Path) -> Sources:
-        """The files of `root/container` and, where there is one, of `root/gam_model`.
+    def read(cls, root: Path, image: Image) -> Sources:
+        """The files that `image` names, relative to `root`.
 
         Raises:
-            BuildError: there is no Dockerfile.
+            BuildError: there is no Dockerfile, or a package isn't there.
         """
-        if not (root / "container" / "Dockerfile").is_file():
+        folder = root / image.context
+        if not (folder / image.dockerfile).is_file():
             raise BuildError(
-                f"there is no {root / 'container' / 'Dockerfile'} to build; run this in the "
-                f"project's folder, the one with harness.toml."
+                f"there is no {folder / image.dockerfile} to build (image.context, "
+                "image.dockerfile); run this in the project's folder, the one with harness.toml."
             )
-        package = root / "gam_model"
-        named = [package / name for name in ("pyproject.toml", "README.md")]
-        return cls(
-            container=files_below(root / "container"),
-            package={path.name: path for path in named if path.is_file()}
-            | {f"src/{name}": path for name, path in files_below(package / "src").items()},
-        )
+        packages = {root / name: _package(root / name) for name in image.packages}
+        return cls(image, _sent(folder, image.dockerfile), packages)
+
+    @property
+    def dockerfile(self) -> str:
+        """Its text."""
+        return self.context[self.image.dockerfile].read_text(encoding="utf-8")
+
+    @property
+    def takes_base(self) -> bool:
+        """Whether the Dockerfile is given the base image."""
+        return any(match["name"] == BASE_ARG for match in _ARG.finditer(self.dockerfile))
+
+    @property
+    def first_base(self) -> str:
+        """The image that the first stage is built on, which its wheels have to fit."""
+        values = {match["name"]: match["default"] or "" for match in _ARG.finditer(self.dockerfile)}
+        values |= self.image.build_args
+        match = _FROM.search(self.dockerfile)
+        named = match["image"] if match else ""
+        return _VARIABLE.sub(lambda v: values.get(v[1] or v[3]) or v[2] or "", named)
+
+    @property
+    def requirements(self) -> Path | None:
+        """The file whose wheels are to be in the context, if there is one."""
+        return self.context.get(self.image.requirements)
+
+    @property
+    def constraints(self) -> Path | None:
+        return self.context.get(self.image.constraints)
 
     def content_hash(self, base: str) -> str:
         """The hash of all of it and of the base image's ID, in 64 hex digits."""
-        digest = hashlib.sha256(f"{_FORMAT} {base}\n".encode())
-        for files in (self.container, self.package):
+        image = self.image
+        how = [image.dockerfile, image.target, image.build_args, image.network]
+        digest = hashlib.sha256(f"{_FORMAT} {base} {json.dumps(how, sort_keys=True)}\n".encode())
+        for files in (self.context, *self.packages.values()):
             digest.update(files_hash(files).encode())
         return digest.hexdigest()
+
+
+def _sent(folder: Path, dockerfile: str) -> dict[str, Path]:
+    """The files that Docker would send, but for what no image needs."""
+    ignore = folder / ".dockerignore"
+    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    everywhere = [each for name in LEFT_OUT for each in (name, f"**/{name}")]
+    found = exclude_paths(str(folder), [*everywhere, *patterns], dockerfile=dockerfile)
+    return {name.replace("\\", "/"): folder / name for name in found if (folder / name).is_file()}
+
+
+def _package(folder: Path) -> dict[str, Path]:
+    """The files that a package's wheel is made of, as far as can be told from here."""
+    if not (folder / "pyproject.toml").is_file():
+        raise BuildError(
+            f"there is no {folder / 'pyproject.toml'}, of a package in image.packages."
+        )
+    return {
+        name: path
+        for name, path in files_below(folder).items()
+        if not name.startswith(("tests/", "dist/", "build/"))
+    }
 
 
 def files_hash(files: dict[str, Path]) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from harness.config import NO_ENGINE_SETUP_VARIABLE
+from harness.config.loading import NO_ENGINE_SETUP_VARIABLE
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:

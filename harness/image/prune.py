@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.images import Image
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 KEEP = 3  # what was used last, for going back and forth between a few
 
@@ -32,7 +32,8 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
     a container uses stays. Callers hold the lock of the build. Returns the tags that are gone.
     """
     name = settings.image.name
-    ours = _images(client, name=name, filters={"label": names.HASH_LABEL})
+    label = f"{names.PROJECT_LABEL}={names.project_id(settings.root)}"
+    ours = _images(client, name=name, filters={"label": label})
     # Each use tags it again, see `build._find`.
     ours.sort(key=lambda image: str(image.attrs["Metadata"]["LastTagTime"]), reverse=True)
     gone = []

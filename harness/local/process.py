@@ -19,7 +19,7 @@ from harness.errors import ServiceError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 READY_SECONDS = 60
 """In which it must answer."""

@@ -17,7 +17,7 @@ from harness.service.state import Running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 _MAX_FILES = 65_536
 

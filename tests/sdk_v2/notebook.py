@@ -13,7 +13,7 @@ from sagemaker.deserializers import NumpyDeserializer
 from sagemaker.estimator import Estimator
 from sagemaker.serializers import NumpySerializer
 
-from harness.flow import dataset
+from examples.gauss3 import gauss3 as dataset
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from sagemaker.estimator import Estimator
 from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor, ScriptProcessor
 
 from harness import LocalSession
-from harness.flow import dataset
+from examples.gauss3 import gauss3 as dataset
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:

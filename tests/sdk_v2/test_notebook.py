@@ -14,7 +14,7 @@ from sagemaker.exceptions import UnexpectedStatusException
 
 from harness import LocalSession
 from harness.errors import ConfigError
-from harness.flow import dataset
+from examples.gauss3 import gauss3 as dataset
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COMMAND_SECONDS = 60
 BUILD_SECONDS = 900
-GAUSS3 = Path(__file__).parents[2] / "harness" / "flow" / "data" / "gauss3.csv"
+GAUSS3 = Path(__file__).parents[2] / "examples" / "gauss3" / "gauss3.csv"
 
 _service = ExitStack()
 

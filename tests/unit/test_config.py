@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Settings, load
+from harness.config.settings import Settings, load
 from harness.errors import ConfigError
 
 REPOSITORY = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ParamValidationError
 
-from harness import config
+from harness.config.settings import Settings
 from harness.errors import ConfigError
 from harness.flow import connection
 from harness.local.aws import LocalAWS
@@ -23,7 +23,7 @@ def server():
 
 @pytest.fixture
 def settings(tmp_path):
-    return config.Settings(root=tmp_path, region="eu-central-1")
+    return Settings(root=tmp_path, region="eu-central-1")
 
 
 @pytest.fixture

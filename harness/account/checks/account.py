@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.account.identity import Identity
     from harness.account.policy_documents import Ask
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 
 @dataclass(frozen=True)

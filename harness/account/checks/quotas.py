@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.account.checks.account import Account
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
     Listing = Once[dict[str, dict[str, Any]]]
 

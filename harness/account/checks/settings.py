@@ -11,7 +11,7 @@ from harness.checks import Check
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 # By section of the settings: the instance types that are fit for it, and what they do there.
 _INSTANCES = (

@@ -1,10 +1,11 @@
-"""Build the image, train, deploy, predict, compare R² with the thresholds, tear down. Sets up what
-is missing.
+"""Build the image, train, deploy, predict, compare the metrics with the thresholds, tear down. Sets
+up what is missing.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from harness.cli.signals import Signals
-    from harness.config import Settings
+    from harness.config.settings import Settings
     from harness.flow.connection import Connection
     from harness.flow.dry_run import Call
+    from harness.flow.plan import Plan
     from harness.flow.report import Report
     from harness.local.process import LocalProcess
 
@@ -31,6 +33,40 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--dry-run",
         action="store_true",
         help="build the image, then print each call that would be made, and make none",
+    )
+    steps = "build, push, stage, process, train, deploy, predict, compare, transform"
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help=f"this step, and what it needs: {steps}",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        default="",
+        metavar="STEP",
+        help="from this step on; of deploy, give --model",
+    )
+    parser.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help="without this step, and what needs it",
+    )
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="FILE|URI",
+        help="a model.tar.gz to deploy; nothing is trained",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="for the model, the predictions and the report; by default build/runs/RUN",
     )
 
 
@@ -76,12 +112,27 @@ def _run(
     report = flow.run(
         settings,
         progress=say,
+        plan=_plan(arguments, settings),
         hold=hold if arguments.keep else None,
         to=connect(settings, local),
     )
     if not arguments.keep:
         show(report)
     return 0 if report.passed else 1
+
+
+def _plan(arguments: Namespace, settings: Settings) -> Plan:
+    from harness.flow.plan import make
+
+    output: Path | None = arguments.output
+    return make(
+        settings,
+        only=arguments.only,
+        start=arguments.start,
+        skip=arguments.skip,
+        model=arguments.model,
+        output=output.absolute() if output else None,
+    )
 
 
 def _dry_run(arguments: Namespace, settings: Settings) -> int:
@@ -99,7 +150,8 @@ def _dry_run(arguments: Namespace, settings: Settings) -> int:
     alone = settings.model_copy(
         update={"aws": settings.aws.model_copy(update={"compare_locally": False})}
     )
-    flow.run(alone, progress=say, to=nullcontext(connect_dry(alone, tell)))
+    plan = _plan(arguments, alone)
+    flow.run(alone, progress=say, plan=plan, to=nullcontext(connect_dry(alone, tell)))
     say(f"A dry run: none of these {len(calls)} calls was made.")
     if arguments.json:
         print_json(target=settings.target, calls=[str(call) for call in calls])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import boto3
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
     from harness.image.build import BuiltImage
 
     Progress = Callable[[str], None]

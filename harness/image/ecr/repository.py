@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_ecr import ECRClient
     from types_boto3_ecr.type_defs import ImageIdentifierTypeDef
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
     from harness.image.build import BuiltImage
 
     Progress = Callable[[str], None]

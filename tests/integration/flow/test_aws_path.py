@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import docker
 import pytest
 
-from harness import config
 from harness.account import policy_documents
+from harness.config.settings import Aws, Settings
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from tests.faults import Faults
@@ -334,7 +334,7 @@ def test_the_documented_policies_have_an_action_for_every_call(
     status, _, err = finish(start("clean", "--json", "--every-host"))
     assert status == 0, err
 
-    settings = config.Settings(aws=config.Aws(role_arn=account.role_arn, bucket=BUCKET))
+    settings = Settings(aws=Aws(role_arn=account.role_arn, bucket=BUCKET))
     allowed = {
         action
         for name in (policy_documents.CALLER, policy_documents.AUTOSCALING)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import config
+from harness.config import loading
 from harness.errors import BuildError
 from harness.image import base as base_image
 from harness.image import build, names, prune
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 pytestmark = pytest.mark.docker
 
@@ -57,7 +57,7 @@ def settings(tmp_path: Path, docker_client: DockerClient) -> Iterator[Settings]:
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    made = config.load(tmp_path / "harness.toml", {})
+    made = loading.load(tmp_path / "harness.toml", {})
     yield made
     prune.prune(made, docker_client, keep=0)
     assert layers_of_ours(docker_client, made) == []
@@ -285,9 +285,9 @@ def build_and_kill(settings: Settings, when: Callable[[], bool], **variables: st
     program = """
         import os, sys
         from pathlib import Path
-        from harness import config
+        from harness.config import loading
         from harness.image import build, docker_engine
-        build.build(config.load(Path(sys.argv[1]), os.environ), docker_engine.connect())
+        build.build(loading.load(Path(sys.argv[1]), os.environ), docker_engine.connect())
     """
     killed = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program), str(settings.root / "harness.toml")],
@@ -317,9 +317,9 @@ def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerCli
     program = """
         import sys
         from pathlib import Path
-        from harness import config
+        from harness.config import loading
         from harness.image import build, docker_engine
-        settings = config.load(Path(sys.argv[1]), {})
+        settings = loading.load(Path(sys.argv[1]), {})
         built = build.build(settings, docker_engine.connect(), progress=str)
         print(built.built, built.id)
     """

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from docker.errors import ImageNotFound
 
-from harness import config
+from harness.config.settings import Aws, Image, Settings
 from harness.errors import PushError
 from harness.image import docker_engine, prune
 from harness.image.build import BuiltImage
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import boto3
     from docker import DockerClient
 
-    from harness.config import Settings
+    from harness.config.settings import Settings
 
 pytestmark = pytest.mark.docker
 
@@ -86,7 +86,7 @@ def token(boto: boto3.Session) -> tuple[str, str]:
 
 @pytest.fixture
 def settings(names: Names) -> Settings:
-    return config.Settings(target="aws", aws=config.Aws(repository=names.new("ecr").lower()))
+    return Settings(target="aws", aws=Aws(repository=names.new("ecr").lower()))
 
 
 class Small(Protocol):
@@ -226,7 +226,7 @@ def test_what_killed_processes_pulled_goes_with_the_superseded_image(
     assert names_in(docker_client, door.host)
     docker_client.images.remove(built.name)
 
-    prune.prune(settings.model_copy(update={"image": config.Image(name=name)}), docker_client)
+    prune.prune(settings.model_copy(update={"image": Image(name=name)}), docker_client)
     with pytest.raises(ImageNotFound):
         docker_client.images.get(built.id)
 

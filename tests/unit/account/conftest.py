@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import config
+from harness.config.settings import Aws, Settings
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from tests.faults import Faults
@@ -48,9 +48,9 @@ def iam(boto):
 def settings(boto, iam, faults):
     """Settings whose role and bucket are as docs/aws.md says, each test's its own."""
     number = next(numbers)
-    settings = config.Settings(
+    settings = Settings(
         target="aws",
-        aws=config.Aws(
+        aws=Aws(
             role_arn=f"arn:aws:iam::{ACCOUNT}:role/harness-execution-{number}",
             bucket=f"preflight-{number}",
             repository=f"preflight-{number}",

@@ -14,10 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.core.authorization import enable_iam_authentication
 
-from harness import config
 from harness.account import policy_documents, preflight, session
+from harness.config.settings import Aws, Endpoint, Settings
 from harness.errors import ConfigError
-from harness.flow import cleanup, dataset, run
+from examples.gauss3 import gauss3 as dataset
+from harness.flow import cleanup, run
 from harness.flow.connection import connect_dry
 from harness.flow.dry_run import ACCOUNT as DRY_ACCOUNT
 from harness.flow.teardown import tags
@@ -32,10 +33,10 @@ ACCOUNT = "123456789012"
 OTHER = "999999999999"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/harness-execution"
 BUCKET = "policies-bucket"
-SETTINGS = config.Settings(
+SETTINGS = Settings(
     target="aws",
-    aws=config.Aws(role_arn=ROLE, bucket=BUCKET),
-    endpoint=config.Endpoint(max_instance_count=3),
+    aws=Aws(role_arn=ROLE, bucket=BUCKET),
+    endpoint=Endpoint(max_instance_count=3),
 )
 RUN = "harness-20261122-120000-abcdef"
 SAGEMAKER = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}"
@@ -430,7 +431,7 @@ def test_other_partitions_have_arns_of_their_own():
 @pytest.mark.parametrize(
     ("name", "settings", "github", "says"),
     [
-        ("caller", config.Settings(target="aws"), "", "aws.bucket"),
+        ("caller", Settings(target="aws"), "", "aws.bucket"),
         ("ci-trust", SETTINGS, "", "--github"),
         ("all", SETTINGS, "", "there is no policy all; there are execution-role-trust"),
     ],

@@ -8,9 +8,9 @@ import socket
 import pytest
 from botocore.config import Config
 
-from harness import config
 from harness.account import preflight
 from harness.account.checks import account
+from harness.config.settings import Settings
 from harness.errors import ConfigError
 from tests.unit.account.asking import ACCOUNT, changed, problems, unknown
 
@@ -38,7 +38,7 @@ def test_nothing_set_and_no_credentials(monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
-    found = problems(config.Settings(target="aws"))
+    found = problems(Settings(target="aws"))
 
     assert list(found) == ["role", "bucket", "credentials"]
     assert "HARNESS_AWS_ROLE_ARN" in found["role"]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import config
-from harness.flow import dataset, run
+from harness.config.settings import Settings
+from examples.gauss3 import gauss3 as dataset
+from harness.flow import run
 from harness.flow.connection import connect_dry
 from harness.image.build import BuiltImage
 
@@ -43,7 +44,7 @@ def calls(monkeypatch, tmp_path):
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
     def take(target):
-        settings = config.Settings(
+        settings = Settings(
             target=target, root=tmp_path, aws=AWS, endpoint={"max_instance_count": 3}
         )
         told: list[Call] = []
@@ -119,9 +120,7 @@ def test_no_step_of_the_flow_asks_for_the_target():
 
 
 def test_what_the_target_does_not_act_on_is_said(tmp_path):
-    settings = config.Settings(
-        root=tmp_path, training={"spot": True}, endpoint={"max_instance_count": 3}
-    )
+    settings = Settings(root=tmp_path, training={"spot": True}, endpoint={"max_instance_count": 3})
     local = connect_dry(settings, lambda _: None)
     real = connect_dry(settings.model_copy(update={"target": "aws"}), lambda _: None)
 
@@ -129,5 +128,5 @@ def test_what_the_target_does_not_act_on_is_said(tmp_path):
         "training.spot",
         "endpoint.max_instance_count",
     ]
-    assert local.notes(config.Settings(root=tmp_path)) == []
+    assert local.notes(Settings(root=tmp_path)) == []
     assert real.notes(settings) == []

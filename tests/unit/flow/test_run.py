@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import config, machine
+from harness import machine
+from harness.config.settings import Settings
 from harness.errors import FlowError
 from harness.flow import connection
 from harness.flow import run as flow
-from harness.flow.dataset import Split
+from examples.gauss3.gauss3 import Split
 from harness.flow.progress import Steps
 from harness.local.aws import LocalAWS
 from harness.local.core.client import ensure_bucket, local_boto_session
@@ -147,7 +148,7 @@ def sagemaker(scripted):
 def run(server, sagemaker, tmp_path):
     """A run on the scripted server; `run.shown` are the lines it has shown."""
     boto = local_boto_session(server.url, "us-east-1")
-    settings = config.Settings(root=tmp_path, local={"poll_seconds": 0.01})
+    settings = Settings(root=tmp_path, local={"poll_seconds": 0.01})
     ensure_bucket(boto, settings.local.bucket)
     shown: list[str] = []
     here = connection.Connection(boto, ephemeral=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import docker
 import pytest
 
-from harness import config
+from harness.config import loading
 from harness.errors import EngineError
 from harness.image import build
 
@@ -25,4 +25,4 @@ def test_every_stage_gets_our_label() -> None:
 def test_an_engine_that_is_gone(project: Path, tmp_path: Path) -> None:
     client = docker.DockerClient(f"unix://{tmp_path}/none.sock", version="1.41")
     with pytest.raises(EngineError, match="the Docker engine stopped answering"):
-        build.build(config.load(project / "harness.toml", {}), client, progress=print)
+        build.build(loading.load(project / "harness.toml", {}), client, progress=print)

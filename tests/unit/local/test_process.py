@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import config
+from harness.config.settings import Settings
 from harness.errors import ServiceError
 from harness.local import process as module
 from harness.local.http.dispatch import HEALTH_PATH
 from harness.local.process import LocalProcess
 
-SETTINGS = config.Settings()
+SETTINGS = Settings()
 ROOT = Path(__file__).parents[3]
 
 
@@ -78,9 +78,9 @@ def test_signals_are_left_to_who_has_started_it(local):
 def test_ends_with_a_process_that_is_killed():
     program = """
 import sys
-from harness import config
+from harness.config import loading
 from harness.local.process import LocalProcess
-local = LocalProcess().start(config.Settings())
+local = LocalProcess().start(Settings())
 print(local._process.pid, local.url, flush=True)
 sys.stdin.read()
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import docker
 import pytest
 
-from harness import config
+from harness.config.settings import Endpoint, Settings
 from harness.errors import ConfigError, EngineError
 from harness.image.build import BuiltImage
 from harness.image.ecr import push
@@ -19,15 +19,15 @@ BUILT = BuiltImage("harness-gam:0123456789ab", "sha256:" + "1" * 64, 0.0, built=
 
 
 def test_one_image_cannot_run_on_two_architectures(tmp_path: Path) -> None:
-    endpoint = config.Endpoint(instance_type="ml.c7g.large")
+    endpoint = Endpoint(instance_type="ml.c7g.large")
     gone = docker.DockerClient(f"unix://{tmp_path}/none.sock", version="1.41")
     with pytest.raises(
         ConfigError, match=r"ml\.m5\.large takes amd64 images and .* ml\.c7g\.large arm64 ones"
     ):
-        push._check_architecture(config.Settings(endpoint=endpoint), gone, BUILT)
+        push._check_architecture(Settings(endpoint=endpoint), gone, BUILT)
 
 
 def test_an_engine_that_is_gone(tmp_path: Path) -> None:
     gone = docker.DockerClient(f"unix://{tmp_path}/none.sock", version="1.41")
     with pytest.raises(EngineError, match="the Docker engine stopped answering over harness-gam"):
-        push._check_architecture(config.Settings(), gone, BUILT)
+        push._check_architecture(Settings(), gone, BUILT)

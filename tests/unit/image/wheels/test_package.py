@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import config
+from harness.config.settings import Settings
 from harness.errors import BuildError
 from harness.image import context
 from harness.image.wheels.package import package
@@ -30,7 +30,7 @@ def test_the_wheel_is_the_same_bytes_for_the_same_sources(
         (root / "container").mkdir()
         (root / "container/Dockerfile").touch()
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        settings = config.Settings(root=root)
+        settings = Settings(root=root)
         files = package(settings, context.Sources.read(root), print)
         assert files == package(settings, context.Sources.read(root), unexpected)
         ((name, wheel),) = files.items()
@@ -43,5 +43,5 @@ def test_a_package_that_cannot_be_built(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
     (project / "gam_model/pyproject.toml").write_text("[project]\nname = 'gam-model'\n")
     with pytest.raises(BuildError, match="pip wheel"):
-        package(config.Settings(root=project), context.Sources.read(project), print)
+        package(Settings(root=project), context.Sources.read(project), print)
     assert list((project / "cache").rglob("*.whl")) == []

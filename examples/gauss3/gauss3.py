@@ -2,7 +2,7 @@
 
 One of the Statistical Reference Datasets for nonlinear regression of NIST, the National Institute
 of Standards and Technology (B. Rust, 1996), whose work is in the public domain. The rows are in
-`data/gauss3.csv`, without header, one `x,y` a line.
+`gauss3.csv`, without header, one `x,y` a line.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Split(NamedTuple):
 
 def gauss3() -> tuple[Array, Array]:
     """The feature, of shape (250, 1), and the target, of shape (250,), in NIST's order."""
-    rows = np.loadtxt(Path(__file__).parent / "data" / "gauss3.csv", delimiter=",")
+    rows = np.loadtxt(Path(__file__).parent / "gauss3.csv", delimiter=",")
     return rows[:, :1], rows[:, 1]
 
 
@@ -73,3 +73,39 @@ def split(test_size: float = 0.25, seed: int = 42) -> Split:
     order = np.random.RandomState(seed).permutation(len(y))
     test, train = order[:test_rows], order[test_rows:]
     return Split(x[train], y[train], x[test], y[test])
+
+
+# What harness.toml names: the channels' files, and what the endpoint is asked.
+
+
+def train_channel(folder: Path) -> None:
+    """The rows to learn from, as the container takes them."""
+    data = split()
+    (folder / "train.csv").write_bytes(csv(data.x_train, data.y_train))
+
+
+def test_channel(folder: Path) -> None:
+    """The rows held out."""
+    data = split()
+    (folder / "test.csv").write_bytes(csv(data.x_test, data.y_test))
+
+
+def train_rows() -> tuple[Array, Array]:
+    """The rows to learn from, and their truth."""
+    data = split()
+    return data.x_train, data.y_train
+
+
+def test_rows() -> tuple[Array, Array]:
+    """The rows held out, and their truth."""
+    data = split()
+    return data.x_test, data.y_test
+
+
+def csv(x: Array, y: Array) -> bytes:
+    """Rows of numbers, the target last, each number with all its digits; no header."""
+    rows = (
+        ",".join(map(repr, (*features, target)))
+        for features, target in zip(x.tolist(), y.tolist(), strict=True)
+    )
+    return ("\n".join(rows) + "\n").encode()

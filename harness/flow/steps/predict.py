@@ -1,0 +1,70 @@
+"""Predict: ask an endpoint what the project asks, and make arrays of its answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import FlowError
+from harness.flow.payloads import TYPES, decode, plain
+from harness.flow.scores import Answers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagemaker.core.resources import Endpoint
+
+    from harness.flow.payloads import Array
+    from harness.flow.requests import Body, RequestSet
+
+
+def predict(endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:
+    """The endpoint's answers to all requests.
+
+    Raises:
+        FlowError: it refuses one, or answers another number of rows than it was asked.
+    """
+    return [_answers(endpoint, each) for each in sets]
+
+
+def _answers(endpoint: Endpoint, asked: RequestSet) -> Answers:
+    bodies: list[bytes] = []
+    parts: list[Array] = []
+    for body in asked.bodies:
+        answer = endpoint.invoke(
+            body=body.content, content_type=body.content_type, accept=asked.accept
+        )
+        content = answer.body.read()
+        bodies.append(content)
+        content_type = _text(getattr(answer, "content_type", "")) or asked.accept
+        if plain(content_type) in TYPES:
+            parts.append(_part(endpoint, content, content_type, body))
+        elif asked.truth is not None:
+            decode(content, content_type)  # says why it can't
+    return Answers(asked, bodies, np.concatenate(parts) if len(parts) == len(bodies) else None)
+
+
+def _text(value: object) -> str:
+    """Empty where the SDK has a value of its own for what wasn't said."""
+    return value if isinstance(value, str) else ""
+
+
+def _part(endpoint: Endpoint, content: bytes, content_type: str, body: Body) -> Array:
+    part = np.atleast_1d(decode(content, content_type))
+    if body.rows == 1 and part.shape[0] != 1:  # one row of several values, in a list of its own
+        part = part[np.newaxis]
+    if body.rows is not None and len(part) == 1 and part.ndim == 2 and part.shape[1] == body.rows:
+        part = part[0]  # all answers in one line of csv
+    numbers = part.dtype.kind in "biuf"
+    if body.rows is not None and len(part) != body.rows:
+        raise FlowError(
+            f"endpoint {endpoint.endpoint_name} answered an array of shape {part.shape} where "
+            f"{body.rows} rows were due: look at the container's predict_fn."
+        )
+    if numbers and not np.isfinite(part).all():
+        raise FlowError(
+            f"endpoint {endpoint.endpoint_name} answered values that are no finite numbers: look "
+            "at the container's predict_fn."
+        )
+    return part
