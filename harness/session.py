@@ -7,6 +7,8 @@ what needs boto3 only.
 from __future__ import annotations
 
 import atexit
+import math
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,8 +19,9 @@ except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
     from sagemaker.local import LocalSession as _SDKLocalSession
     from sagemaker.session import Session
 
-from harness.errors import ConfigError
+from harness.errors import ConfigError, FlowError
 from harness.flow.connection import connect
+from harness.flow.progress import Log
 from harness.local.core.client import ensure_bucket, local_boto_session
 
 if TYPE_CHECKING:
@@ -27,9 +30,13 @@ if TYPE_CHECKING:
     import boto3
 
     from harness.config.settings import Settings
+    from harness.flow.connection import Connection
 
 ENDPOINT_POLL = 0.5
 """Seconds between two looks at an endpoint that is being deployed; the SDK's default is 30."""
+
+LOG_POLL = 0.5
+"""Seconds between two looks at a log and its job."""
 
 # The SDK's own defaults file would be another way to say it, at the price of a variable.
 _SDK_CONFIG = {
@@ -89,6 +96,7 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
         self.sagemaker_metrics_client = boto_session.client("sagemaker-metrics")
         ensure_bucket(boto_session, self._default_bucket_name_override)
         self._default_bucket = self._default_bucket_name_override
+        _use_for_logs(boto_session)
 
     def wait_for_endpoint(self, endpoint: str, poll: float = ENDPOINT_POLL, **options: Any) -> Any:
         return super().wait_for_endpoint(endpoint, poll, **options)
@@ -118,9 +126,58 @@ def _local_aws(region: str) -> Any:
     return LocalAWS(region)
 
 
-# The SDK's LocalSession has these neither wait nor print. (v3's Session has none of them.)
-for _name in ("logs_for_job", "logs_for_processing_job"):
-    if hasattr(Session, _name):
+def _use_for_logs(boto_session: boto3.Session) -> None:
+    """Let `wait(logs=True)` of the SDK v3's resources read the local AWS's logs.
+
+    For these the SDK makes one client for the process, of the environment, which has no region,
+    or somebody's own credentials.
+    """
+    try:
+        from sagemaker.core.utils.logs import CloudWatchLogsClient
+    except ModuleNotFoundError:  # v2 asks the session
+        return
+    CloudWatchLogsClient().client = boto_session.client("logs")
+
+
+# What a job is called in the names of log groups, and the members of its description.
+_KINDS = {"logs_for_job": "Training", "logs_for_processing_job": "Processing"}
+
+
+def _logs_for(kind: str) -> Any:
+    def logs(
+        self: LocalSession,
+        job_name: str,
+        wait: bool = False,
+        poll: float = LOG_POLL,
+        log_type: str = "All",
+        timeout: float | None = None,
+    ) -> None:
+        """Print what the job's containers have written; with `wait`, until the job has ended.
+
+        Raises:
+            FlowError: `timeout` seconds are over.
+        """
+        del log_type  # the SDK's is about its own lines, of which there are none here
+        log = Log(self.boto_session, print, f"/aws/sagemaker/{kind}Jobs", f"{job_name}/")
+        describe = getattr(self.sagemaker_client, f"describe_{kind.lower()}_job")
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            status = describe(**{f"{kind}JobName": job_name})[f"{kind}JobStatus"]
+            log.show()
+            if not wait or status not in {"InProgress", "Stopping"}:
+                return
+            if time.monotonic() >= end:
+                raise FlowError(f"{job_name} is still {status} after {timeout} s.")
+            time.sleep(min(poll, LOG_POLL))
+
+    return logs
+
+
+# The SDK's LocalSession has these neither wait nor print, and v3's Session has none of them.
+for _name, _kind in _KINDS.items():
+    if not hasattr(Session, _name):
+        setattr(LocalSession, _name, _logs_for(_kind))
+    else:
         setattr(LocalSession, _name, getattr(Session, _name))
 
 
@@ -132,16 +189,16 @@ def open_session(settings: Settings) -> Iterator[Session]:
         ConfigError: `target` is "aws" and role, bucket or credentials are missing.
     """
     with connect(settings) as connection:
-        if connection.url:
-            yield LocalSession(
-                default_bucket=settings.place.bucket,
-                endpoint_url=connection.url,
-                region_name=connection.region,
-                default_bucket_prefix=settings.place.prefix or None,
-            )
-        else:
-            yield Session(
-                boto_session=connection.boto,
-                default_bucket=settings.place.bucket,
-                default_bucket_prefix=settings.place.prefix or None,
-            )
+        yield on(settings, connection)
+
+
+def on(settings: Settings, connection: Connection) -> Session:
+    """A SageMaker SDK session on a connection."""
+    where: dict[str, Any] = {
+        "default_bucket": settings.place.bucket,
+        "default_bucket_prefix": settings.place.prefix or None,
+    }
+    if connection.url:
+        where |= {"endpoint_url": connection.url, "region_name": connection.region}
+        return LocalSession(**where)
+    return Session(boto_session=connection.boto, **where)

@@ -6,6 +6,8 @@ needs no network. Versions come from constraints.txt. uv does the installing, wi
 configuration (index, CA, wheels at hand).
 """
 
+from __future__ import annotations  # an older Python, too, gets as far as the sentence for it
+
 import ast
 import fcntl
 import hashlib
@@ -15,8 +17,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"

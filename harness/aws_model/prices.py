@@ -1,4 +1,4 @@
-"""What an endpoint costs, by AWS's price list."""
+"""What instances cost, by AWS's price list."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ HOURS_A_MONTH = 730
 _REGION = "us-east-1"  # the price list is asked in few regions, about all of them
 
 
-def hosting(boto: boto3.Session, instance_type: str, region: str) -> float | None:
-    """US dollars an hour for an instance that serves, on demand; None where nobody says."""
-    wanted = {"component": "Hosting", "instanceName": instance_type, "regionCode": region}
+def hourly(boto: boto3.Session, component: str, instance_type: str, region: str) -> float | None:
+    """US dollars an hour for an instance, on demand; None where nobody says.
+
+    `component` is the price list's: `Hosting`, `Training`, `Processing`, `Batch Transform`.
+    """
+    wanted = {"component": component, "instanceName": instance_type, "regionCode": region}
     try:
         products = boto.client("pricing", region_name=_REGION).get_products(
             ServiceCode="AmazonSageMaker",
@@ -43,7 +46,7 @@ def _hourly(product: dict[str, Any]) -> list[float]:
 
 def of_endpoint(boto: boto3.Session, instance_type: str, count: int, region: str) -> str:
     """The cost of an endpoint that is left serving, in words."""
-    price = hosting(boto, instance_type, region)
+    price = hourly(boto, "Hosting", instance_type, region)
     if price is None:
         return f"costs what {count} {instance_type} cost, by the hour"
     hour = price * count

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.service.state import defaults_file
+from harness.aws_model import waiters
+from harness.service.state import data_folder, defaults_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from harness.service.state import Running
 
@@ -44,6 +47,8 @@ def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str
         # Host prefixes ("sync-127.0.0.1") don't resolve.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(defaults_file()),
+        # boto3's waiters would look at a job every two minutes.
+        "AWS_DATA_PATH": _with(str(_write_waiters()), environ.get("AWS_DATA_PATH", "")),
     }
     if any(environ.get(name) for name in _PROXIES):
         host = urlsplit(running.url).hostname or ""
@@ -52,6 +57,26 @@ def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str
             variables[name] = ",".join(listed if host in listed else [*listed, host])
     others = sorted(name for name in environ if name.startswith(_ENDPOINT_PREFIX))
     return variables | dict.fromkeys((*_UNSET, *others))
+
+
+def _write_waiters() -> Path:
+    """Waiters that look more often, where botocore finds them; returns the folder."""
+    folder = data_folder()
+    name, document = waiters.extras()
+    file = folder / name
+    text = json.dumps(document)
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(f".{os.getpid()}")
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
+    return folder
+
+
+def _with(folder: str, others: str) -> str:
+    """A path with a folder in front, once."""
+    listed = [each for each in others.split(os.pathsep) if each and each != folder]
+    return os.pathsep.join([folder, *listed])
 
 
 def as_shell(variables: Mapping[str, str | None]) -> str:

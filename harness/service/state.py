@@ -149,6 +149,11 @@ def defaults_file() -> Path:
     return _folder() / "sagemaker-defaults.yaml"
 
 
+def data_folder() -> Path:
+    """What botocore reads beside its own models, of those who use the service."""
+    return _folder() / "botocore"
+
+
 def _folder() -> Path:
     folder = paths.state_folder()
     folder.mkdir(parents=True, exist_ok=True)

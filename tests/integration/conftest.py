@@ -11,17 +11,34 @@ import pytest
 from harness import locks
 from harness.errors import BuildError
 from harness.image import base
+from harness.image.build import build
+from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from docker import DockerClient
 
-    from harness.local.aws import LocalAWS
+    from harness.config.settings import Settings
+    from harness.image.build import BuiltImage
 
 PROBE = Path(__file__).parent / "probe"
+
+
+@pytest.fixture(scope="session")
+def local_aws(harness_settings: Settings) -> Iterator[LocalAWS]:
+    """A local AWS in this very process, in which tests can look and change things."""
+    local = harness_settings.local
+    with LocalAWS(harness_settings.region, local.account_id, registry=local.registry) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gam_image(harness_settings: Settings, docker_client: DockerClient) -> BuiltImage:
+    """The project's image, built unless it is there already."""
+    return build(harness_settings, docker_client, progress=print)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from harness.aws_model import waiters
 from harness.aws_model.loader import LOADER
 
 # What the local AWS is signed with. It checks no signature, and real keys must not get there.
@@ -27,6 +28,21 @@ _LOCAL_CONFIG = Config(
 )
 
 
+class _LocalLoader:
+    """The process's loader, whose models are parsed once, with waiters that look more often."""
+
+    def load_service_model(
+        self, service_name: str, type_name: str, api_version: str | None = None
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = LOADER.load_service_model(service_name, type_name, api_version)
+        if (service_name, type_name) == ("sagemaker", "waiters-2"):
+            return waiters.quick(found)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(LOADER, name)
+
+
 class LocalBotocoreSession(botocore.session.Session):
     """A botocore session whose clients all talk to `url`, whatever the environment says.
 
@@ -42,8 +58,7 @@ class LocalBotocoreSession(botocore.session.Session):
         self.set_config_variable("credentials_file", os.devnull)
         self.set_config_variable("region", region)
         self.set_credentials(DUMMY_KEY, DUMMY_KEY)
-        # Service models are parsed once in the process, for the server and all of its clients.
-        self.register_component("data_loader", LOADER)
+        self.register_component("data_loader", _LocalLoader())
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         config: Config | None = kwargs.get("config")
