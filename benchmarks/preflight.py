@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from shared.command import argument_parser, tell
 
 from harness.account import policy_documents
+from harness.config.places import Aws
 from harness.config.settings import Settings
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
@@ -86,9 +87,7 @@ def set_up(server: LocalAWS) -> dict[str, str]:
     """Make role and bucket; returns the variables of somebody who runs on that account."""
     settings = Settings(
         target="aws",
-        aws=config.Aws(
-            role_arn=f"arn:aws:iam::{ACCOUNT}:role/harness-execution", bucket="benchmark"
-        ),
+        aws=Aws(role_arn=f"arn:aws:iam::{ACCOUNT}:role/harness-execution", bucket="benchmark"),
     )
     boto = local_boto_session(server.url, settings.region)
     boto.client("s3").create_bucket(Bucket="benchmark")

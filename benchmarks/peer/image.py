@@ -11,7 +11,7 @@ from harness.errors import BuildError
 from harness.image import base as base_image
 from harness.image.context import Sources, files_below, files_hash, tar_stream
 from harness.image.wheels import wheelhouse
-from harness.image.wheels.package import package
+from harness.image.wheels.package import packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def build(settings: Settings, client: DockerClient, *, progress: Callable[[str],
     code = files_below(settings.root / "container" / "code")
     files |= {f"code/{name}": path for name, path in code.items()}
     base = base_image.ensure(client, progress=progress)
-    wheels = package(settings, Sources.read(settings.root), progress)
+    wheels = packages(Sources.read(settings.root, settings.image), progress)
     name = f"harness-peer:{files_hash({**files, **wheels})[:12]}"
     if base_image.image_id(client, name) is not None:
         return name

@@ -44,10 +44,9 @@ class Address(NamedTuple):
 def lay_out(folder: Path) -> None:
     """Write what SageMaker writes under /opt/ml, as the flow's own training job has it."""
     settings = load_settings()
-    hyperparameters = {name: str(value) for name, value in settings.hyperparameters}
     host = Host("algo-1", settings.training.instance_type)
     layout = TrainingLayout(
-        hyperparameters={**hyperparameters, "train-file": "train.csv", "test-file": "test.csv"},
+        hyperparameters=settings.hyperparameters,
         channels={"train": {"TrainingInputMode": "File"}, "test": {"TrainingInputMode": "File"}},
         hosts=[host],
         current=host,

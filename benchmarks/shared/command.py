@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.config import loading
-from harness.config.settings import Settings
 from harness.image import build, docker_engine
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from harness.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

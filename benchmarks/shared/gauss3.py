@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from examples.gauss3 import gauss3 as dataset
-from harness.flow import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +23,8 @@ def channels(above: float = 0.0) -> dict[str, bytes]:
     """The one file of each channel, with the target so much higher."""
     data = _split()
     return {
-        "train": run.csv(data.x_train, data.y_train + above),
-        "test": run.csv(data.x_test, data.y_test + above),
+        "train": dataset.csv(data.x_train, data.y_train + above),
+        "test": dataset.csv(data.x_test, data.y_test + above),
     }
 
 

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from botocore.config import Config
 
-from harness.flow import run
 from harness.local.core.client import local_boto_session
 from shared import gauss3, waiting
-from shared.command import ROOT
+from shared.command import ROOT, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -94,14 +93,20 @@ class Service:
 
     def train(self, name: str, above: float = 0.0) -> str:
         """Train on Gauss3 with its target so much higher; returns the model's ETag."""
+        settings = load_settings()
         for channel, rows in gauss3.channels(above).items():
             key = f"{name}/{channel}/{channel}.csv"
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=rows)
         self.run_job(
             name,
             {channel: f"{name}/{channel}/" for channel in ("train", "test")},
-            {"MetricDefinitions": run.METRICS},
-            {"df": "20", "train-file": "train.csv", "test-file": "test.csv"},
+            {
+                "MetricDefinitions": [
+                    {"Name": name, "Regex": regex}
+                    for name, regex in settings.metrics.definitions.items()
+                ]
+            },
+            settings.hyperparameters,
         )
         return self.s3.head_object(Bucket=self.bucket, Key=model_key(name))["ETag"]
 

@@ -49,8 +49,8 @@ def _cost(settings: Settings, connection: Connection) -> str:
 
 def _example(settings: Settings) -> tuple[str, str]:
     """A content type, and a row of the project's requests as a shell takes it."""
-    from harness.flow import requests
     from harness.flow.payloads import CSV, NPY, decode, encode, plain
+    from harness.flow.project import requests
 
     for asked in requests.read(settings)[:1]:
         body = asked.bodies[0]

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from harness import machine
+from harness.config.places import Aws, Local
 from harness.config.settings import (
-    Aws,
     Channel,
     Endpoint,
     Image,
-    Local,
     Metrics,
     Processing,
     ProcessingInput,

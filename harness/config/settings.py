@@ -5,58 +5,28 @@ The descriptions here are the reference: docs/reference/settings.md is made of t
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    PositiveInt,
-    model_validator,
+from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat, PositiveInt, model_validator
+
+from harness.config.places import Aws, Local
+from harness.config.values import (
+    Function,
+    Hyperparameter,
+    InstanceType,
+    Name,
+    ProjectName,
+    Region,
+    RepositoryName,
+    Section,
+    Source,
+    Variables,
 )
 
-Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-\d+$")]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9-]+$")]
-# S3's naming rules. "" stands for "not set", since TOML has no null.
-Bucket = Annotated[str, Field(pattern=r"^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-KeyPrefix = Annotated[str, Field(pattern=r"^$|^[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*$")]
-RoleArn = Annotated[str, Field(pattern=r"^$|^arn:aws[a-z-]*:iam::\d{12}:role/\S+$")]
-_REPOSITORY = r"[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*"
-RepositoryName = Annotated[str, Field(pattern=rf"^$|^{_REPOSITORY}$", max_length=256)]
-Registry = Annotated[str, Field(pattern=r"^$|^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:\d{1,5}$")]
-ProjectName = Annotated[str, Field(pattern=r"^$|^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9\.\-_]+$", min_length=1, max_length=64)]
-"""Of a channel, an input, an output: what the API takes as `ChannelName`."""
-Variables = dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")], str]
-Function = Annotated[str, Field(pattern=r"^$|^[^:]+\.py:[A-Za-z_]\w*$")]
-Source = Annotated[str, Field(min_length=1)]
-"""A file, a folder, an `s3://` URI, or `FILE.py:FUNCTION`, relative to harness.toml."""
 
-
-def as_hyperparameter(value: Any) -> str:
-    """A TOML value as SageMaker has hyperparameters: as a string, which the SDK writes as JSON."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    return json.dumps(value)
-
-
-Hyperparameter = Annotated[str, BeforeValidator(as_hyperparameter), Field(max_length=2500)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Project(_Section):
+class Project(Section):
     """What the project is called."""
 
     name: ProjectName = Field(
@@ -65,7 +35,7 @@ class Project(_Section):
     )  # fmt: skip
 
 
-class Image(_Section):
+class Image(Section):
     """The image: built from a folder with a Dockerfile, or one that exists."""
 
     name: RepositoryName = Field(
@@ -103,7 +73,7 @@ class Image(_Section):
     )  # fmt: skip
 
 
-class Channel(_Section):
+class Channel(Section):
     """An input channel of the training job; the keys are those of SageMaker's `Channel`."""
 
     source: Source = Field(
@@ -132,7 +102,7 @@ class Channel(_Section):
     shuffle_seed: int | None = Field(None, description="Shuffles the objects by this seed.")
 
 
-class Requests(_Section):
+class Requests(Section):
     """What the endpoint is asked, and what it should answer."""
 
     source: Source = Field(
@@ -161,7 +131,7 @@ class Requests(_Section):
         return isinstance(self.target, str) if self.header is None else self.header
 
 
-class Metrics(_Section):
+class Metrics(Section):
     """What a run is measured by."""
 
     scores: list[str] = Field(
@@ -178,7 +148,7 @@ class Metrics(_Section):
     )  # fmt: skip
 
 
-class Threshold(_Section):
+class Threshold(Section):
     """Bounds of a metric."""
 
     min: FiniteFloat | None = Field(None, description="A run that reaches less fails.")
@@ -200,7 +170,7 @@ class Threshold(_Section):
         )
 
 
-class Training(_Section):
+class Training(Section):
     """The training job."""
 
     instance_type: InstanceType = Field(
@@ -241,7 +211,7 @@ class Training(_Section):
         return self.max_wait_seconds if self.spot else self.max_runtime_seconds
 
 
-class Endpoint(_Section):
+class Endpoint(Section):
     """The endpoint."""
 
     instance_type: InstanceType = Field("ml.t2.medium", description="As for the training job.")
@@ -269,7 +239,7 @@ class Endpoint(_Section):
         return self
 
 
-class Transform(_Section):
+class Transform(Section):
     """A batch transform job with the trained model; keys as in `CreateTransformJob`."""
 
     source: Source = Field(description="A file, a folder, an `s3://` URI, or `FILE.py:FUNCTION`.")
@@ -299,7 +269,7 @@ class Transform(_Section):
     environment: Variables = Field({}, description="Variables of the container.")
 
 
-class ProcessingInput(_Section):
+class ProcessingInput(Section):
     """An input of the processing job."""
 
     source: Source = Field(description="A file, a folder, an `s3://` URI, or `FILE.py:FUNCTION`.")
@@ -308,7 +278,7 @@ class ProcessingInput(_Section):
     )
 
 
-class ProcessingOutput(_Section):
+class ProcessingOutput(Section):
     """An output of the processing job."""
 
     local_path: str = Field(
@@ -316,7 +286,7 @@ class ProcessingOutput(_Section):
     )
 
 
-class Processing(_Section):
+class Processing(Section):
     """A processing job, before training; keys as in `CreateProcessingJob`."""
 
     image: str = Field("", description="Another image than the project's.")
@@ -333,84 +303,6 @@ class Processing(_Section):
     )
 
 
-class Place(_Section):
-    """What the two targets have in common; the flow reads only this."""
-
-    bucket: Bucket
-    prefix: KeyPrefix = Field("harness", description="What stands before every key in the bucket.")
-    poll_seconds: FiniteFloat = Field(gt=0, le=60)
-    provisioning_seconds: int = Field(ge=1, le=24 * 3600)
-
-
-_POLL = "Seconds between two looks at a job or an endpoint."
-_PROVISIONING = "How long instances, images and transfers may take, beside the limits above."
-
-
-def _no_single_character(name: str) -> str:
-    if len(name) == 1:
-        raise ValueError(f"{name!r} must have at least 2 characters, as ECR has it")
-    return name
-
-
-class Aws(Place):
-    """Used where `target = "aws"`; an empty text is "not set". docs/aws.md sets up an account."""
-
-    profile: str = Field(
-        "", description="Profile of ~/.aws/config that has the credentials; empty: AWS's default "
-        "chain (AWS_PROFILE, AWS_ACCESS_KEY_ID, SSO, instance role, …)."
-    )  # fmt: skip
-    role_arn: RoleArn = Field(
-        "", description="Role that SageMaker takes on to read the bucket, pull the image and write "
-        "logs. It has to trust sagemaker.amazonaws.com."
-    )  # fmt: skip
-    bucket: Bucket = Field("", description="Existing bucket, in `region`, for data and models.")
-    repository: Annotated[RepositoryName, AfterValidator(_no_single_character)] = Field(
-        "", description="ECR repository that the image is pushed to. Empty: the image's name."
-    )
-    poll_seconds: FiniteFloat = Field(5.0, gt=0, le=60, description=_POLL)
-    provisioning_seconds: int = Field(1800, ge=1, le=24 * 3600, description=_PROVISIONING)
-    compare_locally: bool = Field(
-        True, description="Serve the trained model here as well, and fail where the predictions "
-        "differ by more than 1e-9."
-    )  # fmt: skip
-
-
-class Local(Place):
-    """Used where `target = "local"`."""
-
-    account_id: str = Field(
-        "123456789012", pattern=r"^\d{12}$", description="Appears in names (ARNs) only."
-    )
-    endpoint_url: str = Field(
-        "", pattern=r"^$|^https?://\S+$", description="A local AWS that runs already, such as "
-        "http://127.0.0.1:4599; empty: one of the run's own."
-    )  # fmt: skip
-    port: int = Field(4599, ge=0, le=65_535, description="Of `harness up`; 0 takes a free one.")
-    registry: Registry = Field(
-        "", description="A container registry behind the local AWS's ECR, such as 127.0.0.1:5000: "
-        "what is pushed to its repositories is there, and jobs pull their images from it. Empty: "
-        "ECR keeps records only."
-    )  # fmt: skip
-    bucket: Bucket = Field("harness-local", min_length=3, description="Made at the start.")
-    poll_seconds: FiniteFloat = Field(0.05, gt=0, le=60, description=_POLL)
-    provisioning_seconds: int = Field(300, ge=1, le=24 * 3600, description=_PROVISIONING)
-
-    @property
-    def role_arn(self) -> str:
-        """The local AWS asks for a role, as AWS does, and uses it for nothing."""
-        return f"arn:aws:iam::{self.account_id}:role/harness"
-
-    @property
-    def compare_locally(self) -> bool:
-        """It would be compared with itself."""
-        return False
-
-    @property
-    def repository(self) -> str:
-        """None: the engine that runs the image is the one that has built it."""
-        return ""
-
-
 def _named(value: Any) -> Any:
     """`[requests]` with a source of its own is one set, without a name."""
     if isinstance(value, dict) and isinstance(value.get("source"), str):
@@ -418,7 +310,7 @@ def _named(value: Any) -> Any:
     return value
 
 
-class Settings(_Section):
+class Settings(Section):
     """A project's `harness.toml`."""
 
     target: Literal["local", "aws"] = Field(
@@ -434,9 +326,9 @@ class Settings(_Section):
         Annotated[str, Field(min_length=1, max_length=256)], Hyperparameter
     ] = Field({}, max_length=100)  # fmt: skip
     channels: dict[Name, Channel] = Field({}, max_length=20)
-    requests: Annotated[dict[str, Requests], BeforeValidator(_named)] = {}
+    requests: Annotated[dict[str, Requests], BeforeValidator(_named)] = Field({})
     metrics: Metrics = Metrics()
-    thresholds: dict[str, Threshold] = {}
+    thresholds: dict[str, Threshold] = Field({})
     training: Training = Training()
     endpoint: Endpoint = Endpoint()
     transform: Transform | None = None

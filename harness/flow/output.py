@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import boto3
 
     from harness.flow.context import Run
+    from harness.flow.project.scores import Answers
     from harness.flow.report import Report
-    from harness.flow.scores import Answers
 
 RUNS = Path("build", "runs")
 """The folder of a project that has its runs' output, where it isn't said otherwise."""

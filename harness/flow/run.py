@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.config.settings import metric_name
-from harness.flow import requests, scores
 from harness.flow.connection import Connection, connect
 from harness.flow.context import begin
 from harness.flow.output import Output
 from harness.flow.plan import Plan, make
 from harness.flow.progress import Progress, Steps
+from harness.flow.project import requests, scores
 from harness.flow.report import Report
 from harness.flow.steps import stage as staging
 from harness.flow.steps import train as training
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from harness.config.settings import Settings
     from harness.flow.context import Run
-    from harness.flow.scores import Answers
+    from harness.flow.project.scores import Answers
     from harness.flow.steps.compare import Comparison
     from harness.flow.steps.stage import Staged
     from harness.image.build import BuiltImage

@@ -13,8 +13,8 @@ import sagemaker
 from sagemaker.estimator import Estimator
 from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor, ScriptProcessor
 
-from harness import LocalSession
 from examples.gauss3 import gauss3 as dataset
+from harness import LocalSession
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import sagemaker
 from botocore.exceptions import ClientError
 from sagemaker.exceptions import UnexpectedStatusException
 
+from examples.gauss3 import gauss3 as dataset
 from harness import LocalSession
 from harness.errors import ConfigError
-from examples.gauss3 import gauss3 as dataset
 from tests.sdk_v2 import notebook
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from harness.flow.connection import connect
 from harness.flow.context import begin
-from harness.flow.scores import difference, measure
+from harness.flow.project.scores import difference, measure
 from harness.flow.steps.deploy import create_model, deploy, environment
 from harness.flow.steps.predict import predict
 
 if TYPE_CHECKING:
     from harness.flow.context import Run
-    from harness.flow.scores import Answers
+    from harness.flow.project.scores import Answers
     from harness.image.build import BuiltImage
 
 MOST = 1e-9

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from harness.errors import FlowError
-from harness.flow import sources
 from harness.flow.progress import wait
+from harness.flow.project import sources
 from harness.flow.teardown import SCALABLE_DIMENSION, tags
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.errors import FlowError
 from harness.flow.payloads import TYPES, decode, plain
-from harness.flow.scores import Answers
+from harness.flow.project.scores import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sagemaker.core.resources import Endpoint
 
     from harness.flow.payloads import Array
-    from harness.flow.requests import Body, RequestSet
+    from harness.flow.project.requests import Body, RequestSet
 
 
 def predict(endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:

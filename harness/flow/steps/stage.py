@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from harness.flow import sources
+from harness.flow.project import sources
 from harness.flow.teardown import tags
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ import docker
 import pytest
 
 from harness.account import policy_documents
-from harness.config.settings import Aws, Settings
+from harness.config.places import Aws
+from harness.config.settings import Settings
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from tests.faults import Faults

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from docker.errors import ImageNotFound
 
-from harness.config.settings import Aws, Image, Settings
+from harness.config.places import Aws
+from harness.config.settings import Image, Settings
 from harness.errors import PushError
 from harness.image import docker_engine, prune
 from harness.image.build import BuiltImage
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     import boto3
     from docker import DockerClient
-
-    from harness.config.settings import Settings
 
 pytestmark = pytest.mark.docker
 

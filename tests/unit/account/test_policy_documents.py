@@ -14,10 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.core.authorization import enable_iam_authentication
 
-from harness.account import policy_documents, preflight, session
-from harness.config.settings import Aws, Endpoint, Settings
-from harness.errors import ConfigError
 from examples.gauss3 import gauss3 as dataset
+from harness.account import policy_documents, preflight, session
+from harness.config.places import Aws
+from harness.config.settings import Endpoint, Settings
+from harness.errors import ConfigError
 from harness.flow import cleanup, run
 from harness.flow.connection import connect_dry
 from harness.flow.dry_run import ACCOUNT as DRY_ACCOUNT

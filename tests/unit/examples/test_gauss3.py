@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 
-from gam_model import GAMRegressor
 from examples.gauss3 import gauss3 as dataset
+from gam_model import GAMRegressor
 
 
 def test_rows_and_parameters_give_the_certified_residuals():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import FlowError
-from harness.flow import sources
 from harness.flow.payloads import TYPES, bodies, plain, table_of
+from harness.flow.project import sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

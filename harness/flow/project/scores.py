@@ -11,14 +11,14 @@ import numpy as np
 
 from harness.config.settings import metric_name
 from harness.errors import ConfigError, FlowError
-from harness.flow import sources
+from harness.flow.project import sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.config.settings import Settings
     from harness.flow.payloads import Array
-    from harness.flow.requests import RequestSet
+    from harness.flow.project.requests import RequestSet
 
 OWN = "metrics.score"
 
