@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test-local e2e-aws lint bench clean constraints coverage
+.PHONY: help setup run test-local e2e-aws lint bench clean constraints reference coverage
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ clean: ## remove what runs left behind, and .venv
 
 constraints: setup ## resolve constraints.txt anew
 	@$(BIN)/python scripts/constraints.py
+
+reference: setup ## write the pages of docs/reference/ that are made of the code
+	@$(BIN)/python scripts/reference.py
 
 coverage: setup ## write docs/coverage.md: which operations run for real
 	@$(BIN)/python scripts/coverage.py
