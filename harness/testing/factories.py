@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.config.settings import (
     Channel,
-    Hyperparameter,
     Metrics,
     Processing,
     ProcessingInput,
     ProcessingOutput,
     Transform,
 )
+from harness.config.values import Hyperparameter
 from harness.errors import ConfigError, FlowError
 from harness.flow.steps import stage as staging
 from harness.flow.steps import train as training
