@@ -136,7 +136,9 @@ def _use_for_logs(boto_session: boto3.Session) -> None:
         from sagemaker.core.utils.logs import CloudWatchLogsClient
     except ModuleNotFoundError:  # v2 asks the session
         return
-    CloudWatchLogsClient().client = boto_session.client("logs")
+    # Of the class first: without one there, an instance makes its own.
+    CloudWatchLogsClient.client = boto_session.client("logs")
+    CloudWatchLogsClient().client = CloudWatchLogsClient.client
 
 
 # What a job is called in the names of log groups, and the members of its description.

@@ -16,6 +16,7 @@ from harness.config.settings import (
 )
 from harness.config.values import Hyperparameter
 from harness.errors import ConfigError, FlowError
+from harness.flow.plan import Plan
 from harness.flow.steps import stage as staging
 from harness.flow.steps import train as training
 from harness.flow.steps.deploy import create_model, deploy, environment, upload_model
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from harness.config.settings import Endpoint as SettingsEndpoint
     from harness.config.settings import Training
     from harness.flow.context import Run
+    from harness.flow.steps.stage import Staged
     from harness.testing.target import Target
 
 R = TypeVar("R", bound=Resource)
@@ -100,8 +102,8 @@ class Factories:
         job.image = self._target.image(image)
         with self._followed(job, "training", check):
             training.check(run.settings)
-            staging.check(run.settings)
-            ended = training.train(run, job.image, staging.stage(run))
+            staged = _staged(run, "train")
+            ended = training.train(run, job.image, staged)
             job.model_data = str(ended.model_artifacts.s3_model_artifacts)
             job.metrics = training.logged_metrics(ended)
             job.submitted = training.submitted(ended)
@@ -179,8 +181,7 @@ class Factories:
         self._reckon("Batch Transform", section)
         with self._followed(job, "transform", check):
             self._serve(run, model, image, section.environment)
-            staging.check(run.settings)
-            output = transform(run, staging.stage(run))
+            output = transform(run, _staged(run, "transform"))
             job.output = objects(run.connection.boto.client("s3"), output)
         return job
 
@@ -219,8 +220,7 @@ class Factories:
         job = self._keep(ProcessingJob(run, lines, "processing job"))
         self._reckon("Processing", section)
         with self._followed(job, "processing", check):
-            staging.check(run.settings)
-            process(run, self._target.image(image), staging.stage(run))
+            process(run, self._target.image(image), _staged(run, "process"))
             s3 = run.connection.boto.client("s3")
             job.outputs = {
                 name: objects(s3, run.uri("processing", name) + "/") for name in section.outputs
@@ -276,6 +276,13 @@ class Factories:
             return str(described[f"{noun}Status"])
         except ClientError:
             return ""
+
+
+def _staged(run: Run, step: str) -> Staged:
+    """The data of one step, in S3."""
+    plan = Plan(frozenset({step}))
+    staging.check(run.settings, plan)
+    return staging.stage(run, plan)
 
 
 S = TypeVar("S", bound="BaseModel")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from botocore.exceptions import ClientError
 
 from harness.flow.payloads import TYPES, bodies, decode, plain
 
@@ -146,15 +148,28 @@ class Endpoint(Resource):
         return np.concatenate(parts)
 
     def delete(self) -> None:
-        """Delete it with its configuration and its model. May be called twice."""
+        """Delete it with its configuration and its model; returns when it is gone.
+
+        May be called twice.
+        """
         from harness.flow.ledger import Entry
-        from harness.flow.teardown import Patience, remove
+        from harness.flow.teardown import Patience, is_missing, remove
 
         place = self.run.settings.place
         patience = Patience(place.provisioning_seconds, place.poll_seconds)
         for kind in ("endpoint", "endpoint config", "model"):
             remove(self.run.connection.boto, Entry(kind, self.name), patience)
-        self.status = "Deleted"
+        end = time.monotonic() + place.provisioning_seconds
+        client = self._client("sagemaker")
+        while time.monotonic() < end:
+            try:
+                self.status = client.describe_endpoint(EndpointName=self.name)["EndpointStatus"]
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+                self.status = "Deleted"
+                return
+            time.sleep(place.poll_seconds)
 
     def __enter__(self) -> Self:
         return self

@@ -30,6 +30,7 @@ LAYERS = """
     account
     service
     flow
+    templates
     testing
     session plugin
     cli
