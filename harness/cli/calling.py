@@ -49,16 +49,25 @@ def _cost(settings: Settings, connection: Connection) -> str:
 
 def _example(settings: Settings) -> tuple[str, str]:
     """A content type, and a row of the project's requests as a shell takes it."""
-    from harness.flow.payloads import CSV, NPY, decode, encode, plain
+    from harness.errors import HarnessError
+    from harness.flow.payloads import CSV, JSON_LINES, NPY, decode, encode, plain
     from harness.flow.project import requests
 
-    for asked in requests.read(settings)[:1]:
-        body = asked.bodies[0]
+    try:
+        asked = requests.read(settings)[:1]
+    except HarnessError:  # which matters to those steps only that ask for them
+        asked = []
+    for each in asked:
+        body = each.bodies[0]
         kind, content = plain(body.content_type), body.content
         if kind == NPY:  # which no shell can write
             kind, content = CSV, encode(decode(content, NPY)[:1], CSV)
-        line = content.decode("utf-8", "replace").partition("\n")[0]
-        if len(line) <= LONGEST and line.isprintable():
-            return kind, shlex.quote(line)
-        return kind, "@FILE"
+        if kind in (CSV, JSON_LINES):  # of which a line is one request, too
+            content = content.partition(b"\n")[0]
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            return kind, "@FILE"
+        short = len(text) <= LONGEST and text.isprintable()
+        return kind, shlex.quote(text) if short else "@FILE"
     return CSV, "@FILE"

@@ -168,7 +168,7 @@ def _unknown_metrics(
     settings: Settings, file: Path | None, origin: Mapping[tuple[str, ...], str]
 ) -> Iterator[str]:
     """What is wrong with thresholds of metrics that no run will have."""
-    if settings.metrics.score:  # only it knows which it returns
+    if settings.metrics.score and settings.requests:  # only it knows which it returns
         return
     names = settings.metric_names
     for name in settings.thresholds:
@@ -194,7 +194,7 @@ def _problem(
     variable = origin.get(loc[:2] if loc[:1] == ("thresholds",) and loc[2:] == ("min",) else loc)
     if error["type"] == "value_error":
         # A rule over several keys is reported for their table, whichever variable broke it.
-        variable = next((v for key, v in origin.items() if key[: len(loc)] == loc), None)
+        variable = next((v for key, v in origin.items() if loc and key[: len(loc)] == loc), None)
     key = ".".join(loc)
     where = variable or (f"{file}: {key}" if file and key else str(file or key))
     if error["type"] == "extra_forbidden":

@@ -107,7 +107,8 @@ class Requests(Section):
 
     source: Source = Field(
         description="Rows of a csv, a file or folder of bodies as they are, or `FILE.py:FUNCTION`, "
-        "which returns the bodies, or rows and their truth as a pair."
+        "which returns bodies (a list of bytes) or rows (an array, a DataFrame, a list), alone or "
+        "as a pair with their truth."
     )  # fmt: skip
     content_type: str = Field(
         "text/csv", description="How rows are sent (`text/csv`, `application/json`, "
@@ -140,7 +141,7 @@ class Metrics(Section):
     )  # fmt: skip
     score: Function = Field(
         "", description="`FILE.py:FUNCTION`, called with those of `truth`, `predictions`, "
-        "`answers`, `requests` that it names; returns metrics by name (dict[str, float])."
+        "`answers`, `requests`, `name` that it names; returns metrics by name (dict[str, float])."
     )  # fmt: skip
     definitions: dict[str, str] = Field(
         {}, description="Metrics in the job's log, as SageMaker's `MetricDefinitions`: a name, and "
@@ -242,7 +243,10 @@ class Endpoint(Section):
 class Transform(Section):
     """A batch transform job with the trained model; keys as in `CreateTransformJob`."""
 
-    source: Source = Field(description="A file, a folder, an `s3://` URI, or `FILE.py:FUNCTION`.")
+    source: Source = Field(
+        description="As a channel's: a file, a folder, an `s3://` URI, `FILE.py:FUNCTION`, or "
+        "`processing:OUTPUT`."
+    )
     content_type: str = Field("text/csv", description="MIME type of the input.")
     accept: str = Field("", description="MIME type of the output. Empty: the container's choice.")
     split_type: Literal["None", "Line", "RecordIO", "TFRecord"] = Field(
@@ -356,12 +360,15 @@ class Settings(Section):
     @model_validator(mode="after")
     def _outputs_that_are_there(self) -> Settings:
         outputs = self.processing.outputs if self.processing else {}
-        for name, channel in self.channels.items():
-            kind, _, output = channel.source.partition(":")
+        named = {f"channels.{name}.source": each.source for name, each in self.channels.items()}
+        if self.transform:
+            named["transform.source"] = self.transform.source
+        for key, source in named.items():
+            kind, _, output = source.partition(":")
             if kind == "processing" and output not in outputs:
                 raise ValueError(
-                    f"channels.{name}.source is {channel.source!r}, and [processing] has no output "
-                    f"{output!r}; there are {', '.join(outputs) or 'none'}"
+                    f"{key} is {source!r}, and [processing] has no output {output!r}; there are "
+                    f"{', '.join(outputs) or 'none'}"
                 )
         return self
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 import re
 import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
-from harness.errors import FlowError
+from harness.errors import ConfigError, FlowError
 from harness.flow.cleanup import RUN_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import boto3
 
     from harness.flow.context import Run
+    from harness.flow.payloads import Array
     from harness.flow.project.scores import Answers
     from harness.flow.report import Report
 
@@ -29,6 +34,16 @@ KEPT = 10
 MODEL = "model.tar.gz"
 REPORT = "report.json"
 _CHUNK = 1 << 20
+
+
+def check_folder(folder: Path) -> None:
+    """Raises `ConfigError` where nothing can be written into a folder, which needn't be there."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "isn't yours to write to" if there.is_dir() else "is no folder"
+        raise ConfigError(
+            f"{there} {why}, and the run's output goes there; say by --output where else."
+        )
 
 
 class Output:
@@ -54,49 +69,51 @@ class Output:
                 self._download(boto, bucket, item["Key"], f"transform/{name}")
 
     def _download(self, boto: boto3.Session, bucket: str, key: str, name: str) -> Path:
-        target = self._place(name)
         body = boto.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-        partial = target.with_name(f".{target.name}.partial")
-        try:
-            with partial.open("wb") as file:
-                for chunk in body.iter_chunks(_CHUNK):
-                    file.write(chunk)
-            partial.replace(target)
-        except OSError as error:
-            raise FlowError(f"{target} can't be written: {error.strerror}.") from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
+        with self._writing(name) as file:
+            for chunk in body.iter_chunks(_CHUNK):
+                file.write(chunk)
+        return self.folder / name
 
     def answers(self, answers: list[Answers]) -> None:
         """Write what the endpoint has answered: a csv where an array was made of it."""
         for each in answers:
             stem = re.sub(r"[^\w.-]", "-", each.asked.name) or "answers"
-            if each.predictions is not None:
-                with self._place(f"predictions/{stem}.csv").open("w", encoding="utf-8") as file:
-                    np.savetxt(file, each.predictions, fmt="%s", delimiter=",")
-                continue
-            for number, body in enumerate(each.bodies):
-                self._place(f"predictions/{stem}-{number}").write_bytes(body)
+            if each.predictions is None:
+                for number, body in enumerate(each.bodies):
+                    self._write(f"predictions/{stem}-{number}", body)
+            else:
+                self._write(f"predictions/{stem}.csv", _csv(each.predictions))
 
     def report(self, report: Report) -> None:
         """Write the report, with which the output is whole, and make room for it."""
-        text = json.dumps(report.as_dict(), indent=2)
-        self._place(REPORT).write_text(f"{text}\n", encoding="utf-8")
+        self._write(REPORT, f"{json.dumps(report.as_dict(), indent=2)}\n".encode())
         if self._own:
             self._prune()
 
-    def _place(self, name: str) -> Path:
+    def _write(self, name: str, content: bytes) -> None:
+        with self._writing(name) as file:
+            file.write(content)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[BinaryIO]:
+        """A file of the folder, which is there once it is whole."""
         path = self.folder / name
         if self.folder.resolve() not in path.resolve().parents:
             raise FlowError(f"{name} would be written outside {self.folder}.")
+        partial = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                yield file
+            partial.replace(path)
         except OSError as error:
             raise FlowError(
-                f"{path.parent} can't be made: {error.strerror}; say by --output where to write."
+                f"{path} can't be written: {error.strerror or error}; say by --output where else."
             ) from error
-        return path
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
     def _prune(self) -> None:
         runs = sorted(
@@ -104,3 +121,11 @@ class Output:
         )  # by their names: the oldest first
         for old in runs[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _csv(predictions: Array) -> bytes:
+    """Predictions as csv, a line for each; numbers with all their digits."""
+    rows = predictions.reshape(len(predictions), -1).tolist() if predictions.size else []
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

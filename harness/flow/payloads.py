@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,14 +65,23 @@ def bodies(
 
 
 def _listed(rows: Any) -> list[Any]:
-    return list(rows.tolist() if isinstance(rows, np.ndarray) else rows)
+    """Rows as Python's own lists and numbers, whatever of it is numpy's."""
+    if isinstance(rows, np.ndarray):
+        return list(rows.tolist())
+    return [_own(row) for row in rows]
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return [_own(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _array(rows: Any) -> Array:
     try:
         array = np.asarray(rows)
         return array if array.dtype.kind in "biuf" else array.astype(float)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise FlowError(f"rows can't be sent as {NPY}, which has numbers only: {error}.") from None
 
 
@@ -86,7 +96,10 @@ def _npy_bodies(array: Array, limit: int, most: int) -> Iterator[tuple[bytes, in
 
 def _item(row: Any, kind: str) -> bytes:
     if kind != CSV:
-        return json.dumps(_as_values(row)).encode()
+        try:
+            return json.dumps(_as_values(row), allow_nan=False).encode()
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FlowError(f"a row can't be sent as {kind}: {error}.") from None
     text = io.StringIO()
     cells = row if isinstance(row, list | tuple) else [row]
     csv.writer(text, lineterminator="").writerow(cells)
@@ -106,9 +119,11 @@ def number(text: str) -> Any:
     """The number that a text is; else the text."""
     for kind in (int, float):
         try:
-            return kind(text)
+            value = kind(text)
         except ValueError:
             continue
+        # `nan` and `1_000` are numbers to Python alone.
+        return value if math.isfinite(value) and "_" not in text else text
     return text
 
 
@@ -153,7 +168,7 @@ def decode(body: bytes, content_type: str) -> Array:
 
 
 def _decode_npy(body: bytes) -> Array:
-    array: Array = np.load(io.BytesIO(body), allow_pickle=False)
+    array: Array = np.lib.format.read_array(io.BytesIO(body), allow_pickle=False)
     return array
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NEEDS: dict[str, tuple[str, ...]] = {
     "build": (),
     "push": ("build",),
-    "stage": (),
+    "stage": ("build",),
     "process": ("push", "stage"),
     "train": ("push", "stage", "process"),
     "deploy": ("push", "train"),
@@ -34,12 +34,14 @@ STEPS = tuple(NEEDS)
 class Plan:
     """The steps of a run. `model`: what is deployed where nothing is trained (a file, or in S3).
 
-    `output`: the folder that gets the model, the predictions and the report.
+    `output`: the folder that gets the model, the predictions and the report. `measured`: whether
+    the answers are worth it, which those that nobody has given are not.
     """
 
     steps: frozenset[str] = frozenset(STEPS)
     model: str = ""
-    output: Path | None = field(default=None)
+    output: Path | None = None
+    measured: bool = True
 
     def __contains__(self, step: str) -> bool:
         return step in self.steps
@@ -66,10 +68,14 @@ def make(
     (start,) = _known([start], own) if start else ("",)
     steps = set(own)
     if start:
-        gone = STEPS[: STEPS.index(start)]
-        kept = {"build", "push"} | ({"stage"} if start in {"process", "train"} else set())
-        steps -= set(gone) - kept
+        later = own & set(STEPS[STEPS.index(start) :])
+        before = _needed(later, own) - {"stage", "process", "train"}
+        steps = later | before | ({"stage"} if later & {"process", "train"} else set())
     if model:
+        if "train" in (start, *only):
+            raise ConfigError(
+                "--model is what is deployed where nothing is trained; leave one out."
+            )
         steps -= {"stage", "process", "train"}
     if only:
         steps &= _needed(only, steps)
@@ -77,13 +83,13 @@ def make(
             raise ConfigError(f"--only {missing[0]}: what else was asked for leaves that step out.")
     for step in skip:
         steps -= {step, *_needing(step)} if step != "process" else {step}
-    if model and "train" in (start, *only):
-        raise ConfigError("--model is what is deployed where nothing is trained; leave one out.")
     if not model and {"deploy", "transform"} & steps and "train" not in steps:
         raise ConfigError(
             "there is no model to deploy: name one by --model (a model.tar.gz, here or in S3), "
             "which an earlier `harness run --output DIR` has left in DIR."
         )
+    if not steps:
+        raise ConfigError("no step is left to take: every one needs the image that build makes.")
     return Plan(frozenset(steps), model, output)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness.config.settings import metric_name
 from harness.flow.connection import Connection, connect
 from harness.flow.context import begin
-from harness.flow.output import Output
+from harness.flow.output import RUNS, Output, check_folder
 from harness.flow.plan import Plan, make
 from harness.flow.progress import Progress, Steps
 from harness.flow.project import requests, scores
@@ -23,19 +23,28 @@ from harness.flow.report import Report
 from harness.flow.steps import stage as staging
 from harness.flow.steps import train as training
 from harness.flow.steps.compare import compare
-from harness.flow.steps.deploy import create_model, deploy, environment, scale, upload_model
+from harness.flow.steps.deploy import (
+    check_model,
+    create_model,
+    deploy,
+    environment,
+    scale,
+    upload_model,
+)
 from harness.flow.steps.predict import predict
 from harness.flow.steps.process import process
 from harness.flow.steps.transform import transform
 from harness.image import docker_engine
 from harness.image.build import build
 from harness.image.ecr.push import push as push_to_ecr
+from harness.image.names import is_in_ecr
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
     from harness.config.settings import Settings
     from harness.flow.context import Run
+    from harness.flow.project.requests import RequestSet
     from harness.flow.project.scores import Answers
     from harness.flow.steps.compare import Comparison
     from harness.flow.steps.stage import Staged
@@ -86,14 +95,14 @@ def run(
             docker = docker_engine.ensure(progress)
             for note in connection.notes(settings):
                 progress(note)
-            check(settings, plan)
+            asked = check(settings, plan)
         with steps("build"):
             built = build(settings, docker, progress=progress)
         this = begin(settings, connection, progress, keep=hold is not None)
         tear_down = stack.enter_context(this.tear_down)
         output = Output(this, plan.output)
 
-        made = _steps(this, plan, steps, docker, built, output)
+        made = _steps(this, plan, steps, docker, built, asked, output)
         report = _report(this, built, made, steps, output)
         if hold:
             hold(report, connection)
@@ -102,34 +111,49 @@ def run(
         over = time.monotonic()
     steps.ended("tear_down", over)
     report = replace(report, seconds=_seconds(steps, built))
-    if not connection.dry_run:
-        output.report(report)
+    output.report(report)
     return report
 
 
-def check(settings: Settings, plan: Plan) -> None:
-    """Raises `ConfigError` for what would stop the run later, before anything is made."""
-    if "stage" in plan:
-        staging.check(settings)
+def check(settings: Settings, plan: Plan) -> list[RequestSet]:
+    """What the endpoint will be asked.
+
+    Raises:
+        ConfigError: something would stop the run later; nothing is made yet.
+        FlowError: the same, of the project's requests.
+    """
+    check_folder(plan.output or settings.root / RUNS)
+    staging.check(settings, plan)
     if "train" in plan:
         training.check(settings)
-    if "predict" in plan:
-        requests.check(settings)
-        scores.check(settings)
+    if plan.model:
+        check_model(plan.model)
+    if "predict" not in plan:
+        return []
+    asked = requests.read(settings)
+    scores.check(settings, asked)
+    return asked
 
 
 def _steps(
-    this: Run, plan: Plan, steps: Steps, docker: DockerClient, built: BuiltImage, output: Output
+    this: Run,
+    plan: Plan,
+    steps: Steps,
+    docker: DockerClient,
+    built: BuiltImage,
+    asked: list[RequestSet],
+    output: Output,
 ) -> Made:
     """The plan's steps, each in its turn."""
     settings, boto = this.settings, this.connection.boto
-    dry = this.connection.dry_run is not None
     made = Made(staging.Staged({}))
-    with steps("push"):
-        uri = push(this, docker, built)
+    uri = built.name
+    if "push" in plan:
+        with steps("push"):
+            uri = push(this, docker, built)
     if "stage" in plan or "transform" in plan:
         with steps("stage"):
-            made.staged = staging.stage(this)
+            made.staged = staging.stage(this, plan)
     if "process" in plan:
         with steps("process"):
             process(this, uri, made.staged)
@@ -140,10 +164,10 @@ def _steps(
         made.model_data = str(job.model_artifacts.s3_model_artifacts)
         made.submitted = training.submitted(job)
         made.metrics |= training.logged_metrics(job)
-        if not dry:
-            made.model = str(output.model(boto, made.model_data))
+        made.model = str(output.model(boto, made.model_data))
     elif plan.model:
         made.model, made.model_data = plan.model, upload_model(this, plan.model)
+        made.submitted = training.script(this).get(training.SUBMITTED, "")
     if plan.steps & {"deploy", "transform"}:
         create_model(this, uri, made.model_data, environment(this, made.submitted))
     if "deploy" in plan:
@@ -153,24 +177,23 @@ def _steps(
             scale(this)
     if "predict" in plan:
         with steps("predict"):
-            made.answers = predict(endpoint, requests.read(settings))
-        if not dry:
+            made.answers = predict(endpoint, asked)
+        output.answers(made.answers)
+        if plan.measured:
             made.metrics |= scores.measure(settings, made.answers)
-            output.answers(made.answers)
     if "compare" in plan:
         with steps("compare"):
             made.local = compare(this, built, made.model_data, made.answers)
     if "transform" in plan:
         with steps("transform"):
             transformed = transform(this, made.staged)
-        if not dry:
-            output.transformed(boto, transformed)
+        output.transformed(boto, transformed)
     return made
 
 
 def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
     """Put the image where its containers will run; returns the name to run it by."""
-    if not this.settings.place.repository:
+    if not this.settings.place.repository or is_in_ecr(built.name):
         return built.name
     boto = this.connection.boto
     engine = this.connection.engine(docker)

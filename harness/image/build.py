@@ -162,10 +162,10 @@ def _run_build(
     progress(f"building {name}")
     log = client.api.build(
         # docker-py hands it to requests as it is, which sends any iterable in chunks.
-        fileobj=tar_stream({**files, image.dockerfile: dockerfile.encode()}),  # type: ignore[arg-type]
+        fileobj=tar_stream({**files, sources.dockerfile_name: dockerfile.encode()}),  # type: ignore[arg-type]
         custom_context=True,
         decode=True,
-        dockerfile=image.dockerfile,
+        dockerfile=sources.dockerfile_name,
         tag=name,
         rm=True,
         forcerm=True,
@@ -200,7 +200,7 @@ def _keep_house(
 def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> None:
     """A tag keeps a stage in the build cache, whoever prunes; the one it replaces is freed."""
     for number, image in enumerate(stages, start=1):
-        client.api.tag(image, names.stages_name(settings), str(number))
+        client.api.tag(image, names.stage_name(settings), str(number))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 import tarfile
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _CHUNK = 1 << 20
 LEFT_OUT = (
     ".git", ".hg", ".svn", ".venv", ".tox", ".nox", ".harness", ".ipynb_checkpoints",
     "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", "*.py[co]", ".DS_Store",
+    "build/runs",
 )  # fmt: skip
 """What no image needs, in the patterns of .dockerignore, at any depth."""
 
@@ -44,10 +46,12 @@ BASE_ARG = "BASE_IMAGE"
 class Sources:
     """What an image is built of: paths in the build context, and the files that stand there.
 
-    `packages` are those of `image.packages`, by their folders; their wheels go into the context.
+    `dockerfile_name` is the Dockerfile's. `packages` are those of `image.packages`, by their
+    folders; their wheels go into the context.
     """
 
     image: Image
+    dockerfile_name: str
     context: dict[str, Path]
     packages: dict[Path, dict[str, Path]]
 
@@ -59,18 +63,24 @@ class Sources:
             BuildError: there is no Dockerfile, or a package isn't there.
         """
         folder = root / image.context
-        if not (folder / image.dockerfile).is_file():
+        name = posixpath.normpath(image.dockerfile)
+        if not (folder / name).is_file():
             raise BuildError(
-                f"there is no {folder / image.dockerfile} to build (image.context, "
+                f"there is no {folder / name} to build (image.context, "
                 "image.dockerfile); run this in the project's folder, the one with harness.toml."
             )
+        if name.startswith(("../", "/")):
+            raise BuildError(
+                f"image.dockerfile = {image.dockerfile!r} is outside of {folder} (image.context), "
+                "which is all that is sent to the build."
+            )
         packages = {root / name: _package(root / name) for name in image.packages}
-        return cls(image, _sent(folder, image.dockerfile), packages)
+        return cls(image, name, _sent(folder, name), packages)
 
     @property
     def dockerfile(self) -> str:
         """Its text."""
-        return self.context[self.image.dockerfile].read_text(encoding="utf-8")
+        return self.context[self.dockerfile_name].read_text(encoding="utf-8")
 
     @property
     def takes_base(self) -> bool:
@@ -80,11 +90,20 @@ class Sources:
     @property
     def first_base(self) -> str:
         """The image that the first stage is built on, which its wheels have to fit."""
-        values = {match["name"]: match["default"] or "" for match in _ARG.finditer(self.dockerfile)}
-        values |= self.image.build_args
-        match = _FROM.search(self.dockerfile)
-        named = match["image"] if match else ""
-        return _VARIABLE.sub(lambda v: values.get(v[1] or v[3]) or v[2] or "", named)
+        text = self.dockerfile
+        match = _FROM.search(text)
+        if match is None:
+            raise BuildError(f"{self.context[self.dockerfile_name]} has no FROM.")
+        before = _ARG.finditer(text, 0, match.start())  # the others are of a stage
+        values = {each["name"]: (each["default"] or "").strip("\"'") for each in before}
+        values |= {name: given for name, given in self.image.build_args.items() if name in values}
+        found = _VARIABLE.sub(lambda v: values.get(v[1] or v[3]) or v[2] or "", match["image"])
+        if not found:
+            raise BuildError(
+                f"{self.context[self.dockerfile_name]} is built on {match['image']}, which is no "
+                "image: give the argument a default there, or a value in image.build_args."
+            )
+        return found
 
     @property
     def requirements(self) -> Path | None:
@@ -98,7 +117,7 @@ class Sources:
     def content_hash(self, base: str) -> str:
         """The hash of all of it and of the base image's ID, in 64 hex digits."""
         image = self.image
-        how = [image.dockerfile, image.target, image.build_args, image.network]
+        how = [self.dockerfile_name, image.target, image.build_args, image.network]
         digest = hashlib.sha256(f"{_FORMAT} {base} {json.dumps(how, sort_keys=True)}\n".encode())
         for files in (self.context, *self.packages.values()):
             digest.update(files_hash(files).encode())

@@ -44,7 +44,7 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
                     client.images.remove(tag)
                     gone.append(tag)
     if keep == 0:
-        for image in _images(client, name=names.stages_name(settings)):
+        for image in _images(client, name=names.stage_name(settings)):
             for tag in image.tags:
                 client.images.remove(tag)
     # One by one: the engine's own prune refuses while somebody else's is running.

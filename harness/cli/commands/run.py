@@ -4,7 +4,9 @@ up what is missing.
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,8 +152,9 @@ def _dry_run(arguments: Namespace, settings: Settings) -> int:
     alone = settings.model_copy(
         update={"aws": settings.aws.model_copy(update={"compare_locally": False})}
     )
-    plan = _plan(arguments, alone)
-    flow.run(alone, progress=say, plan=plan, to=nullcontext(connect_dry(alone, tell)))
+    with tempfile.TemporaryDirectory(prefix="harness-dry-run-") as nowhere:
+        plan = replace(_plan(arguments, alone), output=Path(nowhere), measured=False)
+        flow.run(alone, progress=say, plan=plan, to=nullcontext(connect_dry(alone, tell)))
     say(f"A dry run: none of these {len(calls)} calls was made.")
     if arguments.json:
         print_json(target=settings.target, calls=[str(call) for call in calls])

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import FlowError
+from harness.errors import ConfigError, FlowError
 from harness.flow.payloads import TYPES, bodies, plain, table_of
 from harness.flow.project import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from harness.config.settings import Requests, Settings
@@ -44,19 +43,24 @@ class RequestSet:
         return f"requests.{self.name}" if self.name else "requests"
 
 
-def check(settings: Settings) -> None:
-    """Raises `ConfigError` for sources that aren't there, before anything is made."""
-    for name, requests in settings.requests.items():
-        sources.check(settings.root, requests.source, _key(name))
-
-
 def read(settings: Settings) -> list[RequestSet]:
     """All sets of the settings.
 
     Raises:
-        FlowError: a source can't be read, or made into requests.
+        ConfigError: a source isn't there, or is none for requests.
+        FlowError: it can't be read, or made into requests.
     """
+    for name, each in settings.requests.items():
+        _check(settings.root, _key(name), each.source)
     return [_read(settings.root, name, each) for name, each in settings.requests.items()]
+
+
+def _check(root: Path, key: str, source: str) -> None:
+    if sources.is_uri(source) or sources.is_output(source):
+        raise ConfigError(
+            f"{key} = {source!r}: requests are read from files on this machine; copy it first."
+        )
+    sources.check(root, source, key)
 
 
 def _key(name: str) -> str:
@@ -67,19 +71,19 @@ def _read(root: Path, name: str, requests: Requests) -> RequestSet:
     key, source = _key(name), requests.source
     kind = plain(requests.content_type)
     accept = requests.accept or (requests.content_type if kind in TYPES else "*/*")
-    if sources.is_uri(source):
-        raise FlowError(f"{key} = {source!r}: requests are read from files here; copy it first.")
     if sources.is_function(source):
-        made = sources.call(sources.function(root, source, key), f"{key} = {source!r}")
-        return _made(name, key, made, requests, accept)
+        key = f"{key} = {source!r}"
+        made = sources.call(sources.function(root, source, _key(name)), key)
+        found, truth = _made(key, made, requests)
+        return RequestSet(name, found, accept, truth)
     path = root / source
-    if path.suffix.lower() == ".csv" and (requests.target is not None or kind in TYPES):
+    if requests.target is not None or (path.suffix.lower() == ".csv" and kind in TYPES):
         rows, truth = _columns(path, requests, key)
         return RequestSet(name, _bodies(rows, requests), accept, truth)
-    with sources.files(root, source, key) as found:
+    with sources.files(root, source, key) as files:
         whole = [
             Body(file.read_bytes(), _guessed(file, requests.content_type))
-            for file in found.values()
+            for file in files.values()
         ]
     return RequestSet(name, whole, accept)
 
@@ -91,32 +95,60 @@ def _guessed(file: Path, content_type: str) -> str:
     return mimetypes.guess_type(file.name)[0] or content_type
 
 
-def _made(name: str, key: str, made: Any, requests: Requests, accept: str) -> RequestSet:
-    """What a function has returned: a pair of rows and their truth, or bodies."""
+def _made(key: str, made: Any, requests: Requests) -> tuple[list[Body], Array | None]:
+    """What a function has returned: bodies or rows, alone or as a pair with their truth."""
+    truth = None
     if isinstance(made, tuple) and len(made) == 2 and not isinstance(made[0], bytes | str):
-        rows, truth = made
-        return RequestSet(name, _bodies(rows, requests), accept, np.asarray(truth))
-    if isinstance(made, bytes | str) or not hasattr(made, "__iter__"):
+        made, truth = made[0], _column(made[1])
+    alone = truth is None
+    if hasattr(made, "to_numpy"):  # a pandas DataFrame
+        made = made.to_numpy()
+    if isinstance(made, bytes | str | dict) or not hasattr(made, "__iter__"):
         raise FlowError(
-            f"{key}: the function returned {type(made).__name__}; it is to return bodies (a list "
-            "of bytes), or rows and their truth as a pair."
+            f"{key}: it returned {_kind(made)}; it is to return bodies (a list of bytes) or rows "
+            "(an array, a DataFrame, a list), alone or as a pair with their truth."
         )
-    return RequestSet(name, list(_whole(made, requests.content_type, key)), accept)
+    rows = made if isinstance(made, np.ndarray) else list(made)
+    if len(rows) == 0:
+        raise FlowError(f"{key}: it returned nothing to ask.")
+    found = _whole(key, rows, requests, alone) or _bodies(rows, requests)
+    if truth is not None and len(truth) != len(rows):
+        raise FlowError(f"{key}: it returned {len(rows)} rows, and the truth of {len(truth)}.")
+    return found, truth
 
 
-def _whole(made: Iterable[Any], content_type: str, key: str) -> Iterable[Body]:
-    for each in made:
-        if not isinstance(each, bytes | str):
-            raise FlowError(
-                f"{key}: the function returned a {type(each).__name__} for a body, which is bytes "
-                "or str."
-            )
-        yield Body(each if isinstance(each, bytes) else each.encode(), content_type)
+def _kind(made: Any) -> str:
+    return "None" if made is None else f"a {type(made).__name__}"
+
+
+def _column(truth: Any) -> Array:
+    """The truth as an array of shape (n,) where it is one column."""
+    array = np.asarray(truth.to_numpy() if hasattr(truth, "to_numpy") else truth)
+    if array.dtype == object:  # pandas' texts
+        array = np.asarray(array.tolist())
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else np.atleast_1d(array)
+
+
+def _whole(key: str, made: Any, requests: Requests, alone: bool) -> list[Body]:
+    """Bodies as they are; none, if these are rows.
+
+    Texts with their truth are rows where the content type has rows: of one column.
+    """
+    texts = [each for each in made if isinstance(each, bytes | str)]
+    if not texts or (
+        not alone and isinstance(texts[0], str) and plain(requests.content_type) in TYPES
+    ):
+        return []
+    if len(texts) != len(made):
+        other = next(each for each in made if not isinstance(each, bytes | str))
+        raise FlowError(f"{key}: one of the bodies that it returned is {_kind(other)}, not bytes.")
+    return [
+        Body(each if isinstance(each, bytes) else each.encode(), requests.content_type)
+        for each in texts
+    ]
 
 
 def _bodies(rows: Any, requests: Requests) -> list[Body]:
-    if hasattr(rows, "to_numpy"):  # a pandas DataFrame
-        rows = rows.to_numpy()
     made = bodies(rows, requests.content_type, limit=requests.rows)
     return [Body(content, requests.content_type, count) for content, count in made]
 
@@ -136,9 +168,8 @@ def _columns(path: Path, requests: Requests, key: str) -> tuple[list[list[str]],
         return rows, None
     if isinstance(target, str):
         if target not in names:
-            raise FlowError(
-                f"{key}: {path} has no column {target!r} (the target); it has {', '.join(names)}."
-            )
+            there = f"it has {', '.join(names)}" if names else "it is read without a header"
+            raise FlowError(f"{key}: {path} has no column {target!r} (the target); {there}.")
         target = names.index(target)
     try:
         truth = [row.pop(target) for row in rows]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,16 @@ from harness.errors import ConfigError, FlowError
 from harness.flow.project import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from harness.config.settings import Settings
     from harness.flow.payloads import Array
     from harness.flow.project.requests import RequestSet
 
 OWN = "metrics.score"
+_GIVEN = ("truth", "predictions", "answers", "requests", "name")
+_NUMBER = "biuf"
+"""numpy's kinds of numbers."""
 
 
 @dataclass(frozen=True)
@@ -36,62 +41,56 @@ class Answers:
     predictions: Array | None
 
 
-def check(settings: Settings) -> None:
-    """Raises `ConfigError` for scores that there aren't, before anything is made."""
+def check(settings: Settings, asked: Sequence[RequestSet]) -> None:
+    """Raises `ConfigError` for what can't be measured, before anything is made."""
     if settings.metrics.score:
-        sources.function(settings.root, settings.metrics.score, OWN)
-    # r2 is known to be there, and to look would import scikit-learn.
-    names = [name for name in settings.metrics.scores if name != "r2"]
-    if not names:
-        return
-    import difflib
-
-    from sklearn.metrics import get_scorer_names
-
-    for name in names:
-        if name not in get_scorer_names():
-            close = difflib.get_close_matches(name, get_scorer_names(), n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ConfigError(
-                f"metrics.scores: scikit-learn has no score {name!r}{meant}; see "
-                "sklearn.metrics.get_scorer_names()."
-            )
+        _own(settings)
+    for score in settings.metrics.scores:
+        if score not in _BUILT_IN:
+            _scorer(score)
+        for each in asked:
+            if each.truth is None:
+                raise ConfigError(
+                    f"{each.key}: {score} needs the truth: say which column is the target, or let "
+                    "the function return rows and their truth."
+                )
 
 
 def measure(settings: Settings, answers: Sequence[Answers]) -> dict[str, float]:
     """The metrics of the answers by name.
 
     Raises:
-        FlowError: there is no truth to measure by, or a score can't be computed.
+        FlowError: a score can't be computed.
     """
     found: dict[str, float] = {}
     for each in answers:
         for score in settings.metrics.scores:
             found[metric_name(each.asked.name, score)] = _score(score, each)
         if settings.metrics.score:
-            own = _own(settings, each)
+            own = _measured(settings, each)
             found |= {metric_name(each.asked.name, name): value for name, value in own.items()}
     return found
 
 
 def _score(name: str, answers: Answers) -> float:
     asked, predictions = answers.asked, answers.predictions
-    if asked.truth is None:
-        raise FlowError(
-            f"{asked.key}: {name} needs the truth: say which column is the target, or let the "
-            "function return rows and their truth."
-        )
+    assert asked.truth is not None  # noqa: S101  # see `check`
     if predictions is None or len(predictions) != len(asked.truth):
-        count = "no array" if predictions is None else f"{len(predictions)} answers"
-        raise FlowError(f"{asked.key}: {len(asked.truth)} answers were due, and there is {count}.")
-    if name == "r2":
-        return r_squared(asked.truth, predictions)
-    from sklearn.metrics import get_scorer
-
+        there = "no array" if predictions is None else f"{len(predictions)} answers"
+        raise FlowError(f"{asked.key}: {len(asked.truth)} answers were due, and there is {there}.")
+    if predictions.ndim > 1 and predictions[0].size == 1:
+        predictions = predictions.reshape(len(predictions))
     try:
-        return float(get_scorer(name)(_recorded(asked.truth, predictions), None, asked.truth))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise FlowError(f"{asked.key}: {name} can't be computed: {error}") from error
+        if built_in := _BUILT_IN.get(name):
+            return built_in(asked.truth, predictions)
+        return _by_scikit_learn(name, asked.truth, predictions)
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise FlowError(f"{asked.key}: {name} can't be computed: {_line(error)}.") from error
+
+
+def _line(error: Exception) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def r_squared(y: Array, predicted: Array) -> float:
@@ -100,56 +99,148 @@ def r_squared(y: Array, predicted: Array) -> float:
     It is done here since importing scikit-learn takes a second of a run that takes four.
     """
     y, predicted = np.asarray(y, float), np.asarray(predicted, float).reshape(len(y))
-    return float(1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+    if len(y) < 2:
+        return math.nan
+    residual, total = ((y - predicted) ** 2).sum(), ((y - y.mean()) ** 2).sum()
+    if total == 0:
+        return float(residual == 0)
+    return float(1 - residual / total)
 
 
-def _recorded(truth: Array, predictions: Array) -> Any:
-    """An estimator that has answered already, which is what scikit-learn's scorers take.
+def accuracy(y: Array, predicted: Array) -> float:
+    """The share of answers that are the truth, as scikit-learn's `accuracy_score` has it."""
+    labels = _Recorded(y, predicted).labels
+    if (labels.dtype.kind in _NUMBER) != (y.dtype.kind in _NUMBER):
+        raise ValueError("of the truth and the answers one is texts, and the other numbers")
+    return float(np.mean(labels == y))
 
-    Predictions of shape (n, k) are probabilities of the k classes in sorted order; numbers where
-    the truth is classes, and that aren't classes themselves, are the probability of the last.
-    """
+
+_BUILT_IN: dict[str, Callable[[Array, Array], float]] = {"r2": r_squared, "accuracy": accuracy}
+"""Scores that need no scikit-learn, which a run may do without."""
+
+
+def _scorer(name: str) -> Any:
+    """scikit-learn's scorer. Raises `ConfigError` where there is none."""
+    try:
+        from sklearn.metrics import get_scorer, get_scorer_names
+    except ImportError:
+        raise ConfigError(
+            f"metrics.scores: {name} is computed by scikit-learn, which isn't installed here: "
+            "`pip install scikit-learn`."
+        ) from None
+    if name not in (names := get_scorer_names()):
+        close = difflib.get_close_matches(name, names, n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise ConfigError(
+            f"metrics.scores: scikit-learn has no score {name!r}{meant}; see "
+            "sklearn.metrics.get_scorer_names()."
+        )
+    return get_scorer(name)
+
+
+def _by_scikit_learn(name: str, truth: Array, predictions: Array) -> float:
+    """A score of answers that are there already: of an "estimator" that only repeats them."""
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-    classes = np.unique(truth)
-    labels = np.unique(predictions)
-    is_probability = predictions.ndim == 2 or (
-        len(classes) == 2
-        and predictions.dtype.kind == "f"
-        and not set(labels.tolist()) <= set(classes.tolist())
-    )
+    scorer = _scorer(name)
+    about = getattr(scorer, "_score_func", None)  # which says what the score is of
 
-    class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # has no types
-        classes_ = classes
-
-        def predict(self, _: Any) -> Array:
-            if not is_probability:
-                return predictions
-            whole: Array = classes[self.predict_proba(None).argmax(axis=1)]
-            return whole
-
-        def predict_proba(self, _: Any) -> Array:
-            if predictions.ndim == 2:
-                return predictions
-            second = np.asarray(predictions, float)
-            if not is_probability:  # of a classifier that says no more than the class
-                second = (predictions == classes[-1]).astype(float)
-            return np.column_stack([1 - second, second])
-
-    class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # has no types
         def predict(self, _: Any) -> Array:
             return predictions
 
-    # A continuous truth is a regressor's; whole numbers may be either's, as may the score.
-    continuous = truth.dtype.kind == "f" and not np.all(truth == np.floor(truth))
-    if continuous or (predictions.ndim == 1 and len(classes) > 2 and truth.dtype.kind == "f"):
-        return Regressor()
-    return Classifier()
+    if getattr(about, "__module__", "").endswith("_regression"):
+        return float(scorer(Regressor(), None, truth))
+    recorded = _Recorded(truth, predictions)
+
+    class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+        classes_ = recorded.classes
+
+        def predict(self, _: Any) -> Array:
+            return recorded.labels
+
+        def predict_proba(self, _: Any) -> Array:
+            return recorded.probabilities
+
+    return float(scorer(Classifier(), None, truth))
 
 
-def _own(settings: Settings, answers: Answers) -> dict[str, float]:
-    """What the project's own function says of the answers to one set of requests."""
+class _Recorded:
+    """A classifier's answers: classes, or probabilities.
+
+    Those of shape (n, k) are probabilities of the k classes in sorted order (of 0 to k - 1 where
+    the truth is such numbers). Numbers that aren't classes, where the truth is two classes, are the
+    probability of the last.
+    """
+
+    def __init__(self, truth: Array, predictions: Array) -> None:
+        self.classes = np.unique(truth)
+        self._given = predictions
+        number = predictions.dtype.kind in _NUMBER
+        self._columns = predictions.ndim == 2
+        if self._columns:
+            self._fit(predictions.shape[1], number)
+        self._scores = self._columns or (
+            number
+            and len(self.classes) <= 2
+            and predictions.dtype.kind == "f"
+            and not set(predictions.tolist()) <= set(self.classes.tolist())
+        )
+
+    def _fit(self, columns: int, number: bool) -> None:
+        """See to it that there is a class for each column."""
+        if not number:
+            raise ValueError("an answer has several texts, and is neither a class nor numbers")
+        if self.classes.dtype.kind in _NUMBER and set(self.classes.tolist()) <= set(range(columns)):
+            self.classes = np.arange(columns).astype(self.classes.dtype)
+        if len(self.classes) != columns:
+            raise ValueError(
+                f"answers are of {columns} columns, and the truth of {len(self.classes)} classes"
+            )
+
+    @property
+    def labels(self) -> Array:
+        if not self._scores:
+            return self._given
+        found: Array = self._two[self.probabilities.argmax(axis=1)]
+        return found
+
+    @property
+    def probabilities(self) -> Array:
+        if self._columns:
+            return self._given
+        # A classifier that says no more than the class is sure of it.
+        given = self._given if self._scores else self._given == self.classes[-1]
+        second = np.asarray(given, float)
+        return np.column_stack([1 - second, second])
+
+    @property
+    def _two(self) -> Array:
+        """The classes that labels are chosen of: two at least, also where the truth is one."""
+        return self.classes if len(self.classes) > 1 else np.array([0, 1], self.classes.dtype)
+
+
+def _own(settings: Settings) -> Callable[..., Any]:
+    """The project's own score. Raises `ConfigError` where it asks for what there isn't."""
     own = sources.function(settings.root, settings.metrics.score, OWN)
+    unknown = [
+        name
+        for name, parameter in inspect.signature(own).parameters.items()
+        if name not in _GIVEN
+        and parameter.default is inspect.Parameter.empty
+        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
+    if unknown:
+        raise ConfigError(
+            f"{OWN} = {settings.metrics.score!r}: it asks for {', '.join(unknown)}; there are "
+            f"{', '.join(_GIVEN)}."
+        )
+    return own
+
+
+def _measured(settings: Settings, answers: Answers) -> dict[str, float]:
+    """What the project's own score says of the answers to one set of requests."""
+    own = _own(settings)
     there = {
         "truth": answers.asked.truth,
         "predictions": answers.predictions,
@@ -157,22 +248,12 @@ def _own(settings: Settings, answers: Answers) -> dict[str, float]:
         "requests": [body.content for body in answers.asked.bodies],
         "name": answers.asked.name,
     }
-    wanted = inspect.signature(own).parameters
-    unknown = [
-        name
-        for name, parameter in wanted.items()
-        if name not in there
-        and parameter.default is inspect.Parameter.empty
-        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-    ]
-    if unknown:
-        raise ConfigError(
-            f"{OWN} = {settings.metrics.score!r}: it asks for {', '.join(unknown)}; there are "
-            f"{', '.join(there)}."
-        )
-    given = {name: value for name, value in there.items() if name in wanted}
+    wanted = inspect.signature(own).parameters.values()
+    every = any(each.kind is each.VAR_KEYWORD for each in wanted)
+    names = {each.name for each in wanted}
+    given = {name: value for name, value in there.items() if every or name in names}
     found = sources.call(own, f"{OWN} = {settings.metrics.score!r}", **given)
-    if not isinstance(found, dict):
+    if not isinstance(found, Mapping):
         raise FlowError(
             f"{OWN} = {settings.metrics.score!r}: it returned {type(found).__name__}; it is to "
             "return its metrics by name (dict[str, float])."
@@ -197,11 +278,3 @@ def difference(ours: Array | None, theirs: Array | None) -> float:
         return 0.0 if np.array_equal(ours, theirs) else math.inf
     largest = float(np.abs(ours).max(initial=1.0))
     return float(np.abs(np.asarray(ours, float) - theirs).max(initial=0.0) / largest)
-
-
-def reached(metrics: Mapping[str, float], settings: Settings) -> bool:
-    """Whether every threshold holds; a metric that isn't there holds none."""
-    return all(
-        threshold.holds(metrics.get(name, math.nan))
-        for name, threshold in settings.thresholds.items()
-    )

@@ -27,9 +27,17 @@ def is_uri(source: str) -> bool:
     return source.startswith("s3://")
 
 
+def is_output(source: str) -> bool:
+    """Whether it is an output of the processing job."""
+    return source.startswith("processing:")
+
+
 def check(root: Path, source: str, key: str) -> None:
-    """Raises `ConfigError`, with the key of the settings, for what isn't there."""
-    if is_uri(source) or source.startswith("processing:"):
+    """Raises `ConfigError`, with the key of the settings, for what isn't there.
+
+    Whether there is such an output of the processing job, the settings have seen to.
+    """
+    if is_uri(source) or is_output(source):
         return
     if is_function(source):
         function(root, source, key)
@@ -61,7 +69,10 @@ def function(root: Path, source: str, key: str) -> Callable[..., Any]:
 
 
 def _imported(file: Path, key: str) -> ModuleType:
-    """The module of a file, imported once; its folder is where it finds its own modules."""
+    """The module of a file, imported once; its folder is where it finds its own modules.
+
+    There they come first while it is imported, and last when its functions import more.
+    """
     name = f"harness_project_{file.stem}_{abs(hash(file.resolve())):x}"
     if name in sys.modules:
         return sys.modules[name]
@@ -73,22 +84,28 @@ def _imported(file: Path, key: str) -> ModuleType:
     sys.path.insert(0, str(file.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ConfigError(
-            f"{key}: {file} can't be imported: {type(error).__name__}: {error}."
-        ) from error
+        raise ConfigError(f"{key}: {file} can't be imported: {_words(error)}.") from error
     finally:
         sys.path.remove(str(file.parent))
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
     return module
+
+
+def _words(error: BaseException) -> str:
+    """What was raised, on one line."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def call(what: Callable[..., Any], key: str, *arguments: Any, **named: Any) -> Any:
     """Call a function of the project. Raises `FlowError` for whatever it raises."""
     try:
         return what(*arguments, **named)
-    except Exception as error:
-        raise FlowError(f"{key}: it raised {type(error).__name__}: {error}.") from error
+    except (Exception, SystemExit) as error:
+        raise FlowError(f"{key}: it raised {_words(error)}.") from error
 
 
 @contextmanager
@@ -109,6 +126,8 @@ def files(root: Path, source: str, key: str) -> Iterator[dict[str, Path]]:
 def _found(path: Path, key: str) -> dict[str, Path]:
     if path.is_file():
         return {path.name: path}
+    if not path.exists():
+        raise FlowError(f"{key}: there is no {path}.")
     found = {
         each.relative_to(path).as_posix(): each
         for each in sorted(path.rglob("*"))

@@ -10,6 +10,7 @@ from harness.flow.context import begin
 from harness.flow.project.scores import difference, measure
 from harness.flow.steps.deploy import create_model, deploy, environment
 from harness.flow.steps.predict import predict
+from harness.flow.steps.train import SUBMITTED, script
 
 if TYPE_CHECKING:
     from harness.flow.context import Run
@@ -49,7 +50,9 @@ def compare(this: Run, built: BuiltImage, model_data: str, there: list[Answers])
             connection.boto.client("s3").upload_fileobj(
                 artifact, settings.place.bucket, twin.key("model.tar.gz")
             )
-            create_model(twin, built.name, twin.uri("model.tar.gz"), environment(twin))
+            program = script(twin).get(SUBMITTED, "")
+            variables = environment(twin, program)
+            create_model(twin, built.name, twin.uri("model.tar.gz"), variables)
             here = predict(deploy(twin), [each.asked for each in there])
     apart = [
         difference(a.predictions, b.predictions)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from harness.errors import FlowError
+from harness.errors import ConfigError
 from harness.flow.progress import wait
 from harness.flow.project import sources
 from harness.flow.teardown import SCALABLE_DIMENSION, tags
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 VARIANT = "AllTraffic"
 
 
-def upload_model(this: Run, model: str) -> str:
-    """Where a trained model is in S3; a file is put there first.
+def check_model(model: str) -> None:
+    """Raises `ConfigError` where there is no such file."""
+    if not sources.is_uri(model) and not Path(model).is_file():
+        raise ConfigError(f"--model {model}: there is no such file; it is a model.tar.gz.")
 
-    Raises:
-        FlowError: there is no such file.
-    """
+
+def upload_model(this: Run, model: str) -> str:
+    """Where a trained model is in S3; a file is put there first."""
     if sources.is_uri(model):
         return model
-    file = Path(model)
-    if not file.is_file():
-        raise FlowError(f"--model {model}: there is no such file; it is a model.tar.gz.")
     this.tear_down.add("objects", this.uri() + "/")
     client = this.connection.boto.client("s3")
     client.upload_file(
-        str(file),
+        model,
         this.settings.place.bucket,
         this.key("model.tar.gz"),
         ExtraArgs={"Tagging": urlencode(tags(this.name, this.keep))},

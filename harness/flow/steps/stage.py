@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from harness.errors import ConfigError
 from harness.flow.project import sources
 from harness.flow.teardown import tags
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.config.settings import Channel, Settings
     from harness.flow.context import Run
+    from harness.flow.plan import Plan
 
 AT_ONCE = 8
 """Files that are uploaded at the same time."""
@@ -33,24 +35,37 @@ class Staged:
     uris: dict[str, str]
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, plan: Plan) -> None:
     """Raises `ConfigError` for sources that aren't there, before anything is made."""
-    for key, source in _sources(settings).items():
+    for key, source in _sources(settings, plan).items():
+        if sources.is_output(source) and key.startswith("processing."):
+            raise ConfigError(f"{key} = {source!r}: an input can't be an output of the same job.")
+        if sources.is_output(source) and "process" not in plan and not _alone(plan):
+            raise ConfigError(f"{key} = {source!r}: the step process makes it, and is left out.")
         sources.check(settings.root, source, key)
 
 
-def _sources(settings: Settings) -> dict[str, str]:
-    """All that goes to S3, by its key in the settings."""
-    found = {f"channels.{name}.source": each.source for name, each in settings.channels.items()}
-    if settings.processing:
+def _sources(settings: Settings, plan: Plan) -> dict[str, str]:
+    """All that the plan's steps have in S3, by its key in the settings."""
+    found: dict[str, str] = {}
+    whole = _alone(plan)
+    if "train" in plan or whole:
+        channels = settings.channels
+        found |= {f"channels.{name}.source": each.source for name, each in channels.items()}
+    if settings.processing and ("process" in plan or whole):
         inputs = settings.processing.inputs
         found |= {f"processing.inputs.{name}.source": each.source for name, each in inputs.items()}
-    if settings.transform:
+    if settings.transform and ("transform" in plan or whole):
         found["transform.source"] = settings.transform.source
     return found
 
 
-def stage(this: Run) -> Staged:
+def _alone(plan: Plan) -> bool:
+    """Whether staging is what the plan is for, and no step of it uses the data."""
+    return not plan.steps & {"process", "train", "transform"} and "stage" in plan
+
+
+def stage(this: Run, plan: Plan) -> Staged:
     """Upload what is here, and say where everything is.
 
     A file's URI is a prefix that holds nothing else, so that channels and jobs take it as it is.
@@ -58,10 +73,10 @@ def stage(this: Run) -> Staged:
     this.tear_down.add("objects", this.uri() + "/")
     client = this.connection.boto.client("s3")
     uris = {}
-    for key, source in _sources(this.settings).items():
+    for key, source in _sources(this.settings, plan).items():
         if sources.is_uri(source):
             uris[key] = source
-        elif source.startswith("processing:"):
+        elif sources.is_output(source):
             uris[key] = this.uri("processing", source.partition(":")[2]) + "/"
         else:
             uris[key] = _upload(this, client, key, source)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from harness.flow.steps.stage import Staged
 
 SOURCE = "sourcedir.tar.gz"
+SUBMITTED = "sagemaker_submit_directory"
+"""The hyperparameter that says where script mode's program is."""
 
 
 def check(settings: Settings) -> None:
@@ -110,6 +112,7 @@ def script(this: Run) -> dict[str, str]:
     training = this.settings.training
     if not training.entry_point:
         return {}
+    this.tear_down.add("objects", this.uri("source") + "/")
     bucket, key = this.settings.place.bucket, this.key("source", SOURCE)
     this.connection.boto.client("s3").put_object(
         Bucket=bucket,
@@ -119,7 +122,7 @@ def script(this: Run) -> dict[str, str]:
     )
     return {
         "sagemaker_program": json.dumps(training.entry_point),
-        "sagemaker_submit_directory": json.dumps(f"s3://{bucket}/{key}"),
+        SUBMITTED: json.dumps(f"s3://{bucket}/{key}"),
     }
 
 
@@ -176,4 +179,4 @@ def logged_metrics(job: TrainingJob) -> dict[str, float]:
 def submitted(job: TrainingJob) -> str:
     """Script mode's program in S3, as the job's hyperparameter has it; empty without."""
     given = getattr(job, "hyper_parameters", None)
-    return str(given.get("sagemaker_submit_directory", "")) if isinstance(given, dict) else ""
+    return str(given.get(SUBMITTED, "")) if isinstance(given, dict) else ""

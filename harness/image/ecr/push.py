@@ -11,6 +11,7 @@ from harness.aws_model.instance_types import architecture
 from harness.errors import ConfigError, PushError
 from harness.image.ecr.repository import Repository
 from harness.image.ecr.upload import engine_errors, upload
+from harness.image.names import tag_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ def ensure(
     _check_architecture(settings, docker, built)
     repository = Repository(boto.client("ecr", region_name=settings.region), settings, built)
     uri = repository.ensure(progress)
-    tag = built.name.rpartition(":")[2]
+    tag = tag_of(built.name)
     for each in (tag, f"{tag}-{built.id.removeprefix('sha256:')[:12]}"):
         found, sent = repository.find(imageTag=each), False
         if found is None:
