@@ -145,6 +145,10 @@ def _use_for_logs(boto_session: boto3.Session) -> None:
 _KINDS = {"logs_for_job": "Training", "logs_for_processing_job": "Processing"}
 
 
+def _print_line(line: str) -> None:
+    print(line.removeprefix(Log.MARK))
+
+
 def _logs_for(kind: str) -> Any:
     def logs(
         self: LocalSession,
@@ -160,7 +164,8 @@ def _logs_for(kind: str) -> Any:
             FlowError: `timeout` seconds are over.
         """
         del log_type  # the SDK's is about its own lines, of which there are none here
-        log = Log(self.boto_session, print, f"/aws/sagemaker/{kind}Jobs", f"{job_name}/")
+        group = f"/aws/sagemaker/{kind}Jobs"
+        log = Log(self.boto_session, _print_line, group, f"{job_name}/")
         describe = getattr(self.sagemaker_client, f"describe_{kind.lower()}_job")
         end = math.inf if timeout is None else time.monotonic() + timeout
         while True:

@@ -109,6 +109,9 @@ def _why(resource: Resource) -> str:
 class Log:
     """What containers write, read from CloudWatch Logs as it comes and shown as progress."""
 
+    MARK = "  | "
+    """What stands before each line, which tells it from our own."""
+
     def __init__(self, boto: boto3.Session, progress: Progress, group: str, prefix: str) -> None:
         self._logs = boto.client("logs")
         self.progress = progress
@@ -130,7 +133,7 @@ class Log:
         """Show the lines that have come since the last time."""
         for stream in self._streams():
             for line in self._new_lines(stream):
-                self.progress(f"  | {line}")
+                self.progress(f"{self.MARK}{line}")
         self._next_look = time.monotonic() + LOG_SECONDS
 
     def _streams(self) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from harness.errors import ConfigError
 from harness.flow.context import Run, begin, unique_name
+from harness.flow.progress import Log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 class Lines:
     """What was said while something was made: progress, and the containers' lines among it."""
 
-    MARK = "  | "
-
     def __init__(self) -> None:
         self.all: list[str] = []
 
@@ -35,7 +34,7 @@ class Lines:
 
     @property
     def of_containers(self) -> list[str]:
-        return [line.removeprefix(self.MARK) for line in self.all if line.startswith(self.MARK)]
+        return [line.removeprefix(Log.MARK) for line in self.all if line.startswith(Log.MARK)]
 
 
 class Target:

@@ -99,3 +99,20 @@ def test_a_key_that_is_none_is_named(training_job):
 def test_the_sdks_session_is_on_the_target(sagemaker_session, job):
     described = sagemaker_session.sagemaker_client.describe_training_job(TrainingJobName=job.name)
     assert described["TrainingJobStatus"] == "Completed"
+
+
+def test_the_session_prints_a_jobs_log(sagemaker_session, job, capsys):
+    sagemaker_session.logs_for_job(job.name, wait=True)
+    assert "rows=2" in capsys.readouterr().out.splitlines()
+
+
+def test_the_sdks_own_wait_reads_the_local_logs(sagemaker_session, job, monkeypatch):
+    said: list[str] = []
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    from sagemaker.core import resources
+
+    monkeypatch.setattr(resources.logger, "info", lambda text, **_: said.append(text))
+    session = sagemaker_session.boto_session
+    resources.TrainingJob.get(job.name, session=session, region=session.region_name).wait(logs=True)
+    assert any(line.endswith("rows=2") for line in said)

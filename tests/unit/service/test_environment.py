@@ -18,6 +18,8 @@ def test_env_says_what_to_set_and_unset(commands):
     assert variables["no_proxy"] == "127.0.0.1"
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         assert variables[name] is None
+    folder = Path(variables["AWS_DATA_PATH"])
+    assert list(folder.glob("sagemaker/*/waiters-2.sdk-extras.json"))
     defaults = json.loads(Path(variables["SAGEMAKER_USER_CONFIG_OVERRIDE"]).read_text())
     modules = defaults["SageMaker"]["PythonSDK"]["Modules"]
     assert defaults["SchemaVersion"] == "1.0"
