@@ -181,13 +181,17 @@ def _unknown_metrics(
 def _sentence(
     error: ValidationError, file: Path | None, origin: Mapping[tuple[str, ...], str]
 ) -> str:
-    return "\n".join(f"{_problem(dict(e), file, origin)}." for e in error.errors())
+    problems = [f"{_problem(dict(e), file, origin)}." for e in error.errors()]
+    return "\n".join(dict.fromkeys(problems))  # a value that may be either has failed as both
 
 
 def _problem(
     error: dict[str, Any], file: Path | None, origin: Mapping[tuple[str, ...], str]
 ) -> str:
     loc = tuple(str(part) for part in error["loc"] if part != "[key]")
+    if error["loc"][-1:] in (("str",), ("int",)):  # of a value that may be either
+        loc = loc[:-1]
+        error |= {"msg": "Input should be a text or a whole number"}
     if loc[:2] == ("requests", ""):  # the one set that has no name
         loc = ("requests", *loc[2:])
     # What a variable says of a metric becomes a part of its bounds.
