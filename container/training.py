@@ -6,16 +6,20 @@ The toolkit can run a script by itself, with three gaps that this closes:
   captured, which breaks lines that are written in pieces;
 - SIGTERM never reaches the script, so SageMaker waits 120 s and kills it;
 - where the host's own name doesn't resolve, as without a network, it waits for 15 minutes.
+
+A program that comes with the job (script mode) is put beside its model, for what serves that.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sagemaker_training import entry_point, environment, errors, logging_config, process
@@ -45,6 +49,18 @@ def main() -> None:
     variables, arguments = env.to_env_vars(), env.to_cmd_args()
     script = ScriptRunner(env.user_entry_point, arguments, variables, processes_per_host=1)
     entry_point.run(env.module_dir, env.user_entry_point, arguments, variables, runner_type=script)
+    if env.module_dir.startswith("s3://"):
+        keep_program(Path(environment.code_dir), Path(env.model_dir))
+
+
+def keep_program(code: Path, model: Path) -> None:
+    """Copy the job's own program to `code/` of its model, where the SDK's models have theirs too.
+
+    A script that has put something there itself has the last word.
+    """
+    target = model / "code"
+    if not target.exists():
+        shutil.copytree(code, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]  # the toolkit has no types

@@ -40,8 +40,9 @@ class Settings:
         SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT: content type of the answer where the client names
             none (application/json).
         SAGEMAKER_PROGRAM: the file with the hooks (model_logic.py).
-        SAGEMAKER_SUBMIT_DIRECTORY: the folder it is in (/opt/ml/code); an S3 URI is no folder
-            and is ignored.
+        SAGEMAKER_SUBMIT_DIRECTORY: the folder it is in; an S3 URI is no folder and is ignored.
+            Without one it is /opt/ml/model/code, where a job in script mode has left it, or else
+            /opt/ml/code.
         SAGEMAKER_BASE_DIR: what to take for /opt/ml.
 
         Raises:
@@ -49,6 +50,9 @@ class Settings:
         """
         base_dir = Path(environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
         submit_dir = environ.get("SAGEMAKER_SUBMIT_DIRECTORY") or ""
+        program = environ.get("SAGEMAKER_PROGRAM") or cls.program
+        in_model = base_dir / "model" / "code"
+        own_dir = in_model if (in_model / program).is_file() else base_dir / "code"
         default_accept = environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or JSON
         return cls(
             port=_whole(environ, "SAGEMAKER_BIND_TO_PORT", 8080, 65535),
@@ -56,8 +60,8 @@ class Settings:
             timeout=_whole(environ, "SAGEMAKER_MODEL_SERVER_TIMEOUT", 60, 86400),
             default_accept=default_accept,
             base_dir=base_dir,
-            code_dir=Path(submit_dir) if submit_dir.startswith("/") else base_dir / "code",
-            program=environ.get("SAGEMAKER_PROGRAM") or cls.program,
+            code_dir=Path(submit_dir) if submit_dir.startswith("/") else own_dir,
+            program=program,
         )
 
 

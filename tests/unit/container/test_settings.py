@@ -46,6 +46,20 @@ def test_submit_directory_in_s3_is_ignored():
     assert settings.code_dir == Path("/opt/ml/code")
 
 
+def test_a_program_that_came_with_the_model_is_the_one_that_serves(tmp_path):
+    environ = {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_PROGRAM": "train.py"}
+    own = tmp_path / "model" / "code"
+    own.mkdir(parents=True)
+    assert Settings.from_environ(environ).code_dir == tmp_path / "code"
+
+    (own / "train.py").touch()
+    assert Settings.from_environ(environ).code_dir == own
+    environ["SAGEMAKER_SUBMIT_DIRECTORY"] = "s3://bucket/source.tar.gz"
+    assert Settings.from_environ(environ).code_dir == own
+    environ["SAGEMAKER_SUBMIT_DIRECTORY"] = "/opt/ml/other"
+    assert Settings.from_environ(environ).code_dir == Path("/opt/ml/other")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
