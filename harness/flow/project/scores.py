@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.config.settings import metric_name
 from harness.errors import ConfigError, FlowError
+from harness.flow.payloads import TYPES
 from harness.flow.project import sources
 
 if TYPE_CHECKING:
@@ -75,9 +76,15 @@ def measure(settings: Settings, answers: Sequence[Answers]) -> dict[str, float]:
 def _score(name: str, answers: Answers) -> float:
     asked, predictions = answers.asked, answers.predictions
     assert asked.truth is not None  # noqa: S101  # see `check`
-    if predictions is None or len(predictions) != len(asked.truth):
-        there = "no array" if predictions is None else f"{len(predictions)} answers"
-        raise FlowError(f"{asked.key}: {len(asked.truth)} answers were due, and there is {there}.")
+    if predictions is None:
+        raise FlowError(
+            f"{asked.key}: {name} takes an array of the answers, which is made of {', '.join(TYPES)} "
+            f"only; ask for one of them (accept), or have an own score."
+        )
+    if len(predictions) != len(asked.truth):
+        raise FlowError(
+            f"{asked.key}: {len(asked.truth)} answers were due, and there are {len(predictions)}."
+        )
     if predictions.ndim > 1 and predictions[0].size == 1:
         predictions = predictions.reshape(len(predictions))
     try:

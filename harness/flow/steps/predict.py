@@ -40,9 +40,17 @@ def _answers(endpoint: Endpoint, asked: RequestSet) -> Answers:
         content_type = _text(getattr(answer, "content_type", "")) or asked.accept
         if plain(content_type) in TYPES:
             parts.append(_part(endpoint, content, content_type, body))
-        elif asked.truth is not None:
-            decode(content, content_type)  # says why it can't
-    return Answers(asked, bodies, np.concatenate(parts) if len(parts) == len(bodies) else None)
+    return Answers(asked, bodies, _whole(endpoint, parts) if len(parts) == len(bodies) else None)
+
+
+def _whole(endpoint: Endpoint, parts: list[Array]) -> Array:
+    if len({part.shape[1:] for part in parts}) > 1:
+        shapes = ", ".join(str(part.shape) for part in parts)
+        raise FlowError(
+            f"endpoint {endpoint.endpoint_name} answered arrays of shapes that are not one "
+            f"({shapes}): look at the container's predict_fn."
+        )
+    return np.concatenate(parts)
 
 
 def _text(value: object) -> str:

@@ -272,7 +272,7 @@ def test_a_metric_of_the_log_has_thresholds_too(write):
 
     assert load(write(text), {}).thresholds["valid:auc"].max == 1.0
     with pytest.raises(
-        ConfigError, match="^HARNESS_THRESHOLDS_LOSS: no such metric; there are val"
+        ConfigError, match=r"^HARNESS_THRESHOLDS_LOSS: no such metric; there are val"
     ):
         load(write(text), {"HARNESS_THRESHOLDS_LOSS": "1"})
 
@@ -291,7 +291,7 @@ def test_a_metric_of_the_log_has_thresholds_too(write):
          "target?).")),
         (R2 + "thresholds.test_r2.minn = 1", ("thresholds.test_r2.minn: unknown key (did you mean "
          "min?).")),
-        ("processing.outputs.a = {localpath = '/a'}", ("processing.outputs.a.localpath: unknown key "
+        ("processing.outputs.a = {localpath = 1}", ("processing.outputs.a.localpath: unknown key "
          "(did you mean local_path?).")),
         ("processing.argument = ['a']", ("processing.argument: unknown key (did you mean "
          "arguments?).")),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.config.settings import Settings
 from examples.gauss3 import gauss3 as dataset
+from harness.config.settings import Settings
 from harness.flow import run
 from harness.flow.connection import connect_dry
 from harness.image.build import BuiltImage
