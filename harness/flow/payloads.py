@@ -102,8 +102,8 @@ def _item(row: Any, kind: str) -> bytes:
             raise FlowError(f"a row can't be sent as {kind}: {error}.") from None
     text = io.StringIO()
     cells = row if isinstance(row, list | tuple) else [row]
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue().encode()
+    csv.writer(text).writerow(cells)  # whose line break is the one that it puts in quotes, too
+    return text.getvalue().removesuffix("\r\n").encode()
 
 
 def _as_values(row: Any) -> Any:
