@@ -61,6 +61,7 @@ class DryRun:
         self._asked = threading.local()  # several files are uploaded at once
         self.image_id = ""
         self._output = ""
+        self._hyperparameters: dict[str, str] = {}
         self._keys: list[str] = []
         core = botocore.session.Session()
         core.set_credentials("dry-run", "dry-run")
@@ -131,6 +132,7 @@ class DryRun:
     def _on_create_training_job(self, request: dict[str, Any]) -> dict[str, Any]:
         uri = f"{request['OutputDataConfig']['S3OutputPath']}/{request['TrainingJobName']}"
         self._output = f"{uri}/output/model.tar.gz"
+        self._hyperparameters = request.get("HyperParameters", {})
         self._keys.append(self._output.removeprefix("s3://").partition("/")[2])
         return {"TrainingJobArn": self._arn("training-job", request["TrainingJobName"])}
 
@@ -141,6 +143,7 @@ class DryRun:
             "TrainingJobArn": self._arn("training-job", name),
             "TrainingJobStatus": "Completed",
             "SecondaryStatus": "Completed",
+            "HyperParameters": self._hyperparameters,
             "ModelArtifacts": {"S3ModelArtifacts": self._output},
             "AlgorithmSpecification": {"TrainingInputMode": "File"},
             "ResourceConfig": {"VolumeSizeInGB": 1},

@@ -175,7 +175,8 @@ class Steps:
         try:
             yield
         except (ClientError, BotoCoreError) as error:
-            raise FlowError(f"{step}: {str(error).rstrip('.')}.") from error
+            said = " ".join(str(error).split())  # of parameters it is a list
+            raise FlowError(f"{step}: {said.rstrip('.')}.") from error
         finally:
             self.ended(step, start)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.config.settings import metric_name
+from harness.errors import ConfigError
 from harness.flow.connection import Connection, connect
 from harness.flow.context import begin
 from harness.flow.output import RUNS, Output, check_folder
@@ -122,6 +123,10 @@ def check(settings: Settings, plan: Plan) -> list[RequestSet]:
         ConfigError: something would stop the run later; nothing is made yet.
         FlowError: the same, of the project's requests.
     """
+    place = settings.place
+    if missing := [key for key in ("role_arn", "bucket") if not getattr(place, key)]:
+        keys = " and ".join(f"{settings.target}.{key}" for key in missing)
+        raise ConfigError(f"{keys}: must be given, in harness.toml or by a variable.")
     check_folder(plan.output or settings.root / RUNS)
     staging.check(settings, plan)
     if "train" in plan:

@@ -78,8 +78,8 @@ def _score(name: str, answers: Answers) -> float:
     assert asked.truth is not None  # noqa: S101  # see `check`
     if predictions is None:
         raise FlowError(
-            f"{asked.key}: {name} takes an array of the answers, which is made of {', '.join(TYPES)} "
-            f"only; ask for one of them (accept), or have an own score."
+            f"{asked.key}: {name} takes an array of the answers, which is made of "
+            f"{', '.join(TYPES)} only; ask for one of them (accept), or have an own score."
         )
     if len(predictions) != len(asked.truth):
         raise FlowError(

@@ -5,30 +5,36 @@ answers are the local AWS's simulation; where moto enforces policies itself, it 
 """
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto.core.authorization import enable_iam_authentication
 
-from examples.gauss3 import gauss3 as dataset
 from harness.account import policy_documents, preflight, session
 from harness.config.places import Aws
-from harness.config.settings import Endpoint, Settings
+from harness.config.settings import (
+    Channel,
+    Endpoint,
+    Processing,
+    ProcessingInput,
+    Project,
+    Requests,
+    Settings,
+    Transform,
+)
 from harness.errors import ConfigError
 from harness.flow import cleanup, run
 from harness.flow.connection import connect_dry
 from harness.flow.dry_run import ACCOUNT as DRY_ACCOUNT
+from harness.flow.plan import Plan, make
 from harness.flow.teardown import tags
 from harness.image.build import BuiltImage
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 ACCOUNT = "123456789012"
 OTHER = "999999999999"
@@ -36,6 +42,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/harness-execution"
 BUCKET = "policies-bucket"
 SETTINGS = Settings(
     target="aws",
+    project=Project(name="gam"),
     aws=Aws(role_arn=ROLE, bucket=BUCKET),
     endpoint=Endpoint(max_instance_count=3),
 )
@@ -184,6 +191,8 @@ def _s3(operation, given):
 def _sagemaker(name, operation, given):
     kinds = {
         "TrainingJobName": "training-job",
+        "ProcessingJobName": "processing-job",
+        "TransformJobName": "transform-job",
         "ModelName": "model",
         "EndpointConfigName": "endpoint-config",
         "EndpointName": "endpoint",
@@ -193,6 +202,8 @@ def _sagemaker(name, operation, given):
         return
     resources = [f"{SAGEMAKER}:{kind}/{given[key]}" for key, kind in kinds.items() if key in given]
     resources = resources or [given["ResourceArn"]]
+    if operation == "CreateTransformJob":  # of whose model nobody is asked
+        resources = [each for each in resources if ":transform-job/" in each]
     for resource in resources:
         yield name, resource, {}
     if given.get("Tags"):
@@ -211,26 +222,25 @@ class Engine:
             return {"Os": "linux", "Architecture": "amd64"}
 
 
-def dry_calls(tmp_path):
-    """The calls of a run on AWS, and what comparing with the local predictions reads."""
+def dry_calls(tmp_path, monkeypatch):
+    """The calls of a run on AWS with all steps that there are."""
     told: list[Any] = []
     built = BuiltImage("harness-gam:0123456789ab", "sha256:" + "a" * 64, 0.0, built=False)
-    settings = SETTINGS.model_copy(update={"root": tmp_path})
-    this = run.begin(settings, connect_dry(settings, told.append), lambda _: None, keep=False)
-    with this.tear_down:
-        uri = run.push(this, cast("DockerClient", Engine), built)
-        data = dataset.split()
-        job = run.train(this, uri, run.stage(this, data))
-        model = job.model_artifacts.s3_model_artifacts
-        endpoint = run.deploy(this, uri, model)
-        run.scale(this)
-        run.predict(endpoint, data.x_test)
-    bucket, key = model.removeprefix("s3://").split("/", 1)
+    settings = SETTINGS.model_copy(update={
+        "root": tmp_path,
+        "channels": {"train": Channel(source="rows.csv")},
+        "requests": {"": Requests(source="rows.csv")},
+        "processing": Processing(inputs={"raw": ProcessingInput(source="rows.csv")}),
+        "transform": Transform(source="rows.csv"),
+    })  # fmt: skip
+    (tmp_path / "rows.csv").write_text("1\n")
+    monkeypatch.setattr(run.docker_engine, "ensure", lambda progress: Engine)
+    monkeypatch.setattr(run, "build", lambda *_, **__: built)
+    plan = Plan(make(settings).steps - {"compare"}, output=tmp_path / "out", measured=False)
+    to = nullcontext(connect_dry(settings, told.append))
+    run.run(settings, progress=lambda _: None, plan=plan, to=to)
     return [
         *told,
-        SimpleNamespace(
-            service="s3", operation="GetObject", parameters={"Bucket": bucket, "Key": key}
-        ),
         SimpleNamespace(
             service="logs",
             operation="GetLogEvents",
@@ -243,13 +253,14 @@ def dry_calls(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_caller_may_make_every_call_of_a_run(may, tmp_path):
-    calls = dry_calls(tmp_path)
+def test_a_caller_may_make_every_call_of_a_run(may, tmp_path, monkeypatch):
+    calls = dry_calls(tmp_path, monkeypatch)
     asked = [each for call in calls for each in actions(call)]
 
     assert {call.operation for call in calls} >= {
         "PutObject", "CreateTrainingJob", "CreateEndpoint", "InvokeEndpoint", "DeleteEndpoint",
-        "PutScalingPolicy", "DeleteObjects", "push", "DescribeLogStreams",
+        "PutScalingPolicy", "DeleteObjects", "push", "DescribeLogStreams", "GetObject",
+        "CreateProcessingJob", "CreateTransformJob",
     }  # fmt: skip
     denied = {
         (action, resource)
@@ -341,7 +352,11 @@ HARM = [
     ("sagemaker:UpdateEndpoint", f"{SAGEMAKER}:endpoint/harness-a", {}),
     ("sagemaker:CreateNotebookInstance", f"{SAGEMAKER}:notebook-instance/harness-a", {}),
     ("sagemaker:CreatePresignedDomainUrl", f"{SAGEMAKER}:user-profile/harness-a", {}),
-    ("sagemaker:CreateProcessingJob", f"{SAGEMAKER}:processing-job/harness-a", {}),
+    ("sagemaker:CreateProcessingJob", f"{SAGEMAKER}:processing-job/production", {}),
+    ("sagemaker:StopProcessingJob", f"{SAGEMAKER}:processing-job/production", {}),
+    ("sagemaker:CreateTransformJob", f"{SAGEMAKER}:transform-job/production", {}),
+    ("sagemaker:StopTransformJob", f"{SAGEMAKER}:transform-job/production", {}),
+    ("sagemaker:CreateAutoMLJob", f"{SAGEMAKER}:automl-job/harness-a", {}),
     ("logs:DeleteLogGroup", f"{LOGS}:/aws/sagemaker/TrainingJobs", {}),
     ("logs:GetLogEvents", f"{LOGS}:/aws/lambda/payroll:log-stream:a", {}),
     ("servicequotas:RequestServiceQuotaIncrease", "*", {}),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.config.settings import Settings
+from harness.config.settings import Project, Settings
 from harness.errors import PushError
 from harness.image.build import BuiltImage
 from harness.image.ecr.repository import Repository
@@ -42,7 +42,7 @@ def ecr(faults: Faults) -> Iterator[ECRClient]:
 
 @pytest.fixture
 def repository(ecr: ECRClient) -> Repository:
-    return Repository(ecr, Settings(region="eu-west-1"), BUILT)
+    return Repository(ecr, Settings(region="eu-west-1", project=Project(name="gam")), BUILT)
 
 
 def test_a_missing_repository_is_created(ecr: ECRClient, repository: Repository) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.config.settings import Settings
+from harness.config.settings import Image
 from harness.errors import BuildError
 from harness.image import context
-from harness.image.wheels.package import package
+from harness.image.wheels.package import packages
 
 ROOT = Path(__file__).parents[4]
 
@@ -30,9 +30,9 @@ def test_the_wheel_is_the_same_bytes_for_the_same_sources(
         (root / "container").mkdir()
         (root / "container/Dockerfile").touch()
         monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        settings = Settings(root=root)
-        files = package(settings, context.Sources.read(root), print)
-        assert files == package(settings, context.Sources.read(root), unexpected)
+        image = Image(packages=["gam_model"])
+        files = packages(context.Sources.read(root, image), print)
+        assert files == packages(context.Sources.read(root, image), unexpected)
         ((name, wheel),) = files.items()
         wheels.append((name, wheel.read_bytes()))
     assert wheels[0] == wheels[1]
@@ -43,5 +43,14 @@ def test_a_package_that_cannot_be_built(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
     (project / "gam_model/pyproject.toml").write_text("[project]\nname = 'gam-model'\n")
     with pytest.raises(BuildError, match="pip wheel"):
-        package(Settings(root=project), context.Sources.read(project), print)
+        packages(context.Sources.read(project, Image(packages=["gam_model"])), print)
     assert list((project / "cache").rglob("*.whl")) == []
+
+
+def test_a_project_without_packages_of_its_own_has_none(project: Path) -> None:
+    assert packages(context.Sources.read(project, Image()), unexpected) == {}
+
+
+def test_a_package_that_is_not_there(project: Path) -> None:
+    with pytest.raises(BuildError, match=r"^there is no .*/none/pyproject\.toml, of a package in "):
+        context.Sources.read(project, Image(packages=["none"]))

@@ -1,0 +1,170 @@
+"""What is left of a run, and where."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from harness.errors import ConfigError, FlowError
+from harness.flow.context import unique_name
+from harness.flow.output import KEPT, Output, check_folder
+from harness.flow.project.requests import RequestSet
+from harness.flow.project.scores import Answers
+from harness.flow.report import Report
+
+REPORT = Report("local", "us-east-1", "harness-a", "image:tag", {"total": 1.0})
+
+
+def this(root, name=""):
+    return SimpleNamespace(settings=SimpleNamespace(root=root), name=name or unique_name())
+
+
+def answers(name, predictions, *bodies):
+    return Answers(RequestSet(name, [], "*/*"), list(bodies), predictions)
+
+
+@pytest.fixture
+def s3(run):
+    return run.connection.boto.client("s3")
+
+
+def test_it_is_the_projects_folder_of_the_run_or_the_one_that_was_named(tmp_path):
+    run = this(tmp_path)
+
+    assert Output(run, None).folder == tmp_path / "build/runs" / run.name
+    assert Output(run, tmp_path / "out").folder == tmp_path / "out"
+    assert list(tmp_path.iterdir()) == []  # before there is something to write
+
+
+def test_the_model_is_downloaded(run, s3, tmp_path):
+    model = bytes(range(256)) * 10_000  # over a chunk, and no multiple of one
+    s3.put_object(Bucket="harness-local", Key="a/model.tar.gz", Body=model)
+    output = Output(run, tmp_path / "out")
+
+    path = output.model(run.connection.boto, "s3://harness-local/a/model.tar.gz")
+
+    assert path == tmp_path / "out/model.tar.gz"
+    assert path.read_bytes() == model
+    assert list((tmp_path / "out").iterdir()) == [path]
+
+
+def test_what_was_transformed_is_downloaded(run, s3, tmp_path):
+    for name in ("one.csv.out", "deep/two.csv.out"):
+        s3.put_object(Bucket="harness-local", Key=f"a/transform/{name}", Body=name.encode())
+    s3.put_object(Bucket="harness-local", Key="a/transformed", Body=b"another's")
+    output = Output(run, tmp_path / "out")
+
+    output.transformed(run.connection.boto, "s3://harness-local/a/transform/")
+
+    folder = tmp_path / "out/transform"
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {"one.csv.out", "deep/two.csv.out"}
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "../..", "a/../../../../escaped"])
+def test_nothing_is_written_outside_the_folder(run, tmp_path, name):
+    class Boto:
+        def client(self, service):
+            return self
+
+        def get_paginator(self, operation):
+            return self
+
+        def paginate(self, **which):
+            return [{"Contents": [{"Key": f"a/{name}"}]}]
+
+        def get_object(self, **which):
+            return {"Body": SimpleNamespace(iter_chunks=lambda size: [b"x"])}
+
+    output = Output(run, tmp_path / "deep/out")
+
+    with pytest.raises(FlowError, match=r"would be written outside /.*/deep/out\.$"):
+        output.transformed(Boto(), "s3://b/a/")
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("predictions", "text"),
+    [
+        (np.array([1.5, 2.0, 1 / 3]), "1.5\n2.0\n0.3333333333333333\n"),
+        (np.array([[0.25, 0.75], [1.0, 0.0]]), "0.25,0.75\n1.0,0.0\n"),
+        (np.array(["cat", 'a,"b"']), 'cat\n"a,""b"""\n'),
+        (np.array([1, 2]), "1\n2\n"),
+        (np.ones((1, 2, 2)), "1.0,1.0,1.0,1.0\n"),
+        (np.array([]), ""),
+    ],
+)
+def test_predictions_are_csv(tmp_path, predictions, text):
+    Output(this(tmp_path), tmp_path / "out").answers([answers("test", predictions)])
+
+    assert (tmp_path / "out/predictions/test.csv").read_text() == text
+
+
+def test_answers_that_are_no_array_are_written_as_they_are(tmp_path):
+    output = Output(this(tmp_path), tmp_path / "out")
+
+    output.answers([answers("", None, b"one", b"two"), answers("../a b", np.array([1]))])
+
+    folder = tmp_path / "out/predictions"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "answers-0": b"one",
+        "answers-1": b"two",
+        "..-a-b.csv": b"1\n",
+    }
+
+
+def test_the_report_is_json(tmp_path):
+    Output(this(tmp_path), tmp_path / "out").report(REPORT)
+
+    assert json.loads((tmp_path / "out/report.json").read_text()) == REPORT.as_dict()
+
+
+def test_older_runs_make_room(tmp_path):
+    names = [f"harness-202611{day:02}-120000-abcdef" for day in range(1, 15)]
+    folder = tmp_path / "build/runs"
+    (folder / "mine").mkdir(parents=True)
+
+    for name in names:
+        Output(this(tmp_path, name), None).report(REPORT)
+
+    assert {path.name for path in folder.iterdir()} == {"mine", *names[-KEPT:]}
+
+
+def test_a_folder_of_ones_own_is_not_tidied(tmp_path):
+    runs = tmp_path / "build/runs"
+    for day in range(10, 25):
+        (runs / f"harness-202611{day}-120000-abcdef").mkdir(parents=True)
+
+    Output(this(tmp_path), runs).report(REPORT)
+
+    assert len(list(runs.iterdir())) == 16
+
+
+def test_what_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    (tmp_path / "other/report.json").mkdir(parents=True)
+
+    for folder in ("out", "other"):
+        with pytest.raises(FlowError) as refusal:
+            Output(this(tmp_path), tmp_path / folder).report(REPORT)
+        assert f"{tmp_path / folder}/report.json can't be written: " in str(refusal.value)
+        assert str(refusal.value).endswith("; say by --output where else.")
+    assert list((tmp_path / "other").iterdir()) == [tmp_path / "other/report.json"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("")
+
+    check_folder(tmp_path / "new/er")
+    with pytest.raises(
+        ConfigError, match=rf"^{file} is no folder, and the run's output goes there"
+    ):
+        check_folder(file / "deep/er")
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may do everything
+    with pytest.raises(
+        ConfigError, match=rf"^{tmp_path} isn't yours to write to, and the run's out"
+    ):
+        check_folder(tmp_path / "new")
