@@ -30,6 +30,7 @@ LAYERS = """
     account
     service
     flow
+    check
     session plugin
     cli
     __init__ __main__
