@@ -59,8 +59,12 @@ MULTI_MODEL = Section(
     "Build Your Own Container for SageMaker AI Multi-Model Endpoints",
     "build-multi-model-build-container",
 )
-PIPELINE = Section("Real-time Predictions with an Inference Pipeline", "inference-pipeline-real-time")
-SERVERLESS = Section("Deploy Models with Amazon SageMaker Serverless Inference", "serverless-endpoints")
+PIPELINE = Section(
+    "Real-time Predictions with an Inference Pipeline", "inference-pipeline-real-time"
+)
+SERVERLESS = Section(
+    "Deploy Models with Amazon SageMaker Serverless Inference", "serverless-endpoints"
+)
 LOGS = Section("CloudWatch Logs for Amazon SageMaker AI", "logging-cloudwatch")
 SECURITY = Section("Data Protection in Amazon SageMaker AI", "data-protection")
 
@@ -92,7 +96,7 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {}
-"""All that are registered, by name, in the order in which they are listed."""
+"""All that are registered, by name."""
 
 
 def check(

@@ -65,7 +65,9 @@ def misshapen(payload: bytes, content_type: str) -> bytes | None:
     if kind == JSON:
         return _json_rows(
             payload,
-            lambda rows: [row * 2 for row in rows] if all(isinstance(r, list) for r in rows) else None,
+            lambda rows: (
+                [row * 2 for row in rows] if all(isinstance(r, list) for r in rows) else None
+            ),
         )
     if kind == NPY:
         return _npy(payload, lambda array: np.hstack([array] * 2) if array.ndim == 2 else None)
@@ -153,7 +155,9 @@ def _json_rows(payload: bytes, change: Callable[[list[Any]], list[Any] | None]) 
     changed = change(rows)
     if changed is None:
         return None
-    return json.dumps({**value, "instances": changed} if isinstance(value, dict) else changed).encode()
+    return json.dumps(
+        {**value, "instances": changed} if isinstance(value, dict) else changed
+    ).encode()
 
 
 def _npy(payload: bytes, change: Callable[[Any], Any]) -> bytes | None:

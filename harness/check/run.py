@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from harness.check.verdict import Verdict
 
 RULES = (image, training, serving, requests, hostile, batch)
-"""The modules whose import registers the checks, in the order in which they are listed."""
+"""The modules whose import registers the checks, in the order in which these are listed."""
+
+GROUPS = [module.__name__.rpartition(".")[2] for module in RULES]
 
 AT_ONCE = 6
 """Checks that run at once; most of them wait for a container."""
@@ -72,9 +74,7 @@ class Results:
             "image": self.image,
             "passed": self.passed,
             "seconds": round(self.seconds, 3),
-            "counts": {
-                name: len(self.of(name)) for name in ("pass", "fail", "warn", "not tried")
-            },
+            "counts": {name: len(self.of(name)) for name in ("pass", "fail", "warn", "not tried")},
             "checks": [row.as_dict() for row in self.rows],
         }
 
@@ -95,9 +95,10 @@ def select(only: Sequence[str] = (), skip: Sequence[str] = ()) -> list[Check]:
     Raises:
         ConfigError: there is no check or group of such a name.
     """
-    wanted = [name for each in only for name in _named(each)] or list(CHECKS)
+    wanted = {name for each in only for name in _named(each)} or CHECKS.keys()
     unwanted = {name for each in skip for name in _named(each)}
-    return [CHECKS[name] for name in CHECKS if name in wanted and name not in unwanted]
+    chosen = [CHECKS[name] for name in CHECKS if name in wanted and name not in unwanted]
+    return sorted(chosen, key=lambda check: GROUPS.index(check.group))
 
 
 def _named(text: str) -> list[str]:
@@ -136,7 +137,9 @@ def run(
         try:
             containers.require_image(image)
         except ImageError as error:
-            raise ConfigError(f"there is no image {image}, and it can't be pulled: {error}") from error
+            raise ConfigError(
+                f"there is no image {image}, and it can't be pulled: {error}"
+            ) from error
         subject = Subject(image, inputs or Inputs(), options.limits, containers)
 
         def one(check: Check) -> Row:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import re
 import time
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-import urllib3
-
 from harness.check.training_run import REGION, CannotStartError, Output
+from harness.check.verdict import NotTriedError
 from harness.local.data import opt_ml
 from harness.local.engine import inspection
 from harness.local.engine.errors import MissingFolderError, NotRunningError, StartError
@@ -30,6 +30,8 @@ PATIENCE = 10
 
 SOCKETS_INTERVAL = 1.0
 """Seconds between two looks at the sockets of a container that can't be connected to."""
+
+_PIECE = 1 << 16
 
 Problem = Literal["", "ended", "nowhere", "elsewhere", "status", "slow"]
 
@@ -129,26 +131,32 @@ class Server:
     def _request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout: float
     ) -> Exchange:
+        """Each over a connection of its own: how connections last is a check by itself."""
         if self.instance is None:
             return Exchange(None, error="the container doesn't run")
         begun = time.monotonic()
+        connection = self.connect(timeout)
         try:
-            answer = self.instance.http.request(
-                method,
-                path,
-                body=body,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=timeout, read=timeout),
-                redirect=False,
-                retries=False,
-                decode_content=False,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            seconds = time.monotonic() - begun
-            return Exchange(None, seconds=seconds, error=_why(error, timeout))
-        seconds = time.monotonic() - begun
-        kept = {name.lower(): value for name, value in answer.headers.items()}
-        return Exchange(answer.status, answer.data, kept, seconds)
+            connection.connect()
+            # An address is given on when a container has ended, perhaps to the next one.
+            if not self.container.has_address():
+                return Exchange(None, error="the container has ended")
+            connection.request(method, path, body, {"Connection": "close", **headers})
+            answer = connection.getresponse()
+            content = _read(answer, begun + timeout)
+        except (OSError, http.client.HTTPException) as error:
+            return Exchange(None, seconds=time.monotonic() - begun, error=_why(error, timeout))
+        finally:
+            connection.close()
+        kept = {name.lower(): value for name, value in answer.getheaders()}
+        return Exchange(answer.status, content, kept, time.monotonic() - begun)
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        """A connection to it, not made yet."""
+        if self.instance is None:
+            raise NotTriedError("the container has ended")
+        pool = self.instance.http
+        return http.client.HTTPConnection(pool.host, pool.port, timeout=timeout)
 
     def alive(self, timeout: float) -> bool:
         """Whether it still answers pings, or does so again within that time."""
@@ -249,11 +257,21 @@ def _where(listeners: list[Listener], port: int) -> Problem:
     return "elsewhere"
 
 
-def _why(error: urllib3.exceptions.HTTPError, timeout: float) -> str:
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
+def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:
+    """The body, however slowly it comes."""
+    pieces = []
+    while piece := answer.read1(_PIECE):
+        pieces.append(piece)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return b"".join(pieces)
+
+
+def _why(error: Exception, timeout: float) -> str:
+    if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if isinstance(error, TimeoutError):
         return f"nothing came within {timeout:g} s"
-    if isinstance(error, urllib3.exceptions.ProtocolError):
-        return "the connection was closed"
+    if isinstance(error, ConnectionError | http.client.HTTPException):
+        return f"the connection was closed ({type(error).__name__})"
     return str(error)[:200]

@@ -55,6 +55,9 @@ class Subject:
         self.containers = containers
         self.hostile_lock = threading.Lock()
         """Held while something is sent that may kill a server."""
+        self.shared_lock = threading.Lock()
+        """Held while the shared server is timed, or has much to do: one check must not be in
+        another one's way."""
         self._made: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()

@@ -157,7 +157,9 @@ def run(
                 container.stop(GRACE)
             seconds = time.monotonic() - begun
             ended = result(container, output, seconds, timed_out)
-            results.append(replace(ended, changes=inspection.changes(container)) if changes else ended)
+            results.append(
+                replace(ended, changes=inspection.changes(container)) if changes else ended
+            )
         return results
 
 

@@ -36,6 +36,7 @@ COMMANDS = (
     "env",
     "build",
     "push",
+    "check",
     "doctor",
     "policy",
     "clean",

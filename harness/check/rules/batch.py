@@ -94,8 +94,7 @@ def records(subject: Subject) -> Verdict:
     if found.status != 200:
         return failed(f"{RECORDS} times the records: {found.words}", "answer every line of a body")
     counts = [
-        payloads.records(each.body, each.headers.get("content-type", ""))
-        for each in (usual, found)
+        payloads.records(each.body, each.headers.get("content-type", "")) for each in (usual, found)
     ]
     if None in counts or not counts[0]:
         raise NotTriedError("it isn't known how to count the records of its answers")

@@ -180,7 +180,9 @@ def deep_json(subject: Subject) -> Verdict:
 
 def _deep(subject: Subject) -> Sent:
     subject.answered()
-    return _send(subject, "JSON of 100,000 lists in each other", payloads.deep_json(), payloads.JSON)
+    return _send(
+        subject, "JSON of 100,000 lists in each other", payloads.deep_json(), payloads.JSON
+    )
 
 
 @check("hostile", "random-bytes", contract.HOSTING)

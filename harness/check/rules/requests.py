@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,7 @@ def invocation(subject: Subject) -> Verdict:
     if found.status == 200:
         return passed(f"200 after {found.seconds:.2f} s, {len(found.body)} bytes")
     if found.status is None:
-        return failed(found.words, "answer sooner, with a smaller model or an asynchronous endpoint")
+        return failed(found.words, "answer within 60 s, or use an asynchronous endpoint")
     return failed(
         f"{subject.inputs.content_type} is answered with {found.words}",
         "answer POST /invocations, or give a request that it should answer",
@@ -56,7 +57,7 @@ def concurrent(subject: Subject) -> Verdict:
     """Eight requests at once are answered as one is."""
     usual, server = subject.answered(), subject.server()
     same = subject.invoke(server).body == usual.body  # else answers hold something of their own
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with subject.shared_lock, ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda _: subject.invoke(server), range(AT_ONCE)))
     for each in found:
         if each.status != 200:
@@ -76,12 +77,7 @@ def concurrent(subject: Subject) -> Verdict:
 def keep_alive(subject: Subject) -> Verdict:
     """Requests follow each other over one connection, unless an answer says that it closes it."""
     subject.answered()
-    instance = subject.server().instance
-    if instance is None:
-        raise NotTriedError("the container has ended")
-    connection = http.client.HTTPConnection(
-        instance.http.host, instance.http.port, timeout=subject.limits.invocation
-    )
+    connection = subject.server().connect(subject.limits.invocation)
     headers = {"Content-Type": subject.inputs.content_type}
     try:
         for number in range(1, 4):
@@ -117,7 +113,8 @@ def large_body(subject: Subject) -> Verdict:
     known = len(body) > len(payload)
     if not known:
         body = payload.ljust(MAX_BODY)
-    found = server.invoke(body, kind, limit)
+    with subject.shared_lock:
+        found = server.invoke(body, kind, limit)
     words = f"{len(body) / 1e6:.1f} MB: {found.words}, after {found.seconds:.1f} s"
     if found.status == 200:
         return passed(f"{len(body) / 1e6:.1f} MB answered after {found.seconds:.1f} s")
@@ -151,8 +148,11 @@ def memory(subject: Subject) -> Verdict:
     if len(sizes) < 4 or not counted:
         raise NotTriedError(f"{sent[-1]} requests took {limits.requests_time:g} s")
     grown = sizes[-1] - sizes[1]
-    growing = all(later > sooner for sooner, later in zip(sizes[1:], sizes[2:], strict=False))
-    words = f"{sizes[1] / 1e6:.0f} MB after {sent[1]} requests, {sizes[-1] / 1e6:.0f} MB after {sent[-1]}"
+    growing = all(later > sooner for sooner, later in itertools.pairwise(sizes[1:]))
+    words = (
+        f"{sizes[1] / 1e6:.0f} MB after {sent[1]} requests, "
+        f"{sizes[-1] / 1e6:.0f} MB after {sent[-1]}"
+    )
     if growing and grown > max(GROWTH, GROWTH_A_REQUEST * counted, sizes[1] // 20):
         return failed(
             f"{words}: {grown / counted / 1000:.1f} kB a request",
@@ -163,9 +163,7 @@ def memory(subject: Subject) -> Verdict:
 
 def _flood(subject: Subject, server: Server, count: int, deadline: float) -> int:
     """Send so many requests, one after another over each connection; how many were answered."""
-    instance, body = server.instance, subject.payload()
-    if instance is None:
-        return 0
+    body = subject.payload()
     headers = {"Content-Type": subject.inputs.content_type}
     left, answered, lock = [count], [0], threading.Lock()
 
@@ -175,9 +173,7 @@ def _flood(subject: Subject, server: Server, count: int, deadline: float) -> int
             return left[0] >= 0 and time.monotonic() < deadline
 
     def send() -> None:
-        connection = http.client.HTTPConnection(
-            instance.http.host, instance.http.port, timeout=subject.limits.invocation
-        )
+        connection = server.connect(subject.limits.invocation)
         while take() and not server.container.exited.is_set():
             try:
                 connection.request("POST", "/invocations", body, headers)

@@ -6,7 +6,7 @@ import http
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from harness.check import contract
 from harness.check.contract import check
@@ -97,7 +97,8 @@ def ping_time(subject: Subject) -> Verdict:
     if server.problem == "slow":
         return failed(f"{server.words}, more than {most:g} s", remedy)
     server = subject.server()
-    pings = [server.get("/ping", most) for _ in range(PINGS)]
+    with subject.shared_lock:
+        pings = [server.get("/ping", most) for _ in range(PINGS)]
     for found in pings:
         if found.status != 200 or found.seconds > most:
             return failed(f"one of {PINGS} pings: {found.words}, {found.seconds:.1f} s", remedy)
@@ -112,8 +113,8 @@ def ping_busy(subject: Subject) -> Verdict:
     """
     server, most = subject.server(), subject.limits.ping
     subject.answered()
-    with _in_flight(subject, server) as request:
-        pings = []
+    pings: list[Exchange] = []
+    with subject.shared_lock, _in_flight(subject, server) as request:
         while not pings or request.runs():
             pings.append(server.get("/ping", most))
             if pings[-1].status != 200:
@@ -325,7 +326,7 @@ class _in_flight:  # noqa: N801 - reads as a function: `with _in_flight(…):`
     def runs(self) -> bool:
         return self._thread.is_alive()
 
-    def __enter__(self) -> _in_flight:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -187,7 +187,7 @@ def failure(subject: Subject) -> Verdict:
     if run.exit_code == 0:
         raise NotTriedError("the run that should fail ended with 0", "see training/exit-code")
     if run.failure:
-        return passed(f"it wrote: {run.failure.splitlines()[0][:160]}")
+        return passed(f"it wrote: {' '.join(run.failure.split())[:160]}")
     return warned(
         f"exit code {run.exit_code}, and no /opt/ml/output/failure",
         "write the error to that file before the program ends",
@@ -234,9 +234,7 @@ def files(subject: Subject) -> Verdict:
     """
     changes = subject.trained().changes
     # A folder counts as changed when something in it has.
-    leaves = [
-        path for path in changes if not any(each.startswith(f"{path}/") for each in changes)
-    ]
+    leaves = [path for path in changes if not any(each.startswith(f"{path}/") for each in changes)]
     outside = [path for path in leaves if not _OWN.match(path)]
     if not outside:
         return passed("nothing was written outside /opt/ml and /tmp")
@@ -284,8 +282,7 @@ def _again(subject: Subject) -> TrainingRun:
         return unusual
     run = subject.run(subject.plain)[0]
     if not run.completed:
-        return_words = f"the second run fails: {run.words}"
-        raise NotTriedError(return_words, "see training/completes")
+        raise NotTriedError(f"the second run fails: {run.words}", "see training/completes")
     return run
 
 
