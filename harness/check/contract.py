@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from harness.check.verdict import NotTriedError
 
@@ -26,7 +26,7 @@ class Section(str):
 
     __slots__ = ("url",)
 
-    def __new__(cls, title: str, page: str) -> Section:
+    def __new__(cls, title: str, page: str) -> Self:
         made = super().__new__(cls, title)
         made.url = _GUIDE.format(page)
         return made

@@ -8,7 +8,7 @@ import os
 import random
 import tarfile
 import tempfile
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from harness.local.data import opt_ml
 
@@ -24,7 +24,7 @@ CORRUPT = 1 << 20
 class Model:
     """The files of a model, without their contents in memory."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         """`file` is a tar, plain or compressed, whose names are relative to /opt/ml/model."""
         self._file = file
         file.seek(0)
@@ -35,7 +35,7 @@ class Model:
             for member in archive:
                 if member.isreg() and (content := archive.extractfile(member)):
                     name = member.name.removeprefix("./")
-                    self.digests[name] = hashlib.file_digest(content, "sha256").hexdigest()
+                    self.digests[name] = _digest(cast("BinaryIO", content))
                     self._sizes[name] = member.size
 
     @classmethod
@@ -45,7 +45,7 @@ class Model:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
             if chunks is not None:
                 opt_ml.repack(iter(chunks), archive, "model")
-        return cls(file)
+        return cls(cast("BinaryIO", file))
 
     @classmethod
     def of_file(cls, path: Path) -> Model:
@@ -95,3 +95,10 @@ class Model:
 def _parents(name: str) -> list[str]:
     parts = name.split("/")[:-1]
     return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _digest(content: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := content.read(CHUNK):
+        digest.update(piece)
+    return digest.hexdigest()

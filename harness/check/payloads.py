@@ -63,12 +63,7 @@ def misshapen(payload: bytes, content_type: str) -> bytes | None:
     if kind == CSV:
         return b"".join(b"%s,%s\n" % (line, line) for line in payload.splitlines() if line.strip())
     if kind == JSON:
-        return _json_rows(
-            payload,
-            lambda rows: (
-                [row * 2 for row in rows] if all(isinstance(r, list) for r in rows) else None
-            ),
-        )
+        return _json_rows(payload, _twice_as_wide)
     if kind == NPY:
         return _npy(payload, lambda array: np.hstack([array] * 2) if array.ndim == 2 else None)
     return None
@@ -143,6 +138,10 @@ def records(body: bytes, content_type: str) -> int | None:
     return len([line for line in body.splitlines() if line.strip()])
 
 
+def _twice_as_wide(rows: list[Any]) -> list[Any] | None:
+    return [row * 2 for row in rows] if all(isinstance(row, list) for row in rows) else None
+
+
 def _json_rows(payload: bytes, change: Callable[[list[Any]], list[Any] | None]) -> bytes | None:
     """A list, or the one that `instances` names, changed."""
     try:
@@ -155,9 +154,8 @@ def _json_rows(payload: bytes, change: Callable[[list[Any]], list[Any] | None]) 
     changed = change(rows)
     if changed is None:
         return None
-    return json.dumps(
-        {**value, "instances": changed} if isinstance(value, dict) else changed
-    ).encode()
+    made = {**value, "instances": changed} if isinstance(value, dict) else changed
+    return json.dumps(made).encode()
 
 
 def _npy(payload: bytes, change: Callable[[Any], Any]) -> bytes | None:

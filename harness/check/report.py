@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import xml.etree.ElementTree as ET  # noqa: S405 - it only writes
+import xml.etree.ElementTree as ET
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,9 +58,7 @@ def table(results: Results, width: int, *, colour: bool = True) -> str:
     return f"{file.getvalue()}\n{summary(results)}"
 
 
-def _cells(row: Row) -> list[object]:
-    from rich.text import Text
-
+def _cells(row: Row) -> list[str | Text]:
     verdict, section = row.verdict, row.check.section
     shown = section if verdict.outcome in {"fail", "warn"} else ""
     return [
@@ -93,7 +92,7 @@ def junit(results: Results) -> bytes:
         for row in rows:
             _case(suite, row)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def _case(suite: ET.Element, row: Row) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INSTANCE_TYPE = "ml.m5.large"
 REGION = "us-east-1"
 JOB = "harness-check"
+ARN = f"arn:aws:sagemaker:{REGION}:123456789012:training-job/{JOB}"
 KEPT_LINES = 200
 GRACE = 10
 """Seconds from SIGTERM to SIGKILL for a run that took too long."""
@@ -124,7 +125,7 @@ def started(
                 environment={
                     "AWS_REGION": REGION,
                     "TRAINING_JOB_NAME": JOB,
-                    "TRAINING_JOB_ARN": f"arn:aws:sagemaker:{REGION}:123456789012:training-job/{JOB}",
+                    "TRAINING_JOB_ARN": ARN,
                 },
                 isolated=setup.isolated,
                 shared=network,
@@ -157,9 +158,9 @@ def run(
                 container.stop(GRACE)
             seconds = time.monotonic() - begun
             ended = result(container, output, seconds, timed_out)
-            results.append(
-                replace(ended, changes=inspection.changes(container)) if changes else ended
-            )
+            if changes:
+                ended = replace(ended, changes=inspection.changes(container))
+            results.append(ended)
         return results
 
 

@@ -165,7 +165,7 @@ def secrets(subject: Subject) -> Verdict:
         f"the label {name}" for name, value in subject.labels.items() if _is_secret(name, value)
     ]
     for step in subject.history:
-        if step.startswith("/bin/sh -c #(nop)  ENV") or step.startswith("ENV "):
+        if step.startswith(("/bin/sh -c #(nop)  ENV", "ENV ")):
             continue  # told above
         named = [name for name, value in _ASSIGNMENT.findall(step) if _is_secret(name, value)]
         found += [f"{name} in the history" for name in named]

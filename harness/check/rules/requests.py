@@ -77,7 +77,12 @@ def concurrent(subject: Subject) -> Verdict:
 def keep_alive(subject: Subject) -> Verdict:
     """Requests follow each other over one connection, unless an answer says that it closes it."""
     subject.answered()
-    connection = subject.server().connect(subject.limits.invocation)
+    with subject.shared_lock:
+        return _follow(subject, subject.server().connect(subject.limits.invocation))
+
+
+def _follow(subject: Subject, connection: http.client.HTTPConnection) -> Verdict:
+    """Send three requests over one connection."""
     headers = {"Content-Type": subject.inputs.content_type}
     try:
         for number in range(1, 4):

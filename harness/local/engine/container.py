@@ -104,7 +104,7 @@ class Container:
     @property
     def api(self) -> APIClient:
         """The engine, for this folder's other modules."""
-        return cast("APIClient", self._client.client.api)
+        return self._client.client.api
 
     def put(self, path: str, tar: Iterable[Piece]) -> None:
         """Extract a tar (plain or compressed) in the folder `path`, streamed.

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docker.errors import APIError, ImageNotFound
 from docker.types import Mount
@@ -124,7 +124,7 @@ class Containers:
     def api(self) -> APIClient:
         """The engine, for this folder's other modules and those that look at images."""
         client, _ = self._connect()
-        return cast("APIClient", client.client.api)
+        return client.client.api
 
     def gateway(self) -> str | None:
         """The address at which containers reach this machine, if the engine is on it."""

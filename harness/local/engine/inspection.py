@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docker.errors import APIError, NotFound
 
@@ -14,6 +13,8 @@ from harness.local.engine import addresses
 from harness.local.engine.errors import engine_errors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from docker import APIClient
 
     from harness.local.engine.container import Container
@@ -43,13 +44,17 @@ class Listener(NamedTuple):
 def image(api: APIClient, name: str) -> dict[str, Any]:
     """What the engine says of an image: architecture, size, configuration."""
     with engine_errors():
-        return dict(api.inspect_image(name))
+        return dict(api.inspect_image(name))  # type: ignore[no-untyped-call]
 
 
 def history(api: APIClient, name: str) -> list[str]:
     """The commands that made an image's layers, the first one first."""
     with engine_errors():
-        return [str(layer["CreatedBy"]) for layer in reversed(api.history(name))]
+        return [str(layer["CreatedBy"]) for layer in reversed(_layers(api, name))]
+
+
+def _layers(api: APIClient, name: str) -> list[dict[str, Any]]:
+    return list(api.history(name))  # type: ignore[no-untyped-call]
 
 
 def changes(container: Container) -> list[str]:
@@ -125,7 +130,7 @@ def _process_file(container: Container, name: str) -> str | None:
     with engine_errors():
         try:
             made = container.api.exec_create(container.id, ["cat", f"/proc/1/{name}"])
-            said = cast("bytes", container.api.exec_start(made["Id"]))
+            said = container.api.exec_start(made["Id"])
             status = container.api.exec_inspect(made["Id"])["ExitCode"]
         except (NotFound, APIError):
             return None

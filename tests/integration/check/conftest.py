@@ -1,4 +1,4 @@
-"""An image that keeps the contract, those made from it that break a rule, and what they are run with."""
+"""An image that keeps the contract, those made of it that break a rule, and their inputs."""
 
 from __future__ import annotations
 

@@ -6,16 +6,9 @@ It keeps every rule of SageMaker's container contract, but for the one that BREA
 from __future__ import annotations
 
 import os
-import socket
 import sys
 
 BREAK = os.environ.get("BREAK", "")
-
-
-def need_network() -> None:
-    """Fail where no route leads out; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.connect(("192.0.2.1", 9))
 
 
 if __name__ == "__main__":
@@ -23,12 +16,12 @@ if __name__ == "__main__":
     if BREAK == "training/argument" and argument != "serve":
         argument = "" if argument == "train" else "train"
     if argument == "train":
-        import training
+        import contract_train
 
-        training.main()
+        contract_train.main()
     elif argument == "serve":
-        import serving
+        import contract_serve
 
-        serving.main()
+        contract_serve.main()
     else:
         sys.exit("give me something to do")

@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
-from contract import BREAK, need_network
+from contract import BREAK
 
 MODEL = Path("/opt/ml/model")
 
@@ -40,8 +40,9 @@ class Refusal(Exception):
 def main() -> None:
     if BREAK == "serving/starts":
         sys.exit(3)
-    if BREAK == "serving/no-network":
-        need_network()
+    # Where nothing leads out, the engine's own name server stands in for the machine's.
+    if BREAK == "serving/no-network" and "127.0.0.11" in Path("/etc/resolv.conf").read_text():
+        sys.exit("no network")
     if BREAK == "batch/environment" and os.environ.get("SAGEMAKER_BATCH"):
         sys.exit("no batch transform")
     if BREAK == "serving/read-only-model":
@@ -143,7 +144,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if content_type != "text/csv":
             if BREAK == "hostile/stack-trace":
                 raise Refusal(
-                    415, "".join(traceback.format_stack()) + "Traceback (most recent call last):"
+                    415, f"Traceback (most recent call last):\n{traceback.format_stack()}"
                 )
             if BREAK != "hostile/content-type":
                 raise Refusal(415, "text/csv, please")

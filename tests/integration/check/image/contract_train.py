@@ -6,12 +6,13 @@ import json
 import math
 import random
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from contract import BREAK, need_network
+from contract import BREAK
 
 OPT_ML = Path("/opt/ml")
 
@@ -21,7 +22,7 @@ def main() -> None:
     print("training", flush=True)
     try:
         model = train()
-    except Exception as error:
+    except (ValueError, TypeError, KeyError, OSError) as error:
         print(f"failed: {error!r}", flush=True)
         if BREAK != "training/failure":
             (OPT_ML / "output/failure").write_text(repr(error))
@@ -70,3 +71,9 @@ def break_a_rule(parameters: dict[str, Any], hosts: list[str]) -> None:
         Path("/opt/result.txt").write_text("lost")
     if BREAK == "training/sigterm":
         time.sleep(1)
+
+
+def need_network() -> None:
+    """Fail where no route leads out; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(("192.0.2.1", 9))
