@@ -37,6 +37,7 @@ COMMANDS = (
     "env",
     "build",
     "push",
+    "check",
     "doctor",
     "policy",
     "clean",

@@ -30,6 +30,7 @@ LAYERS = """
     account
     service
     flow
+    check
     templates
     testing
     session plugin

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
     from docker.models.networks import Network
     from testcontainers.core.docker_client import DockerClient
@@ -99,6 +100,11 @@ class Container:
     @property
     def name(self) -> str:
         return cast("str", self._container.name)
+
+    @property
+    def api(self) -> APIClient:
+        """The engine, for this folder's other modules."""
+        return self._client.client.api
 
     def put(self, path: str, tar: Iterable[Piece]) -> None:
         """Extract a tar (plain or compressed) in the folder `path`, streamed.

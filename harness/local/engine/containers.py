@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from docker import APIClient
     from docker.models.networks import Network
 
     from harness.local.engine.image_registry import Registry
@@ -118,6 +119,12 @@ class Containers:
                     raise ImageError(engine_words(error)) from error
                 if ours:
                     self._pulled.add(name)
+
+    @property
+    def api(self) -> APIClient:
+        """The engine, for this folder's other modules and those that look at images."""
+        client, _ = self._connect()
+        return client.client.api
 
     def gateway(self) -> str | None:
         """The address at which containers reach this machine, if the engine is on it."""

@@ -421,7 +421,7 @@ def taken_over(local_aws) -> set[str]:
     """The operations that we don't leave to moto."""
     found = {
         operation
-        for service in local_aws._services
+        for service in local_aws._services.values()
         if service.name in MOTO
         for operation in service.operations
     }
