@@ -15,10 +15,12 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
     from docker import DockerClient
     from pluggy import Result
 
+    from harness.check.run import Results
     from harness.config.settings import Settings
     from harness.local.aws import LocalAWS
     from harness.session import LocalSession
@@ -204,6 +206,30 @@ def transform_job(harness_factories: Factories) -> Callable[..., TransformJob]:
 def endpoint(harness_factories: Factories) -> Callable[..., Endpoint]:
     """Makes endpoints: see `harness.testing.factories.Factories.endpoint`."""
     return harness_factories.endpoint
+
+
+@pytest.fixture(scope="session")
+def container_check(harness_target: Target) -> Callable[..., Results]:
+    """Checks an image against SageMaker's container contract, and fails where it departs from it.
+
+    `container_check()` is about the project's image with its data, and `container_check("name:tag",
+    train={"train": path}, payload=b"1,2", content_type="text/csv", only=["serving"])` about any:
+    see `harness.check.run.assert_contract`.
+    """
+    from harness.check import project
+    from harness.check.inputs import Inputs
+    from harness.check.run import assert_contract
+
+    def check(image: str | Path | None = None, **options: Any) -> Results:
+        name = harness_target.built(image)
+        given = {key: options.pop(key) for key in Inputs.__match_args__ if key in options}
+        if image is not None:
+            return assert_contract(name, **given, **options)
+        with project.inputs(harness_target.settings) as own:
+            whole = Inputs(**given).over(own)
+            return assert_contract(name, **vars(whole), **options)
+
+    return check
 
 
 # The report of a test that fails.

@@ -32,6 +32,17 @@ class Inputs:
     model: Path | None = None
     """A model.tar.gz to serve, instead of the one that the image trains."""
 
+    def over(self, other: Inputs) -> Inputs:
+        """These, with another's where one isn't given. What is sent to a model is one's own."""
+        return Inputs(
+            train=self.train or other.train,
+            hyperparameters=self.hyperparameters
+            or (other.hyperparameters if not self.train else {}),
+            payload=self.payload if self.payload is not None else other.payload,
+            content_type=self.content_type if self.payload is not None else other.content_type,
+            model=self.model or other.model,
+        )
+
     @property
     def trains(self) -> bool:
         """Whether there is something to train with."""

@@ -22,8 +22,8 @@ HEAD = """\
 what it has to reach. It is looked for in the working directory and its parents; `--config FILE` or
 `HARNESS_CONFIG` name another one. Paths in it are relative to it. What isn't there has its default.
 
-A variable overrides a key: `HARNESS_TARGET=aws`, `HARNESS_TRAINING_INSTANCE_TYPE=ml.m5.xlarge`, that
-is `HARNESS_`, the table and the key in capitals. `HARNESS_HYPERPARAMETERS_N_ESTIMATORS=50` and
+A variable overrides a key: `HARNESS_TARGET=aws`, `HARNESS_TRAINING_INSTANCE_TYPE=ml.m5.xlarge`,
+that is `HARNESS_`, the table and the key in capitals. `HARNESS_HYPERPARAMETERS_N_ESTIMATORS=50` and
 `HARNESS_THRESHOLDS_TEST_ACCURACY=0.9` (a minimum) do it for names of the project's own.
 
 Made by `make reference` of `harness/config/settings.py`; don't edit.

@@ -91,15 +91,23 @@ class Target:
         key = str(image or "")
         with self._lock:
             if key not in self._images:
-                self._images[key] = self._made(image)
+                self._images[key] = self._pushed(image)
             return self._images[key]
 
-    def _made(self, image: str | Path | None) -> str:
+    def built(self, image: str | Path | None = None) -> str:
+        """The same as the Docker engine here has it, whatever the target is."""
+        return self._build(self._of(image)).name
+
+    def _build(self, settings: Settings) -> BuiltImage:
         from harness.image.build import build
+
+        return build(settings, self._docker(), progress=print)
+
+    def _pushed(self, image: str | Path | None) -> str:
         from harness.image.ecr.push import push
 
         settings = self._of(image)
-        built: BuiltImage = build(settings, self._docker(), progress=print)
+        built = self._build(settings)
         if not self.settings.place.repository:
             return built.name
         boto = self.connection.boto

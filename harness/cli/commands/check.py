@@ -1,6 +1,7 @@
 """Run an image as SageMaker would, and say where it departs from the container contract.
 
-It needs no settings, and makes nothing on AWS.
+Without IMAGE it is the project's. Data that isn't given is the project's, where there is one.
+Nothing is made on AWS.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.arguments import settings_of
 from harness.cli.output import colour, print_json, say
 from harness.errors import ConfigError
 
@@ -18,10 +20,16 @@ if TYPE_CHECKING:
 
     from harness.check.run import Row
     from harness.cli.signals import Signals
+    from harness.config.settings import Settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("image", metavar="IMAGE", nargs="?", help="name or ID of the image")
+    parser.add_argument(
+        "image",
+        metavar="IMAGE",
+        nargs="?",
+        help="name or ID of the image; without one the project's, which is built",
+    )
     parser.add_argument(
         "--train",
         nargs="+",
@@ -60,10 +68,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
-    from harness.check import report
+    from harness.check import project, report
     from harness.check.inputs import Limits, of_arguments
     from harness.check.run import Options, select
     from harness.check.run import run as run_checks
+    from harness.image import docker_engine
 
     chosen = select(arguments.only, arguments.skip)
     if arguments.list:
@@ -72,9 +81,7 @@ def run(arguments: Namespace, _: Signals) -> int:
         else:
             print(report.markdown(chosen) if arguments.markdown else report.listing(chosen))
         return 0
-    if arguments.image is None:
-        raise ConfigError("name the image to check: `harness check IMAGE`, or --list the checks.")
-    inputs = of_arguments(
+    given = of_arguments(
         arguments.train,
         arguments.hyperparameters,
         arguments.payload,
@@ -82,16 +89,20 @@ def run(arguments: Namespace, _: Signals) -> int:
         arguments.model,
     )
     limits = Limits(training=arguments.time_limit) if arguments.time_limit else Limits()
-    from harness.image import docker_engine
-
-    docker_engine.ensure(say).close()
+    settings = settings_of(arguments)
+    image = arguments.image
+    if image is None:
+        image = _built(settings)
+    else:
+        docker_engine.ensure(say).close()
 
     def tell(row: Row) -> None:
         if row.verdict.outcome in {"fail", "warn"}:
             say(f"{row.verdict.outcome}: {row.check.name}: {row.verdict.seen}")
 
     options = Options(arguments.only, arguments.skip, limits)
-    results = run_checks(arguments.image, inputs, options, tell)
+    with project.inputs(settings) as own:
+        results = run_checks(image, given.over(own), options, tell)
     if arguments.junit:
         arguments.junit.parent.mkdir(parents=True, exist_ok=True)
         arguments.junit.write_bytes(report.junit(results))
@@ -103,3 +114,21 @@ def run(arguments: Namespace, _: Signals) -> int:
     else:
         print(report.lines(results))
     return 0 if results.passed else 1
+
+
+def _built(settings: Settings) -> str:
+    """The project's image, built unless it is there."""
+    from harness.config.loading import FILE_NAME
+    from harness.image import docker_engine
+    from harness.image.build import build
+
+    if not settings.image.uri and not (settings.root / settings.image.context).is_dir():
+        raise ConfigError(
+            f"there is no {FILE_NAME} here, nor a folder {settings.image.context}: name the image "
+            "to check, `harness check IMAGE`, or --list the checks."
+        )
+    client = docker_engine.ensure(say)
+    try:
+        return build(settings, client, progress=say).name
+    finally:
+        client.close()
