@@ -26,7 +26,7 @@ SOUND = "harness-check-sound:latest"
 @pytest.fixture(scope="session")
 def sound_image(docker_client: DockerClient, bare_image: str) -> str:
     """The image of tests/integration/check/image, which keeps every rule."""
-    with locks.held("build", BuildError, progress=print):
+    with locks.held("check-image", BuildError, progress=print):
         docker_client.images.build(
             path=str(Path(__file__).parent / "image"),
             tag=SOUND,
