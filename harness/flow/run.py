@@ -225,7 +225,8 @@ def _report(this: Run, built: BuiltImage, made: Made, steps: Steps, output: Outp
         thresholds={
             name: threshold
             for name, threshold in settings.thresholds.items()
-            if measured or (name in settings.metrics.definitions and made.training_job)
+            # Of what the plan's steps measure: the log of a job, or the answers.
+            if (made.training_job if name in settings.metrics.definitions else measured)
         },
         local=made.local,
         output=str(output.folder) if made.model or made.answers else "",

@@ -44,9 +44,11 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
                     client.images.remove(tag)
                     gone.append(tag)
     if keep == 0:
-        for image in _images(client, name=names.stage_name(settings)):
+        stages = names.stage_name(settings)
+        for image in _images(client, name=stages):
             for tag in image.tags:
-                client.images.remove(tag)
+                if tag.startswith(f"{stages}:"):  # another project's may be the same image
+                    client.images.remove(tag)
     # One by one: the engine's own prune refuses while somebody else's is running.
     filters = {"dangling": True, "label": f"{names.NAME_LABEL}={name}"}
     for image in _images(client, filters=filters):

@@ -147,9 +147,12 @@ def test_the_flow_passes_and_leaves_nothing(
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout.splitlines()[-1])
     assert report["target"] == "aws"
-    assert (round(report["r2"]["train"], 4), round(report["r2"]["test"], 4)) == (0.9967, 0.9972)
+    metrics = report["metrics"]
+    assert (round(metrics["train_r2"], 4), round(metrics["test_r2"], 4)) == (0.9967, 0.9972)
     assert report["local"]["difference"] <= 1e-9
-    assert report["local"]["r2"] == pytest.approx(report["r2"], abs=1e-12)
+    scores = {name: metrics[name] for name in ("train_r2", "test_r2")}
+    assert report["local"]["metrics"] == pytest.approx(scores, abs=1e-12)
+    assert Path(report["model"]).is_file()  # also when all is torn down
     assert account.left() == []
     assert list(ledger.iterdir()) == []
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from uuid import uuid4
 import pytest
 import requests
 
+from harness.config import loading
+from harness.image import prune
 from harness.local.engine.sessions import LABEL_LOCK
 from tests.forked import Forked, starter
 from tests.integration.support import finish
@@ -100,8 +103,19 @@ def test_gauss3_reaches_the_published_scores(
     assert report["passed"] is True
     assert report["target"] == "local"
     assert report["image"].startswith("harness-gam:")
-    assert round(report["r2"]["train"], 4) == 0.9967
-    assert round(report["r2"]["test"], 4) == 0.9972
+    assert round(report["metrics"]["train_r2"], 4) == 0.9967
+    assert round(report["metrics"]["test_r2"], 4) == 0.9972
+    assert report["metrics"]["test:r2"] == pytest.approx(report["metrics"]["test_r2"], abs=1e-5)
+    assert report["thresholds"]["test_r2"] == {"min": 0.996, "published": 0.9972}
+    output = ROOT / "build/runs" / report["run"]
+    assert report["output"] == str(output)
+    assert {path.name for path in output.iterdir()} == {
+        "model.tar.gz", "predictions", "report.json"
+    }  # fmt: skip
+    with tarfile.open(report["model"]) as model:
+        assert model.getnames()
+    assert len((output / "predictions/test.csv").read_text().splitlines()) == 63
+    assert json.loads((output / "report.json").read_text())["metrics"] == report["metrics"]
     assert {"build", "train", "deploy", "predict", "total"} <= report["seconds"].keys()
     assert "train:r2=0.9967" in log
     assert "a-real-secret" not in log
@@ -285,10 +299,13 @@ def test_an_unchanged_project_is_not_built_again(
 
 
 def test_a_changed_model_logic_is_built_and_runs(
-    start: Callable[..., Forked], tmp_path: Path, gam_image: BuiltImage
+    start: Callable[..., Forked],
+    tmp_path: Path,
+    gam_image: BuiltImage,
+    docker_client: DockerClient,
 ) -> None:
     project = tmp_path / "project"
-    for part in ("container", "gam_model"):
+    for part in ("container", "gam_model", "examples/gauss3"):
         ignore = shutil.ignore_patterns("__pycache__", "tests")
         shutil.copytree(ROOT / part, project / part, ignore=ignore)
     shutil.copy(ROOT / "harness.toml", project)
@@ -296,7 +313,10 @@ def test_a_changed_model_logic_is_built_and_runs(
     # Never the same twice, or the image would be there already.
     logic.write_text(logic.read_text() + f'\nprint("an edited model_logic.py, {uuid4()}")\n')
 
-    status, report, log = finish(start("run", "--json", cwd=project))
+    try:
+        status, report, log = finish(start("run", "--json", cwd=project))
+    finally:
+        prune.prune(loading.load(project / "harness.toml", {}), docker_client, keep=0)
 
     assert status == 0, log
     assert report["image"] != gam_image.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+from docker.errors import APIError
 
 from harness.config import loading
 from harness.errors import BuildError
@@ -139,10 +142,36 @@ def test_a_base_image_that_is_nowhere(settings: Settings, docker_client: DockerC
         build.build(settings.model_copy(update={"image": section}), docker_client, progress=print)
 
 
-def test_the_build_has_no_network(settings: Settings, docker_client: DockerClient) -> None:
-    devices = "import socket; print(*(name for _, name in socket.if_nameindex()))"
-    edit(settings, DOCKERFILE + f'RUN python3 -c "{devices}" && false\n', "Dockerfile")
+DEVICES = "import socket; print(*(name for _, name in socket.if_nameindex()))"
+
+
+def with_image(settings: Settings, **changed: Any) -> Settings:
+    section = settings.image.model_copy(update=changed)
+    return settings.model_copy(update={"image": section})
+
+
+@pytest.mark.parametrize("how", ["a wheelhouse", "none"])
+def test_the_build_has_no_network(
+    settings: Settings, docker_client: DockerClient, how: str
+) -> None:
+    edit(settings, DOCKERFILE + f'RUN python3 -c "{DEVICES}" && false\n', "Dockerfile")
+    if how == "none":
+        settings = with_image(settings, network="none")
+    else:
+        edit(settings, "", "requirements.txt")
     with pytest.raises(BuildError, match=r"It said: lo$"):
+        build.build(settings, docker_client, progress=print)
+
+
+@pytest.mark.parametrize("how", ["no wheelhouse", "default"])
+def test_the_build_has_the_engines_network_where_it_may_need_it(
+    settings: Settings, docker_client: DockerClient, how: str
+) -> None:
+    edit(settings, DOCKERFILE + f'RUN python3 -c "{DEVICES}" && false\n', "Dockerfile")
+    if how == "default":
+        settings = with_image(settings, network="default")
+        edit(settings, "", "requirements.txt")
+    with pytest.raises(BuildError, match=r"It said: .*\beth0\b"):
         build.build(settings, docker_client, progress=print)
 
 
@@ -328,6 +357,93 @@ def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerCli
     said = [racer.communicate(timeout=120)[0].split() for racer in racers]
     assert sorted(flag for flag, _ in said) == ["False", "True"]
     assert said[0][1] == said[1][1]
+
+
+def test_any_dockerfile_with_no_file_of_ours(
+    settings: Settings, docker_client: DockerClient, bare_image: str
+) -> None:
+    (settings.root / "docker").mkdir()
+    (settings.root / "docker/Other").write_text(
+        f"ARG FROM_IMAGE={bare_image}\nFROM $FROM_IMAGE AS first\nARG WORD=none\n"
+        "RUN echo $WORD > /word\nCOPY container/code/ /code/\n\nFROM first AS second\nRUN false\n"
+    )
+    given = {"context": ".", "dockerfile": "docker/Other", "target": "first"}
+    one = build.build(with_image(settings, **given), docker_client, progress=print)
+    given["build_args"] = {"WORD": "hello"}  # type: ignore[assignment]
+    other = build.build(with_image(settings, **given), docker_client, progress=print)
+
+    assert one.name != other.name
+    for built, word in ((one, b"none"), (other, b"hello")):
+        said = docker_client.containers.run(built.id, "cat /word", remove=True)
+        assert said.strip() == word
+    labels = docker_client.images.get(one.id).labels
+    assert labels[names.PROJECT_LABEL] == names.project_id(settings.root)
+
+
+def test_an_image_that_exists_is_taken_as_it_is(
+    settings: Settings, docker_client: DockerClient, bare_image: str
+) -> None:
+    theirs = with_image(settings, uri=bare_image)
+    assert build.build(theirs, docker_client, progress=pytest.fail) == build.BuiltImage(
+        bare_image, str(docker_client.images.get(bare_image).id), 0.0, built=False
+    )
+
+
+def test_an_image_that_does_not_exist(settings: Settings, docker_client: DockerClient) -> None:
+    nowhere = with_image(settings, uri="harness-nowhere.invalid/mine:1")
+    with pytest.raises(BuildError, match=r"harness-nowhere\.invalid/mine:1 can't be pulled"):
+        build.build(nowhere, docker_client, progress=print)
+
+
+def test_a_dockerfile_of_nothing(settings: Settings, docker_client: DockerClient) -> None:
+    edit(settings, "RUN true\n", "Dockerfile")
+    with pytest.raises(BuildError, match=r"/container/Dockerfile has no FROM\.$"):
+        build.build(settings, docker_client, progress=print)
+
+
+def test_projects_of_one_name_leave_each_others_images_alone(
+    settings: Settings, docker_client: DockerClient, tmp_path: Path
+) -> None:
+    shutil.copytree(settings.root / "container", tmp_path / "other/container")
+    other = settings.model_copy(update={"root": tmp_path / "other"})
+    edit(other, "print('theirs')\n")
+    try:
+        theirs = build.build(other, docker_client, progress=print)
+        stages = docker_client.images.list(name=names.stage_name(other))
+        for number in range(5):
+            edit(settings, f"print({number})\n")
+            build.build(settings, docker_client, progress=print)
+        prune.prune(settings, docker_client, keep=0)
+
+        assert docker_client.images.get(theirs.name).id == theirs.id
+        assert stages == docker_client.images.list(name=names.stage_name(other))
+        assert not build.build(other, docker_client, progress=print).built
+    finally:
+        prune.prune(other, docker_client, keep=0)
+
+
+@pytest.mark.parametrize("call", ["images", "tag"])
+@pytest.mark.parametrize(
+    "raised", [requests.ReadTimeout("timed out"), APIError("busy"), OSError("gone")]
+)
+def test_housekeeping_fails_no_build(
+    settings: Settings,
+    docker_client: DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    raised: Exception,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise raised
+
+    said: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(docker_client.api, call, fail)
+        built = build.build(settings, docker_client, progress=said.append)
+
+    assert built.built
+    assert docker_client.images.get(built.name).id == built.id
+    assert said[-1] == f"older images were left where they are; the engine says: {raised}"
 
 
 # What a model or a training script may import, whether or not ours does.

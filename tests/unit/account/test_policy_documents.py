@@ -32,6 +32,7 @@ from harness.flow.connection import connect_dry
 from harness.flow.dry_run import ACCOUNT as DRY_ACCOUNT
 from harness.flow.plan import Plan, make
 from harness.flow.teardown import tags
+from harness.image import docker_engine
 from harness.image.build import BuiltImage
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
@@ -234,7 +235,7 @@ def dry_calls(tmp_path, monkeypatch):
         "transform": Transform(source="rows.csv"),
     })  # fmt: skip
     (tmp_path / "rows.csv").write_text("1\n")
-    monkeypatch.setattr(run.docker_engine, "ensure", lambda progress: Engine)
+    monkeypatch.setattr(docker_engine, "ensure", lambda progress: Engine)
     monkeypatch.setattr(run, "build", lambda *_, **__: built)
     plan = Plan(make(settings).steps - {"compare"}, output=tmp_path / "out", measured=False)
     to = nullcontext(connect_dry(settings, told.append))

@@ -19,6 +19,7 @@ from harness.flow import run, steps
 from harness.flow.connection import connect_dry
 from harness.flow.plan import Plan, make
 from harness.flow.steps import stage as staging
+from harness.image import docker_engine
 from harness.image.build import BuiltImage
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def dry(monkeypatch, tmp_path):
         return run.run(alone, progress=lambda _: None, plan=plan, to=to), told
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(run.docker_engine, "ensure", lambda progress: Engine)
+    monkeypatch.setattr(docker_engine, "ensure", lambda progress: Engine)
     monkeypatch.setattr(run, "build", lambda *_, **__: BUILT)
     return dry
 

@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,9 +79,10 @@ def test_nothing_is_written_outside_the_folder(run, tmp_path, name):
             return {"Body": SimpleNamespace(iter_chunks=lambda size: [b"x"])}
 
     output = Output(run, tmp_path / "deep/out")
+    boto: Any = Boto()
 
     with pytest.raises(FlowError, match=r"would be written outside /.*/deep/out\.$"):
-        output.transformed(Boto(), "s3://b/a/")
+        output.transformed(boto, "s3://b/a/")
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

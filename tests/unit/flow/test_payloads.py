@@ -107,7 +107,8 @@ def test_rows_may_be_numpys_in_part(rows):
 def test_texts_that_are_numbers_are_numbers_in_npy():
     array = decode(encode([["1", "2.5"]], NPY), NPY)
 
-    assert (array.tolist(), array.dtype) == ([[1.0, 2.5]], np.float64)
+    assert array.tolist() == [[1.0, 2.5]]
+    assert array.dtype == np.float64
 
 
 @pytest.mark.parametrize(
