@@ -55,6 +55,7 @@ def flask_image(docker_client):
                 repository, tag = NGINX_BASE.split(":")
                 docker_client.api.import_image(tar, repository=repository, tag=tag)
         identity = base.image_id(docker_client, NGINX_BASE)
+        assert identity is not None
         wheels = wheelhouse.ensure(
             FLASK / "requirements.txt", None, identity, docker_client, progress=print
         )

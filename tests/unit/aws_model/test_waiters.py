@@ -1,6 +1,7 @@
 """Waiters that look as often as a local AWS allows."""
 
 import json
+from typing import Any
 
 from botocore.loaders import create_loader
 
@@ -11,9 +12,10 @@ from harness.local.core.client import local_boto_session
 
 def test_a_local_client_looks_every_second_and_gives_up_as_late_as_before():
     client = local_boto_session("http://localhost:1", "us-east-1").client("sagemaker")
-    config = client.get_waiter("training_job_completed_or_stopped").config
+    config: Any = client.get_waiter("training_job_completed_or_stopped").config
     assert (config.delay, config.max_attempts) == (1, 120 * 180)
-    assert client.get_waiter("endpoint_in_service").config.delay == 1
+    config = client.get_waiter("endpoint_in_service").config
+    assert config.delay == 1
 
 
 def test_clients_of_the_real_aws_keep_theirs():

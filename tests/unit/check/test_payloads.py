@@ -3,6 +3,7 @@
 import io
 import json
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,23 @@ def npy(array):
     return file.getvalue()
 
 
+def json_of(body: bytes | None) -> Any:
+    assert body is not None
+    return json.loads(body)
+
+
+def array_of(body: bytes | None) -> Any:
+    assert body is not None
+    return np.load(io.BytesIO(body))
+
+
 def test_records_are_repeated():
     assert payloads.repeated(b"1,2", "text/csv; charset=utf-8", 2) == b"1,2\n1,2\n"
-    assert json.loads(payloads.repeated(b"[[1]]", "application/json", 3)) == [[1], [1], [1]]
+    assert json_of(payloads.repeated(b"[[1]]", "application/json", 3)) == [[1], [1], [1]]
     body = payloads.repeated(b'{"instances": [[1]], "k": 2}', "application/json", 2)
-    assert json.loads(body) == {"instances": [[1], [1]], "k": 2}
+    assert json_of(body) == {"instances": [[1], [1]], "k": 2}
     body = payloads.repeated(npy(np.ones((2, 3))), payloads.NPY, 2)
-    assert np.load(io.BytesIO(body)).shape == (4, 3)
+    assert array_of(body).shape == (4, 3)
     assert payloads.repeated(b"\xff\xd8", "image/jpeg", 2) is None
 
 
@@ -33,9 +44,9 @@ def test_a_body_is_enlarged_up_to_a_size():
 
 def test_rows_are_made_twice_as_wide():
     assert payloads.misshapen(b"1,2\n3,4\n", "text/csv") == b"1,2,1,2\n3,4,3,4\n"
-    assert json.loads(payloads.misshapen(b"[[1]]", "application/json")) == [[1, 1]]
+    assert json_of(payloads.misshapen(b"[[1]]", "application/json")) == [[1, 1]]
     assert payloads.misshapen(b"[1]", "application/json") is None
-    assert np.load(io.BytesIO(payloads.misshapen(npy(np.ones((2, 3))), payloads.NPY))).shape == (
+    assert array_of(payloads.misshapen(npy(np.ones((2, 3))), payloads.NPY)).shape == (
         2,
         6,
     )

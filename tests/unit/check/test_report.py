@@ -80,7 +80,7 @@ def test_junit_counts_failures_and_what_was_skipped(results):
     assert suites["image"].get("failures") == "1"
     assert suites["serving"].get("skipped") == "1"
     (failure,) = root.iter("failure")
-    assert "→ write a list" in failure.text
+    assert "→ write a list" in str(failure.text)
     assert [each.text for each in root.iter("system-out")] == [
         "pass: 118 MB",
         "warn: nothing was written\n→ log to stdout",
