@@ -50,8 +50,8 @@ def _cost(settings: Settings, connection: Connection) -> str:
 def _example(settings: Settings) -> tuple[str, str]:
     """A content type, and a row of the project's requests as a shell takes it."""
     from harness.errors import HarnessError
-    from harness.flow.payloads import CSV, JSON_LINES, NPY, decode, encode, plain
     from harness.flow.project import requests
+    from harness.flow.project.payloads import CSV, JSON_LINES, NPY, decode, encode, plain
 
     try:
         asked = requests.read(settings)[:1]

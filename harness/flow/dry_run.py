@@ -23,7 +23,7 @@ from botocore.compat import HTTPHeaders
 from botocore.response import StreamingBody
 
 from harness.errors import FlowError
-from harness.flow.payloads import TYPES, decode, encode, plain
+from harness.flow.project.payloads import TYPES, decode, encode, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

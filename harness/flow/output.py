@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import boto3
 
     from harness.flow.context import Run
-    from harness.flow.payloads import Array
+    from harness.flow.project.payloads import Array
     from harness.flow.project.scores import Answers
     from harness.flow.report import Report
 

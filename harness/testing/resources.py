@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from botocore.exceptions import ClientError
 
-from harness.flow.payloads import TYPES, bodies, decode, plain
+from harness.flow.project.payloads import TYPES, bodies, decode, plain
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from harness.flow.context import Run
-    from harness.flow.payloads import Array
+    from harness.flow.project.payloads import Array
     from harness.testing.target import Lines
 
 LAST_LINES = 20

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import ConfigError, FlowError
-from harness.flow.payloads import TYPES, bodies, plain, table_of
 from harness.flow.project import sources
+from harness.flow.project.payloads import TYPES, bodies, plain, table_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.config.settings import Requests, Settings
-    from harness.flow.payloads import Array
+    from harness.flow.project.payloads import Array
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ import numpy as np
 
 from harness.config.settings import metric_name
 from harness.errors import ConfigError, FlowError
-from harness.flow.payloads import TYPES
 from harness.flow.project import sources
+from harness.flow.project.payloads import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.config.settings import Settings
-    from harness.flow.payloads import Array
+    from harness.flow.project.payloads import Array
     from harness.flow.project.requests import RequestSet
 
 OWN = "metrics.score"

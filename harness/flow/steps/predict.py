@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import FlowError
-from harness.flow.payloads import TYPES, decode, plain
+from harness.flow.project.payloads import TYPES, decode, plain
 from harness.flow.project.scores import Answers
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sagemaker.core.resources import Endpoint
 
-    from harness.flow.payloads import Array
+    from harness.flow.project.payloads import Array
     from harness.flow.project.requests import Body, RequestSet
 
 

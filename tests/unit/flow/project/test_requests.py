@@ -10,7 +10,7 @@ import pytest
 
 from harness.config.settings import Requests, Settings
 from harness.errors import ConfigError, FlowError
-from harness.flow.payloads import decode
+from harness.flow.project.payloads import decode
 from harness.flow.project.requests import read
 
 if TYPE_CHECKING:

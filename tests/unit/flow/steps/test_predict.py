@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.errors import FlowError
-from harness.flow.payloads import MAX_BODY_BYTES, NPY, bodies
+from harness.flow.project.payloads import MAX_BODY_BYTES, NPY, bodies
 from harness.flow.project.requests import Body, RequestSet
 from harness.flow.steps.predict import predict
 

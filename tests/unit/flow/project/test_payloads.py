@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from harness.errors import FlowError
-from harness.flow.payloads import (
+from harness.flow.project.payloads import (
     CSV,
     JSON,
     JSON_LINES,
