@@ -22,7 +22,10 @@ def ping() -> Response:
 @app.post("/invocations")
 def invocations() -> tuple[Response, int]:
     """`{"instances": [{"hour": 8, …}, …]}` to `{"predictions": [212.5, …]}`."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # lists in lists in lists
+        body = None
     rows = body.get("instances") if isinstance(body, dict) else None
     if not isinstance(rows, list) or not rows:
         return jsonify(error="the body must be JSON, an object with a list of instances"), 400
