@@ -49,7 +49,7 @@ def main() -> None:
     variables, arguments = env.to_env_vars(), env.to_cmd_args()
     script = ScriptRunner(env.user_entry_point, arguments, variables, processes_per_host=1)
     entry_point.run(env.module_dir, env.user_entry_point, arguments, variables, runner_type=script)
-    if env.module_dir.startswith("s3://"):
+    if env.module_dir != environment.code_dir:  # the job names its own, in S3 or in a channel
         keep_program(Path(environment.code_dir), Path(env.model_dir))
 
 

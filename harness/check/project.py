@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.config.settings import Settings
+
+
+CODE = "code"
+"""The channel that has script mode's program, as the SDK calls it."""
 
 
 @contextmanager
@@ -31,12 +36,23 @@ def inputs(settings: Settings) -> Iterator[Inputs]:
             if not sources.is_uri(channel.source) and not sources.is_output(channel.source)
         }
         payload, content_type = _request(settings)
+        program = _script(settings)
         yield Inputs(
-            train=train,
-            hyperparameters=settings.hyperparameters,
+            train=train | ({CODE: settings.root / settings.training.source_dir} if program else {}),
+            hyperparameters=settings.hyperparameters | program,
             payload=payload,
             content_type=content_type,
         )
+
+
+def _script(settings: Settings) -> dict[str, str]:
+    """Script mode's hyperparameters, with the program in a channel instead of in S3."""
+    if not settings.training.entry_point:
+        return {}
+    return {
+        "sagemaker_program": json.dumps(settings.training.entry_point),
+        "sagemaker_submit_directory": json.dumps(f"/opt/ml/input/data/{CODE}"),
+    }
 
 
 def _copied(settings: Settings, name: str, source: str, folder: Path) -> Path:

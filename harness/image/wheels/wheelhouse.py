@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _FORMAT = "1"
-_KEEP = 3
+_KEEP = 10
 _ADD_COMPILER = """\
 if ! command -v gcc && command -v apt-get; then
   apt-get -qq update
