@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from harness.check import server as servers
 from harness.check import training_run
 from harness.check.model import Model
+from harness.check.payloads import enlarged
 from harness.check.programs import Program, find
 from harness.check.training_run import CannotStartError, Setup, TrainingRun
 from harness.check.verdict import NotTriedError
@@ -37,6 +38,9 @@ EXTRA_HYPERPARAMETERS = {
     "sagemaker_region": '"us-east-1"',
 }
 """What tuning jobs and SageMaker's SDK add to those that somebody wrote."""
+
+SHORT_BODY = 1 << 15
+"""Bytes of a request by whose time that of longer ones is told."""
 
 EXTRA_CHANNEL = "harness-extra"
 
@@ -266,6 +270,16 @@ class Subject:
                 f"the request given is answered with {found.words}", "see requests/invocation"
             )
         return found
+
+    def seconds_for(self, size: int) -> float:
+        """How long a body of so many bytes may take, by what a short one took."""
+
+        def measure() -> tuple[int, float]:
+            body = enlarged(self.payload(), self.inputs.content_type, SHORT_BODY)
+            return len(body), self.invoke(self.server(), body).seconds
+
+        length, seconds = self.once("short body", measure)
+        return seconds * max(1.0, size / length)
 
     def hostile_server(self) -> Server:
         """The one for what may kill it; a new one if it was killed. Call under `hostile_lock`."""

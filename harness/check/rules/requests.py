@@ -118,6 +118,11 @@ def large_body(subject: Subject) -> Verdict:
     known = len(body) > len(payload)
     if not known:
         body = payload.ljust(MAX_BODY)
+    elif (expected := subject.seconds_for(len(body))) > limit / 2:
+        raise NotTriedError(
+            f"6 MB of such records would take about {expected:.0f} s",
+            "leave requests so large to batch transform, which splits them",
+        )
     with subject.shared_lock:
         found = server.invoke(body, kind, limit)
     words = f"{len(body) / 1e6:.1f} MB: {found.words}, after {found.seconds:.1f} s"

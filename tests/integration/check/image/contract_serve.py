@@ -106,7 +106,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def ping(self) -> None:
         if BREAK == "serving/ping-time":
-            time.sleep(1.2)
+            time.sleep(2.3)
         if BREAK == "serving/ping-busy":
             with invoking:
                 pass
@@ -135,7 +135,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def alone(self) -> None:
         if active > 1:
             raise Refusal(503, "one at a time")
-        time.sleep(0.02)
+        time.sleep(0.2)
 
     def invoke(self, body: bytes, content_type: str) -> bytes:
         broken(body, content_type)
@@ -175,7 +175,7 @@ def number(line: bytes) -> float:
 
 def broken(body: bytes, content_type: str) -> None:
     """Break the rule that BREAK names, where the request is one that it is about."""
-    large = len(body) > 100_000
+    large = len(body) > 10_000
     bomb, malformed, nan = body[:2] == b"\x1f\x8b", body[:2] == b"\xff\xfe", b"NaN" in body
     ordinary = not (bomb or malformed or b"cbuiltins" in body)
     fails = {
@@ -190,7 +190,7 @@ def broken(body: bytes, content_type: str) -> None:
     if BREAK == "serving/model-loaded" and count == 1:
         time.sleep(2.5)
     if BREAK in {"serving/ping-busy", "serving/sigterm drops"} and large:
-        time.sleep(1.3)
+        time.sleep(2.6)
     if BREAK == "requests/large-body" and len(body) > 5 << 20:
         raise Refusal(413, "too large")
     if BREAK == "requests/memory":
