@@ -59,8 +59,8 @@ class Subject:
         self.containers = containers
         self.hostile_lock = threading.Lock()
         """Held while something is sent that may kill a server."""
-        self.shared_lock = threading.Lock()
-        """Held while the shared server is timed, or has much to do: one check must not be in
+        self.shared_lock = threading.RLock()
+        """Taken before those of `once`, and held while the shared server is timed, or has much to do: one check must not be in
         another one's way."""
         self._made: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -259,12 +259,14 @@ class Subject:
         """The answer to the first request that the shared server has had."""
         self.payload()
         server = self.server()
-        return self.once("first", lambda: self.invoke(server))
+        with self.shared_lock:
+            return self.once("first", lambda: self.invoke(server))
 
     def answered(self) -> Exchange:
         """The payload's answer, which is 200: what checks rely on that send it again."""
         self.first()
-        found = self.once("answered", lambda: self.invoke(self.server()))
+        with self.shared_lock:
+            found = self.once("answered", lambda: self.invoke(self.server()))
         if found.status != 200:
             raise NotTriedError(
                 f"the request given is answered with {found.words}", "see requests/invocation"
@@ -278,7 +280,8 @@ class Subject:
             body = enlarged(self.payload(), self.inputs.content_type, SHORT_BODY)
             return len(body), self.invoke(self.server(), body).seconds
 
-        length, seconds = self.once("short body", measure)
+        with self.shared_lock:
+            length, seconds = self.once("short body", measure)
         return seconds * max(1.0, size / length)
 
     def hostile_server(self) -> Server:

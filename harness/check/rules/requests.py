@@ -41,7 +41,8 @@ def invocation(subject: Subject) -> Verdict:
     first = subject.first()
     found = first
     if first.status != 200:
-        found = subject.once("answered", lambda: subject.invoke(subject.server()))
+        with subject.shared_lock:
+            found = subject.once("answered", lambda: subject.invoke(subject.server()))
     if found.status == 200:
         return passed(f"200 after {found.seconds:.2f} s, {len(found.body)} bytes")
     if found.status is None:
@@ -56,8 +57,8 @@ def invocation(subject: Subject) -> Verdict:
 def concurrent(subject: Subject) -> Verdict:
     """Eight requests at once are answered as one is."""
     usual, server = subject.answered(), subject.server()
-    same = subject.invoke(server).body == usual.body  # else answers hold something of their own
     with subject.shared_lock, ThreadPoolExecutor(AT_ONCE) as pool:
+        same = subject.invoke(server).body == usual.body  # else answers hold their own
         found = list(pool.map(lambda _: subject.invoke(server), range(AT_ONCE)))
     for each in found:
         if each.status != 200:

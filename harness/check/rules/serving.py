@@ -145,7 +145,8 @@ def model_loaded(subject: Subject) -> Verdict:
     those that follow.
     """
     first = subject.first()
-    later = subject.once("later", lambda: subject.invoke(subject.server()))
+    with subject.shared_lock:
+        later = subject.once("later", lambda: subject.invoke(subject.server()))
     if first.status != later.status and later.status == 200:
         return failed(
             f"just after the first ping, a request was answered with {first.words}, later with 200",

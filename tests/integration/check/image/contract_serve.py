@@ -15,8 +15,12 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract import BREAK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MODEL = Path("/opt/ml/model")
 
@@ -119,9 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with changed:
             active, count = active + 1, count + 1
         try:
-            if BREAK == "requests/concurrent":
-                self.alone()
-            with invoking if BREAK == "serving/ping-busy" else contextlib.nullcontext():
+            with self.alone():
                 result = self.invoke(body, self.headers["Content-Type"])
             self.answer(200, result)
         except Refusal as refusal:
@@ -132,10 +134,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if BREAK == "requests/keep-alive":
             self.close_connection = True
 
-    def alone(self) -> None:
-        if active > 1:
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """In the way of others, where that is the rule to break."""
+        if BREAK not in {"serving/ping-busy", "requests/concurrent"}:
+            yield
+            return
+        if not invoking.acquire(blocking=BREAK == "serving/ping-busy"):
             raise Refusal(503, "one at a time")
-        time.sleep(0.2)
+        try:
+            if BREAK == "requests/concurrent":
+                time.sleep(0.2)
+            yield
+        finally:
+            invoking.release()
 
     def invoke(self, body: bytes, content_type: str) -> bytes:
         broken(body, content_type)
