@@ -60,8 +60,8 @@ class Subject:
         self.hostile_lock = threading.Lock()
         """Held while something is sent that may kill a server."""
         self.shared_lock = threading.RLock()
-        """Held while the shared server is timed, or has much to do: one check must not be in
-        another one's way. Taken before those of `once`."""
+        """Held while the shared server is timed, or has something to do: no check must be in
+        another one's way. It is taken before those of `once`."""
         self._made: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
