@@ -10,12 +10,14 @@ import difflib
 import os
 import re
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from harness import machine
+from harness.config import scores
 from harness.config.places import Aws, Local
 from harness.config.settings import (
     Channel,
@@ -88,7 +90,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     except ValidationError as error:
         raise ConfigError(_sentence(error, file, origin)) from None
     if unknown := list(_unknown_metrics(settings, file, origin)):
-        raise ConfigError("\n".join(unknown))
+        # A misspelt score has none of the metrics that were meant, and is all that is wrong then.
+        raise ConfigError("\n".join(list(_unknown_scores(settings, file)) or unknown))
     return settings
 
 
@@ -176,6 +179,14 @@ def _unknown_metrics(
             where = origin.get(("thresholds", name)) or f"{file}: thresholds.{name}"
             there = f"there are {', '.join(names)}" if names else "there are none: see [metrics]"
             yield f"{where}: no such metric{_meant(name, names)}; {there}."
+
+
+def _unknown_scores(settings: Settings, file: Path | None) -> Iterator[str]:
+    """What is wrong with scores that there are not, as far as scikit-learn is here to be asked."""
+    with suppress(ImportError):
+        for name in settings.metrics.scores:
+            if wrong := scores.problem(name):
+                yield f"{file}: metrics.scores: {wrong}"
 
 
 def _sentence(

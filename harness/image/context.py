@@ -65,10 +65,7 @@ class Sources:
         folder = root / image.context
         name = posixpath.normpath(image.dockerfile)
         if not (folder / name).is_file():
-            raise BuildError(
-                f"there is no {folder / name} to build (image.context, "
-                "image.dockerfile); run this in the project's folder, the one with harness.toml."
-            )
+            raise BuildError(f"there is no {folder / name} to build: {_missing(root, image)}.")
         if name.startswith(("../", "/")):
             raise BuildError(
                 f"image.dockerfile = {image.dockerfile!r} is outside of {folder} (image.context), "
@@ -122,6 +119,20 @@ class Sources:
         for files in (self.context, *self.packages.values()):
             digest.update(files_hash(files).encode())
         return digest.hexdigest()
+
+
+def _missing(root: Path, image: Image) -> str:
+    """What to do where there is no Dockerfile: in a project, and in another folder."""
+    from harness.config.loading import FILE_NAME
+
+    if not (root / FILE_NAME).is_file():
+        return (
+            f"run this in the project's folder, the one with {FILE_NAME}, or make a project by "
+            "`harness init`"
+        )
+    if not (root / image.context).is_dir():
+        return f"image.context = {image.context!r} is no folder in {root}"
+    return f"put one there, or name another by image.dockerfile (it is {image.dockerfile!r})"
 
 
 def _sent(folder: Path, dockerfile: str) -> dict[str, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.config.scores import problem
 from harness.config.settings import metric_name
 from harness.errors import ConfigError, FlowError
 from harness.flow.project import sources
@@ -129,19 +129,16 @@ _BUILT_IN: dict[str, Callable[[Array, Array], float]] = {"r2": r_squared, "accur
 def _scorer(name: str) -> Any:
     """scikit-learn's scorer. Raises `ConfigError` where there is none."""
     try:
-        from sklearn.metrics import get_scorer, get_scorer_names
+        from sklearn.metrics import get_scorer
+
+        wrong = problem(name)
     except ImportError:
         raise ConfigError(
             f"metrics.scores: {name} is computed by scikit-learn, which isn't installed here: "
             "`pip install scikit-learn`."
         ) from None
-    if name not in (names := get_scorer_names()):
-        close = difflib.get_close_matches(name, names, n=1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        raise ConfigError(
-            f"metrics.scores: scikit-learn has no score {name!r}{meant}; see "
-            "sklearn.metrics.get_scorer_names()."
-        )
+    if wrong:
+        raise ConfigError(f"metrics.scores: {wrong}")
     return get_scorer(name)
 
 

@@ -247,6 +247,10 @@ def test_a_variable_is_a_thresholds_minimum(write):
         ("[thresholds]\nr2 = 1", "thresholds.r2: no such metric; there are none: see [metrics]."),
         ('requests.source = "a.csv"\nmetrics.scores = ["r2"]\nthresholds.test_r2 = 1',
          "thresholds.test_r2: no such metric; there are r2."),
+        # The threshold is what was meant, and the score is not.
+        ('requests.a.source = "a.csv"\nmetrics.scores = ["acuracy"]\nthresholds.a_accuracy = 1',
+         ("metrics.scores: scikit-learn has no score 'acuracy' (did you mean accuracy?); see "
+         "sklearn.metrics.get_scorer_names().")),
         # Nobody would call it.
         ('metrics.score = "a.py:score"\nthresholds.mine = 1', ("thresholds.mine: no such metric; "
          "there are none: see [metrics].")),

@@ -87,7 +87,13 @@ def test_the_tag_does_not_depend_on_where_the_project_stands(project: Path, tmp_
 
 def test_no_dockerfile(project: Path) -> None:
     (project / "container/Dockerfile").unlink()
-    with pytest.raises(BuildError, match=r"there is no .*/container/Dockerfile to build"):
+    with pytest.raises(BuildError, match=r"/container/Dockerfile to build: put one there, or "):
+        context.Sources.read(project, IMAGE)
+    elsewhere = IMAGE.model_copy(update={"context": "contaner"})
+    with pytest.raises(BuildError, match=r"to build: image\.context = 'contaner' is no folder in "):
+        context.Sources.read(project, elsewhere)
+    (project / "harness.toml").unlink()
+    with pytest.raises(BuildError, match=r"to build: run this in the project's folder, the one "):
         context.Sources.read(project, IMAGE)
 
 
