@@ -47,6 +47,9 @@ CONFIG_VARIABLE = "HARNESS_CONFIG"
 NO_ENGINE_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
 OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE, machine.VARIABLE})
 
+_SHOWN = 200
+"""Characters of a wrong value that are told."""
+
 SECTIONS: dict[str, type[BaseModel]] = {
     "project": Project,
     "image": Image,
@@ -109,7 +112,9 @@ def _read(file: Path) -> dict[str, Any]:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: can't be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{file}: its lists or tables are too deep in each other.") from None
+    except ValueError as error:  # of TOML, of UTF-8, or of a number with too many digits
         raise ConfigError(f"{file}: is not valid TOML: {error}.") from None
     if "root" in data:
         raise ConfigError(f"{file}: root: unknown key (it is the folder of this file).")
@@ -218,7 +223,13 @@ def _problem(
         return f"{where}: must be given"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}"
-    return f"{where} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"{where} = {_shown(error['input'])}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it; of a long one, its beginning."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _keys(table: tuple[str, ...]) -> Iterable[str]:

@@ -32,7 +32,10 @@ def as_hyperparameter(value: Any) -> str:
         return value
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    return json.dumps(value)
+    try:
+        return json.dumps(value, default=as_hyperparameter)  # TOML has dates in lists, too
+    except RecursionError:
+        raise ValueError("its lists or tables are too deep in each other") from None
 
 
 Hyperparameter = Annotated[str, BeforeValidator(as_hyperparameter), Field(max_length=2500)]

@@ -160,9 +160,10 @@ def _run_build(
     offline = image.network == "none" or (image.network == "auto" and sources.requirements)
     base = {BASE_ARG: names.base_name(image)} if sources.takes_base else {}
     progress(f"building {name}")
+    sent = {**files, sources.dockerfile_name: dockerfile.encode(errors="surrogateescape")}
     log = client.api.build(
         # docker-py hands it to requests as it is, which sends any iterable in chunks.
-        fileobj=tar_stream({**files, sources.dockerfile_name: dockerfile.encode()}),  # type: ignore[arg-type]
+        fileobj=tar_stream(sent),  # type: ignore[arg-type]
         custom_context=True,
         decode=True,
         dockerfile=sources.dockerfile_name,

@@ -30,13 +30,15 @@ LEFT_OUT = (
 )  # fmt: skip
 """What no image needs, in the patterns of .dockerignore, at any depth."""
 
-_ARG = re.compile(
-    r"^[ \t]*ARG[ \t]+(?P<name>\w+)(?:=(?P<default>\S*))?", re.IGNORECASE | re.MULTILINE
-)
+_CONTINUED = re.compile(r"\\[ \t]*\n(?:[ \t]*#.*\n)*")
+"""Where an instruction goes on in the next line, but for comments."""
+
+_ARG = re.compile(r"^[ \t]*ARG[ \t]+(?P<all>.*)", re.IGNORECASE | re.MULTILINE)
+_DEFAULT = re.compile(r"""(?P<name>\w+)(?:=(?P<default>"[^"]*"|'[^']*'|\S*))?""")
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--platform=\S+[ \t]+)?(?P<image>\S+)", re.IGNORECASE | re.MULTILINE
 )
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)")
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<how>:?[-+])(?P<word>[^}]*))?\}|\$(?P<plain>\w+)")
 
 BASE_ARG = "BASE_IMAGE"
 """The Dockerfile's argument that `image.base` is given as."""
@@ -77,24 +79,24 @@ class Sources:
     @property
     def dockerfile(self) -> str:
         """Its text."""
-        return self.context[self.dockerfile_name].read_text(encoding="utf-8")
+        return _text(self.context[self.dockerfile_name])
 
     @property
     def takes_base(self) -> bool:
         """Whether the Dockerfile is given the base image."""
-        return any(match["name"] == BASE_ARG for match in _ARG.finditer(self.dockerfile))
+        return any(name == BASE_ARG for name, _ in _arguments(_joined(self.dockerfile)))
 
     @property
     def first_base(self) -> str:
         """The image that the first stage is built on, which its wheels have to fit."""
-        text = self.dockerfile
+        text = _joined(self.dockerfile)
         match = _FROM.search(text)
         if match is None:
             raise BuildError(f"{self.context[self.dockerfile_name]} has no FROM.")
-        before = _ARG.finditer(text, 0, match.start())  # the others are of a stage
-        values = {each["name"]: (each["default"] or "").strip("\"'") for each in before}
-        values |= {name: given for name, given in self.image.build_args.items() if name in values}
-        found = _VARIABLE.sub(lambda v: values.get(v[1] or v[3]) or v[2] or "", match["image"])
+        values: dict[str, str] = {}
+        for name, default in _arguments(text[: match.start()]):  # the others are of a stage
+            values[name] = self.image.build_args.get(name, _expanded(default, values))
+        found = _expanded(match["image"], values)
         if not found:
             raise BuildError(
                 f"{self.context[self.dockerfile_name]} is built on {match['image']}, which is no "
@@ -135,10 +137,41 @@ def _missing(root: Path, image: Image) -> str:
     return f"put one there, or name another by image.dockerfile (it is {image.dockerfile!r})"
 
 
+def _text(file: Path) -> str:
+    """A file's text as Docker reads it: without a mark at its start, and with whatever bytes."""
+    return file.read_text(encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _joined(dockerfile: str) -> str:
+    """A Dockerfile with each instruction in one line."""
+    return _CONTINUED.sub(" ", dockerfile)
+
+
+def _arguments(text: str) -> Iterator[tuple[str, str]]:
+    """The names and defaults of the `ARG`s in a text."""
+    for line in _ARG.finditer(text):
+        for each in _DEFAULT.finditer(line["all"]):
+            yield each["name"], (each["default"] or "").strip("\"'")
+
+
+def _expanded(text: str, values: Mapping[str, str]) -> str:
+    """A text with the values of its variables, as Docker knows them: `${A:-b}` and its kin."""
+
+    def value(variable: re.Match[str]) -> str:
+        name, how, word = variable["name"] or variable["plain"], variable["how"], variable["word"]
+        found = values.get(name, "")
+        there = bool(found) if how in {":-", ":+"} else name in values
+        if how in {":+", "+"}:
+            return word if there else ""
+        return found if there or how is None else word
+
+    return _VARIABLE.sub(value, text)
+
+
 def _sent(folder: Path, dockerfile: str) -> dict[str, Path]:
     """The files that Docker would send, but for what no image needs."""
     ignore = folder / ".dockerignore"
-    lines = ignore.read_text(encoding="utf-8").splitlines() if ignore.is_file() else []
+    lines = _text(ignore).splitlines() if ignore.is_file() else []
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     everywhere = [each for name in LEFT_OUT for each in (name, f"**/{name}")]
     found = exclude_paths(str(folder), [*everywhere, *patterns], dockerfile=dockerfile)
@@ -164,7 +197,8 @@ def files_hash(files: dict[str, Path]) -> str:
     for name, path in sorted(files.items()):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{name}\0{_mode(path):o}\0{content}\n".encode())
+        entry = f"{name}\0{_mode(path):o}\0{content}\n"
+        digest.update(entry.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import tokenize
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def _array(rows: Any) -> Array:
     try:
         array = np.asarray(rows)
         return array if array.dtype.kind in "biuf" else array.astype(float)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise FlowError(f"rows can't be sent as {NPY}, which has numbers only: {error}.") from None
 
 
@@ -103,7 +104,10 @@ def _item(row: Any, kind: str) -> bytes:
     text = io.StringIO()
     cells = row if isinstance(row, list | tuple) else [row]
     csv.writer(text).writerow(cells)  # whose line break is the one that it puts in quotes, too
-    return text.getvalue().removesuffix("\r\n").encode()
+    try:
+        return text.getvalue().removesuffix("\r\n").encode()
+    except UnicodeEncodeError as error:
+        raise FlowError(f"a row can't be sent as {kind}: {error}.") from None
 
 
 def _as_values(row: Any) -> Any:
@@ -162,7 +166,7 @@ def decode(body: bytes, content_type: str) -> Array:
         )
     try:
         return decoder(body)
-    except (ValueError, EOFError, TypeError, csv.Error, RecursionError) as error:
+    except _UNREADABLE as error:
         what = "an array of numbers" if decoder is _decode_npy else plain(content_type)
         raise FlowError(f"the endpoint's answer is not {what}: {error}") from None
 
@@ -208,6 +212,11 @@ def _listed_array(document: Any) -> Array:
         raise ValueError("it is no list of numbers or of texts")
     return array
 
+
+_UNREADABLE = (
+    ValueError, EOFError, TypeError, csv.Error, RecursionError,
+    MemoryError, OverflowError, tokenize.TokenError,  # of an npy header that lies, or is cut off
+)  # fmt: skip
 
 _DECODERS: dict[str, Callable[[bytes], Array]] = {
     NPY: _decode_npy,

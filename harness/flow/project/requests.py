@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import mimetypes
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from harness.config.settings import Requests, Settings
     from harness.flow.project.payloads import Array
+
+
+_BODY = (bytes, bytearray, memoryview, str)
+"""What a function may return a body as."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,17 @@ def _read(root: Path, name: str, requests: Requests) -> RequestSet:
         return RequestSet(name, _bodies(rows, requests), accept, truth)
     with sources.files(root, source, key) as files:
         whole = [
-            Body(file.read_bytes(), _guessed(file, requests.content_type))
+            Body(_content(file, key), _guessed(file, requests.content_type))
             for file in files.values()
         ]
     return RequestSet(name, whole, accept)
+
+
+def _content(file: Path, key: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise FlowError(f"{key}: {file} can't be read: {error.strerror}.") from None
 
 
 def _guessed(file: Path, content_type: str) -> str:
@@ -98,17 +110,18 @@ def _guessed(file: Path, content_type: str) -> str:
 def _made(key: str, made: Any, requests: Requests) -> tuple[list[Body], Array | None]:
     """What a function has returned: bodies or rows, alone or as a pair with their truth."""
     truth = None
-    if isinstance(made, tuple) and len(made) == 2 and not isinstance(made[0], bytes | str):
-        made, truth = made[0], _column(made[1])
+    if isinstance(made, tuple) and len(made) == 2 and not isinstance(made[0], _BODY):
+        made, truth = made[0], _column(key, made[1])
     alone = truth is None
     if hasattr(made, "to_numpy"):  # a pandas DataFrame
         made = made.to_numpy()
-    if isinstance(made, bytes | str | dict) or not hasattr(made, "__iter__"):
+    if isinstance(made, (*_BODY, dict)) or not hasattr(made, "__iter__") or _is_one_value(made):
         raise FlowError(
             f"{key}: it returned {_kind(made)}; it is to return bodies (a list of bytes) or rows "
             "(an array, a DataFrame, a list), alone or as a pair with their truth."
         )
-    rows = made if isinstance(made, np.ndarray) else list(made)
+    # A generator is the project's code, too.
+    rows = made if isinstance(made, np.ndarray) else sources.call(list, key, made)
     if len(rows) == 0:
         raise FlowError(f"{key}: it returned nothing to ask.")
     found = _whole(key, rows, requests, alone) or _bodies(rows, requests)
@@ -121,9 +134,20 @@ def _kind(made: Any) -> str:
     return "None" if made is None else f"a {type(made).__name__}"
 
 
-def _column(truth: Any) -> Array:
+def _is_one_value(made: Any) -> bool:
+    return isinstance(made, np.ndarray) and made.ndim == 0
+
+
+def _column(key: str, truth: Any) -> Array:
     """The truth as an array of shape (n,) where it is one column."""
-    array = np.asarray(truth.to_numpy() if hasattr(truth, "to_numpy") else truth)
+    if isinstance(truth, Iterator):
+        truth = sources.call(list, key, truth)
+    try:
+        array = np.asarray(truth.to_numpy() if hasattr(truth, "to_numpy") else truth)
+    except ValueError as error:
+        raise FlowError(
+            f"{key}: of the truth that it returned no array can be made: {error}."
+        ) from None
     if array.dtype == object:  # pandas' texts
         array = np.asarray(array.tolist())
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else np.atleast_1d(array)
@@ -134,18 +158,19 @@ def _whole(key: str, made: Any, requests: Requests, alone: bool) -> list[Body]:
 
     Texts with their truth are rows where the content type has rows: of one column.
     """
-    texts = [each for each in made if isinstance(each, bytes | str)]
+    texts = [each for each in made if isinstance(each, _BODY)]
     if not texts or (
         not alone and isinstance(texts[0], str) and plain(requests.content_type) in TYPES
     ):
         return []
     if len(texts) != len(made):
-        other = next(each for each in made if not isinstance(each, bytes | str))
+        other = next(each for each in made if not isinstance(each, _BODY))
         raise FlowError(f"{key}: one of the bodies that it returned is {_kind(other)}, not bytes.")
-    return [
-        Body(each if isinstance(each, bytes) else each.encode(), requests.content_type)
-        for each in texts
-    ]
+    try:
+        contents = [each.encode() if isinstance(each, str) else bytes(each) for each in texts]
+    except UnicodeEncodeError as error:
+        raise FlowError(f"{key}: one of the bodies that it returned is no text: {error}.") from None
+    return [Body(content, requests.content_type) for content in contents]
 
 
 def _bodies(rows: Any, requests: Requests) -> list[Body]:

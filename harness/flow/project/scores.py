@@ -91,7 +91,7 @@ def _score(name: str, answers: Answers) -> float:
         if built_in := _BUILT_IN.get(name):
             return built_in(asked.truth, predictions)
         return _by_scikit_learn(name, asked.truth, predictions)
-    except (ValueError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise FlowError(f"{asked.key}: {name} can't be computed: {_line(error)}.") from error
 
 
@@ -227,9 +227,16 @@ class _Recorded:
 def _own(settings: Settings) -> Callable[..., Any]:
     """The project's own score. Raises `ConfigError` where it asks for what there isn't."""
     own = sources.function(settings.root, settings.metrics.score, OWN)
+    try:
+        parameters = inspect.signature(own).parameters
+    except ValueError:  # some of Python's own, written in C
+        raise ConfigError(
+            f"{OWN} = {settings.metrics.score!r}: what it takes can't be told; wrap it in a "
+            "function of your own."
+        ) from None
     unknown = [
         name
-        for name, parameter in inspect.signature(own).parameters.items()
+        for name, parameter in parameters.items()
         if name not in _GIVEN
         and parameter.default is inspect.Parameter.empty
         and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
@@ -268,7 +275,7 @@ def _measured(settings: Settings, answers: Answers) -> dict[str, float]:
 def _number(settings: Settings, name: str, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FlowError(
             f"{OWN} = {settings.metrics.score!r}: its {name} is {value!r}, which is no number."
         ) from None

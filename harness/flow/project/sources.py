@@ -42,11 +42,18 @@ def check(root: Path, source: str, key: str) -> None:
     if is_function(source):
         function(root, source, key)
         return
-    if not (root / source).exists():
+    if not _exists(root / source):
         raise ConfigError(
             f"{key} = {source!r}: there is no such file or folder in {root} (a function is "
             "FILE.py:FUNCTION, an object s3://BUCKET/KEY)."
         )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
 
 
 def function(root: Path, source: str, key: str) -> Callable[..., Any]:
@@ -59,7 +66,7 @@ def function(root: Path, source: str, key: str) -> Callable[..., Any]:
     if match is None:
         raise ConfigError(f"{key} = {source!r}: a function is FILE.py:FUNCTION.")
     file = root / match["file"]
-    if not file.is_file():
+    if not _exists(file) or not file.is_file():
         raise ConfigError(f"{key} = {source!r}: there is no file {file}.")
     module = _imported(file, key)
     found = getattr(module, match["name"], None)

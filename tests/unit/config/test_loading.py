@@ -203,6 +203,7 @@ def test_hyperparameters_are_the_projects_own_and_as_sagemaker_has_them(write):
     layers = [64, 32]
     when = 2026-11-25
     grid = {a = 1.5}
+    days = [2026-11-25, 12:00:00]
     """
 
     assert load(write(text), {}).hyperparameters == {
@@ -212,6 +213,7 @@ def test_hyperparameters_are_the_projects_own_and_as_sagemaker_has_them(write):
         "layers": "[64, 32]",
         "when": "2026-11-25",
         "grid": '{"a": 1.5}',
+        "days": '["2026-11-25", "12:00:00"]',
     }
 
 
@@ -374,3 +376,29 @@ def test_a_missing_or_broken_file_is_a_sentence(tmp_path, write):
         load(tmp_path / "nowhere.toml", {})
     with pytest.raises(ConfigError, match=r"harness\.toml: is not valid TOML: .*line 1"):
         load(write("target = local"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a = " + "[" * 5000 + "]" * 5000, r"harness\.toml: its lists or tables are too deep"),
+        (
+            "hyperparameters." + "a." * 5000 + "a = 1",
+            r"hyperparameters\.a: its lists or tables are",
+        ),
+        ("a = " + "9" * 5000, r"harness\.toml: is not valid TOML: Exceeds the limit"),
+    ],
+)
+def test_what_pythons_own_readers_give_up_is_a_sentence(write, text, says):
+    with pytest.raises(ConfigError, match=says):
+        load(write(text), {})
+
+
+def test_of_a_long_value_the_beginning_is_told(write):
+    text = "[hyperparameters]\n" + "\n".join(f"a{n} = 1" for n in range(101))
+
+    with pytest.raises(ConfigError) as refusal:
+        load(write(text), {})
+
+    assert len(str(refusal.value)) < 500
+    assert str(refusal.value).endswith("at most 100 items after validation, not more.")

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from harness.image import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 BASE_ID = "sha256:0000"
 
@@ -230,6 +230,14 @@ def test_how_it_is_built_decides_the_tag(project: Path, changed: dict[str, Any])
         ("ARG IMAGE\nFROM ${IMAGE:-python:3.12}", {}, "python:3.12"),
         ("ARG IMAGE\nFROM ${IMAGE:-python:3.12}", {"IMAGE": "mine:1"}, "mine:1"),
         ("ARG R=here:5000/\nARG V=1\nFROM ${R}a:${V}", {}, "here:5000/a:1"),
+        ("ARG IMAGE\nFROM ${IMAGE-python:3.12}", {"IMAGE": "mine:1"}, "mine:1"),
+        ("FROM ${IMAGE-python:3.12}", {}, "python:3.12"),
+        ("ARG V=3.12\nFROM python${V:+:}${V}", {}, "python:3.12"),
+        ("ARG V=3.12\nARG IMAGE=python:${V}\nFROM $IMAGE", {}, "python:3.12"),
+        ("ARG V=3.12\nARG IMAGE=python:${V}\nFROM $IMAGE", {"V": "3.13"}, "python:3.13"),
+        ("ARG I=python V='3.12'\nFROM $I:$V", {}, "python:3.12"),
+        ("ARG I=python \\\n    V=3.12\nFROM \\\n  # so\n  $I:$V AS a", {}, "python:3.12"),
+        ("\ufeffFROM python:3.12", {}, "python:3.12"),
         # Of a stage, and of no concern to FROM.
         ("ARG A=a\nFROM $A\nARG A=b\nFROM c", {}, "a"),
         ("FROM a:${A:-1}\nARG A=2", {"A": "3"}, "a:1"),
@@ -260,7 +268,25 @@ def test_a_dockerfile_that_is_built_on_nothing(project: Path, dockerfile: str, s
         _ = context.Sources.read(project, Image()).first_base
 
 
+def test_names_and_texts_may_be_of_any_bytes(project: Path) -> None:
+    """As Docker has them: it is Linux's files that go into an image."""
+    folder = project / "container"
+    (folder / "Dockerfile").write_bytes(b"FROM a\n# caf\xe9\n")
+    (folder / ".dockerignore").write_bytes(b"\xef\xbb\xbfleft-out\n\xe9\n")
+    for name in (b"left-out", b"\xe9", b"\xff"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).touch()
+
+    sources = context.Sources.read(project, Image())
+
+    assert os.fsdecode(b"\xff") in sources.context
+    assert not {"left-out", os.fsdecode(b"\xe9")} & sources.context.keys()
+    assert sources.dockerfile.encode(errors="surrogateescape") == b"FROM a\n# caf\xe9\n"
+    assert sources.content_hash("base")
+
+
 def test_a_base_is_given_where_it_is_asked_for(project: Path) -> None:
+    assert context.Sources.read(project, Image()).takes_base
+    write(project / "container/Dockerfile", "ARG A=1 BASE_IMAGE=b\nFROM $BASE_IMAGE\n")
     assert context.Sources.read(project, Image()).takes_base
     write(project / "container/Dockerfile", "FROM a\nARG OTHER\n")
     assert not context.Sources.read(project, Image()).takes_base

@@ -121,6 +121,8 @@ def test_texts_that_are_numbers_are_numbers_in_npy():
         ([np.nan], JSON, "^a row can't be sent as application/json: .*JSON"),
         ([[1.0, np.inf]], JSON_LINES, "^a row can't be sent as application/jsonlines: "),
         ([[object()]], JSON, "^a row can't be sent as application/json: .*object"),
+        ([["\ud800"]], CSV, "^a row can't be sent as text/csv: .*surrogates"),
+        ([[10**400]], NPY, "which has numbers only: int too large"),
     ],
 )
 def test_what_a_content_type_cannot_carry_is_refused(rows, content_type, says):
@@ -159,6 +161,12 @@ def test_answers_are_arrays(content_type, body, answers):
     assert decode(body, content_type).tolist() == answers
 
 
+def npy_of(shape):
+    """An array without its numbers, whose header has such a shape."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "says"),
     [
@@ -167,6 +175,9 @@ def test_answers_are_arrays(content_type, body, answers):
         (NPY, b"", "^the endpoint's answer is not an array of numbers: "),
         (NPY, b"PK\3\4", "^the endpoint's answer is not an array of numbers: "),
         (NPY, b"\x93NUMPY\x01\x00\x02\x00{}", "is not an array of numbers: "),
+        (NPY, npy_of("(99999999999999,)"), "is not an array of numbers: "),
+        (NPY, npy_of("(99999999999999999999,)"), "is not an array of numbers: "),
+        (NPY, npy_of("(("), "is not an array of numbers: "),
         (CSV, b"1,2\n3\n", "^the endpoint's answer is not text/csv: its rows are not of one len"),
         (CSV, b"\xff", "^the endpoint's answer is not text/csv: "),
         (JSON, b"[1,", "^the endpoint's answer is not application/json: "),

@@ -211,6 +211,12 @@ def test_texts_with_a_truth_are_rows_of_one_column(ask: Ask) -> None:
         ("[b'a', 1]", "one of the bodies that it returned is a int, not bytes."),
         ("np.ones((3, 2)), np.ones(2)", "it returned 3 rows, and the truth of 2."),
         ("1 / 0", "it raised ZeroDivisionError: division by zero."),
+        ("(1 / 0 for _ in 'a')", "it raised ZeroDivisionError: division by zero."),
+        ("[1], (1 / 0 for _ in 'a')", "it raised ZeroDivisionError: division by zero."),
+        ("np.array(5)", "it returned a ndarray; it is to return bodies"),
+        ("memoryview(b'a')", "it returned a memoryview; it is to return bodies"),
+        ("[1, 2], [[1], [1, 2]]", "of the truth that it returned no array can be made: "),
+        ("['\\ud800']", "one of the bodies that it returned is no text: "),
     ],
 )
 def test_what_a_function_must_not_return(ask: Ask, returned: str, says: str) -> None:
@@ -219,6 +225,27 @@ def test_what_a_function_must_not_return(ask: Ask, returned: str, says: str) -> 
 
     where = r"^requests\.test\.source = 'data\d+\.py:rows': "
     assert re.match(where + re.escape(says), str(refusal.value))
+
+
+def test_rows_and_their_truth_may_be_generators(ask: Ask) -> None:
+    asked = function(ask, "(iter([[1], [2]]), (each for each in 'ab'))")
+
+    assert [each.content for each in asked.bodies] == [b"1\n2\n"]
+    assert asked.truth is not None
+    assert asked.truth.tolist() == ["a", "b"]
+
+
+def test_bodies_may_be_what_else_python_has_bytes_in(ask: Ask) -> None:
+    asked = function(ask, "[bytearray(b'a'), memoryview(b'b')]")
+
+    assert [each.content for each in asked.bodies] == [b"a", b"b"]
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(ask: Ask) -> None:
+    with pytest.raises(
+        FlowError, match=r"^requests\.test\.source: /proc/self/mem can't be read: I"
+    ):
+        ask("/proc/self/mem")
 
 
 def test_rows_that_cannot_be_sent_so(ask: Ask) -> None:

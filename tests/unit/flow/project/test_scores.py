@@ -151,6 +151,7 @@ def test_scores_are_scikit_learns(name: str, truth: Any, predictions: Any, value
         ("roc_auc", [0.5, 1.5, 2.5], [0.1, 0.2, 0.3], "roc_auc can't be computed: "),
         ("f1", ["a", "b"], ["a", "b"], "f1 can't be computed: "),
         ("neg_mean_absolute_error", ["a", "b"], [1, 2], "neg_mean_absolute_error can"),
+        ("r2", [10**400, 1], [1, 2], "r2 can't be computed: int too large to convert to float"),
     ],
 )  # fmt: skip
 def test_a_score_that_cannot_be_computed(
@@ -267,6 +268,7 @@ def test_an_own_score_measures_answers_of_any_type_and_without_a_truth(
         ("None", "it returned NoneType; it is to return its metrics by name"),
         ("{'x': 'high'}", "its x is 'high', which is no number."),
         ("{'x': None}", "its x is None, which is no number."),
+        ("{'x': 10**400}", "its x is 10000"),
         ("1 / 0", "it raised ZeroDivisionError: division by zero."),
     ],
 )
@@ -291,6 +293,14 @@ def test_an_own_score_that_asks_for_more_is_refused_before(
         ".py:score': it asks for y_true, y_pred; there are truth, predictions, answers, requests, "
         "name."
     )
+
+
+def test_an_own_score_that_says_not_what_it_takes_is_refused_before(tmp_path: Path) -> None:
+    (tmp_path / "builtin.py").write_text("score = min")
+    settings = Settings(root=tmp_path, metrics=Metrics(score="builtin.py:score"))
+
+    with pytest.raises(ConfigError, match=r"what it takes can't be told; wrap it in a function"):
+        scores.check(settings, [])
 
 
 def test_an_own_score_that_is_not_there_is_refused_before(tmp_path: Path) -> None:

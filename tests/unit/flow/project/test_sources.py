@@ -117,6 +117,8 @@ def test_a_module_is_imported_once_and_apart_from_others_of_its_name(
     [
         ("none.csv", "there is no such file or folder in "),
         ("none.py:rows", "there is no file "),
+        ("n" * 300, "there is no such file or folder in "),
+        ("n" * 300 + ".py:rows", "there is no file "),
         ("data.py:none", "data.py has no function none."),
         ("data.py:ROWS", "data.py has no function ROWS."),
     ],
