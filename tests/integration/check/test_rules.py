@@ -21,6 +21,7 @@ LIMITS = Limits(
     startup=30,
     serving_stop=10,
     elsewhere=0.5,
+    unhealthy=15,
     random_bodies=0.2,
     requests=1500,
     memory=256 << 20,
