@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.flow.progress import Log
@@ -28,6 +28,7 @@ class Run:
     progress: Progress
     tear_down: TearDown
     keep: bool = False
+    logs: dict[tuple[str, str], Log] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def tags(self) -> list[TagTypeDef]:
@@ -36,7 +37,9 @@ class Run:
 
     def log(self, group: str, prefix: str) -> Log:
         """What containers write to the group's streams whose names begin with `prefix`."""
-        return Log(self.connection.boto, self.progress, group, prefix)
+        if (group, prefix) not in self.logs:  # each line is shown once, whoever asks
+            self.logs[group, prefix] = Log(self.connection.boto, self.progress, group, prefix)
+        return self.logs[group, prefix]
 
     def key(self, *parts: str) -> str:
         """A key in the place's bucket."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -127,6 +127,12 @@ class Log:
 
     def show_now_and_then(self) -> None:
         if time.monotonic() >= self._next_look:
+            self.show()
+
+    def show_last(self) -> None:
+        """Show what was written until now, for which a log that comes late is given its time."""
+        time.sleep(LOG_SECONDS)
+        with suppress(ClientError, BotoCoreError):  # what it is shown for is to be told
             self.show()
 
     def show(self) -> None:

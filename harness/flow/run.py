@@ -12,8 +12,10 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from harness.config.settings import metric_name
-from harness.errors import ConfigError
+from harness.errors import ConfigError, FlowError
 from harness.flow.connection import Connection, connect
 from harness.flow.context import begin
 from harness.flow.output import RUNS, Output, check_folder
@@ -29,6 +31,7 @@ from harness.flow.steps.deploy import (
     create_model,
     deploy,
     environment,
+    log,
     scale,
     upload_model,
 )
@@ -182,7 +185,11 @@ def _steps(
             scale(this)
     if "predict" in plan:
         with steps("predict"):
-            made.answers = predict(endpoint, asked)
+            try:
+                made.answers = predict(endpoint, asked)
+            except (ClientError, FlowError):
+                log(this).show_last()  # the container's reason is there, not in its answer
+                raise
         output.answers(made.answers)
         if plan.measured:
             made.metrics |= scores.measure(settings, made.answers)

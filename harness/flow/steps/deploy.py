@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sagemaker.core.resources import Endpoint
 
     from harness.flow.context import Run
+    from harness.flow.progress import Log
 
 VARIANT = "AllTraffic"
 
@@ -80,6 +81,11 @@ def environment(this: Run, submitted: str = "") -> dict[str, str]:
     return given
 
 
+def log(this: Run) -> Log:
+    """What the endpoint's containers write."""
+    return this.log(f"/aws/sagemaker/Endpoints/{this.name}", "")
+
+
 def deploy(this: Run) -> Endpoint:
     """Serve the run's model; returns the endpoint once it is in service."""
     from sagemaker.core.resources import Endpoint, EndpointConfig
@@ -113,7 +119,7 @@ def deploy(this: Run) -> Endpoint:
         done="InService",
         seconds=settings.endpoint.startup_timeout_seconds + settings.place.provisioning_seconds,
         poll=settings.place.poll_seconds,
-        log=this.log(f"/aws/sagemaker/Endpoints/{this.name}", ""),
+        log=log(this),
     )
     return endpoint
 

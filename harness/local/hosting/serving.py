@@ -321,7 +321,7 @@ def _files(
 
 def _last_words(container: Container, last_line: str, limit: float) -> str:
     if not container.exited.is_set():
-        text = f"GET /ping did not answer 200 within {limit:g} s"
+        text = f"GET /ping on port {PORT} did not answer 200 within {limit:g} s"
     else:
         text = f"The container exited with code {container.exit_code}"
         if container.out_of_memory:

@@ -417,7 +417,7 @@ def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 3)
     reason = failure(aws, deploy(model(probe)))
     assert "did not pass the ping health check" in reason
-    assert "GET /ping did not answer 200 within 3 s" in reason
+    assert "GET /ping on port 8080 did not answer 200 within 3 s" in reason
 
 
 def test_an_archive_that_is_none_fails_the_endpoint(

@@ -633,7 +633,7 @@ class TestFailures:
         monkeypatch.setattr(job, "STARTUP_TIMEOUT", 1)
         _, reason = jobs.fail({"a": b"1"}, "unhealthy")
         assert "failed to respond to ping" in reason
-        assert "GET /ping did not answer 200 within 1 s" in reason
+        assert "GET /ping on port 8080 did not answer 200 within 1 s" in reason
 
     def test_an_image_without_a_server(self, jobs, bare_image):
         _, reason = jobs.fail({"a": b"1"}, ModelName=jobs.model(Image=bare_image))

@@ -5,6 +5,8 @@ from types import SimpleNamespace as Shape
 import pytest
 
 from harness.console import Passing
+from harness.flow import progress
+from harness.flow.context import Run
 from harness.flow.progress import HowFar, _told
 
 
@@ -24,6 +26,37 @@ def test_a_message_is_shown_when_it_changes_while_its_status_lasts():
         how_far.show(status, message)
     assert shown == ["  Data: 1 of 2 GB", "  Data: 2 of 2 GB"]
     assert all(isinstance(line, Passing) for line in shown)
+
+
+class Events:
+    """CloudWatch Logs with one stream, and its lines so far."""
+
+    def __init__(self):
+        self.lines = []
+
+    def client(self, name):
+        return self
+
+    def describe_log_streams(self, **_):
+        return {"logStreams": [{"logStreamName": "AllTraffic/1"}]}
+
+    def get_log_events(self, nextToken="0", **_):
+        events = [{"message": line} for line in self.lines[int(nextToken) :]]
+        return {"events": events, "nextForwardToken": f"{len(self.lines)}"}
+
+
+def test_what_a_step_has_shown_of_a_log_the_next_does_not_show_again(monkeypatch):
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0)
+    shown: list[str] = []
+    logs = Events()
+    run = Run("a", None, Shape(boto=logs), shown.append, None)
+    logs.lines = ["loaded"]
+    run.log("group", "").show()
+    logs.lines = ["loaded", "KeyError: 'x'"]
+
+    run.log("group", "").show_last()
+
+    assert shown == ["  | loaded", "  | KeyError: 'x'"]
 
 
 UNSAID = object()  # what the SDK has where nothing was said
