@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from harness.check import server as servers
 from harness.check import training_run
 from harness.check.model import Model
+from harness.check.payloads import enlarged
 from harness.check.programs import Program, find
 from harness.check.training_run import CannotStartError, Setup, TrainingRun
 from harness.check.verdict import NotTriedError, UnstartableError
@@ -38,6 +39,9 @@ EXTRA_HYPERPARAMETERS = {
 }
 """What tuning jobs and SageMaker's SDK add to those that somebody wrote."""
 
+SHORT_BODY = 1 << 15
+"""Bytes of a request by whose time that of longer ones is told."""
+
 EXTRA_CHANNEL = "harness-extra"
 
 WITH_DATA = "give it data: --train DIR, and --hyperparameters if it needs any"
@@ -55,9 +59,9 @@ class Subject:
         self.containers = containers
         self.hostile_lock = threading.Lock()
         """Held while something is sent that may kill a server."""
-        self.shared_lock = threading.Lock()
-        """Held while the shared server is timed, or has much to do: one check must not be in
-        another one's way."""
+        self.shared_lock = threading.RLock()
+        """Held while the shared server is timed, or has something to do: no check must be in
+        another one's way. It is taken before those of `once`."""
         self._made: dict[str, Any] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -256,17 +260,30 @@ class Subject:
         """The answer to the first request that the shared server has had."""
         self.payload()
         server = self.server()
-        return self.once("first", lambda: self.invoke(server))
+        with self.shared_lock:
+            return self.once("first", lambda: self.invoke(server))
 
     def answered(self) -> Exchange:
         """The payload's answer, which is 200: what checks rely on that send it again."""
         self.first()
-        found = self.once("answered", lambda: self.invoke(self.server()))
+        with self.shared_lock:
+            found = self.once("answered", lambda: self.invoke(self.server()))
         if found.status != 200:
             raise NotTriedError(
                 f"the request given is answered with {found.words}", "see requests/invocation"
             )
         return found
+
+    def seconds_for(self, size: int) -> float:
+        """How long a body of so many bytes may take, by what a short one took."""
+
+        def measure() -> tuple[int, float]:
+            body = enlarged(self.payload(), self.inputs.content_type, SHORT_BODY)
+            return len(body), self.invoke(self.server(), body).seconds
+
+        with self.shared_lock:
+            length, seconds = self.once("short body", measure)
+        return seconds * max(1.0, size / length)
 
     def hostile_server(self) -> Server:
         """The one for what may kill it; a new one if it was killed. Call under `hostile_lock`."""

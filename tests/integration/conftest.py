@@ -44,8 +44,10 @@ def gam_image(harness_settings: Settings, docker_client: DockerClient) -> BuiltI
 @pytest.fixture(scope="session")
 def bare_image(docker_client: DockerClient) -> str:
     """An image with a Python and nothing that trains or serves."""
-    with locks.held("build", BuildError, progress=print):  # other workers of pytest-xdist need it
-        base.ensure(docker_client)
+    if base.image_id(docker_client, base.TAG) is None:  # else no build is waited for
+        # Other workers of pytest-xdist need it, too.
+        with locks.held("build", BuildError, progress=print):
+            base.ensure(docker_client)
     return base.TAG
 
 

@@ -90,7 +90,8 @@ def records(subject: Subject) -> Verdict:
     if payloads.media_type(kind) not in payloads.LINES:
         raise NotTriedError(f"{kind} has no records in lines", "give a --payload of text/csv")
     body = payloads.repeated(subject.payload(), kind, RECORDS) or b""
-    found = subject.invoke(subject.server(), body)
+    with subject.shared_lock:
+        found = subject.invoke(subject.server(), body)
     if found.status != 200:
         return failed(f"{RECORDS} times the records: {found.words}", "answer every line of a body")
     counts = [

@@ -13,7 +13,9 @@ from harness.check.contract import check
 from harness.check.payloads import enlarged
 from harness.check.rules.image import BIND_TO_PORT
 from harness.check.server import Conditions
+from harness.check.subject import SHORT_BODY
 from harness.check.verdict import NotTriedError, UnstartableError, failed, passed, warned
+from harness.local.engine.container import KILLED
 from harness.local.engine.containers import Mounts
 from harness.local.engine.errors import ElsewhereError
 from harness.local.hosting.serving import MODEL_FOLDER, PORT
@@ -32,7 +34,10 @@ LOADS = 2.0
 """Seconds beyond which a first answer, several times as late as others, comes from loading."""
 
 LONG_BODY = 1 << 20
-"""Bytes of the requests that are to take a while."""
+"""Bytes at most of the requests that are to take a while."""
+
+TAKES = 0.7
+"""Seconds that they are to take, about."""
 
 IN_FLIGHT = 0.1
 """Seconds that such a request has been on its way when the container is stopped."""
@@ -149,7 +154,8 @@ def model_loaded(subject: Subject) -> Verdict:
     those that follow.
     """
     first = subject.first()
-    later = subject.once("later", lambda: subject.invoke(subject.server()))
+    with subject.shared_lock:
+        later = subject.once("later", lambda: subject.invoke(subject.server()))
     if first.status != later.status and later.status == 200:
         return failed(
             f"just after the first ping, a request was answered with {first.words}, later with 200",
@@ -271,16 +277,16 @@ def sigterm(subject: Subject) -> Verdict:
         if server.problem:
             raise NotTriedError(server.words, "see serving/starts")
         if not asks:
-            seconds = _stop(server, grace)
+            killed, seconds = _stop(server, grace)
             answer, running = "", False
         else:
             subject.invoke(server)
             with _in_flight(subject, server) as request:
                 time.sleep(IN_FLIGHT)
                 running = request.runs()
-                seconds = _stop(server, grace)
+                killed, seconds = _stop(server, grace)
             answer = request.exchange.words if request.exchange.status != 200 else ""
-    if seconds >= grace:
+    if killed:
         return failed(
             f"{grace} s after SIGTERM it still ran, and was killed",
             "handle SIGTERM in process 1: exec the server, or pass the signal on to it",
@@ -294,10 +300,12 @@ def sigterm(subject: Subject) -> Verdict:
     return passed(f"{words}, and answered the request in flight" if running else words)
 
 
-def _stop(server: Server, grace: int) -> float:
+def _stop(server: Server, grace: int) -> tuple[bool, float]:
+    """Whether it had to be killed, and after how many seconds it had ended."""
     begun = time.monotonic()
     server.container.stop(grace)
-    return time.monotonic() - begun
+    seconds = time.monotonic() - begun
+    return server.container.exit_code == KILLED and seconds >= grace, seconds
 
 
 @check("serving", "logs", contract.LOGS)
@@ -320,7 +328,9 @@ class _in_flight:  # noqa: N801 - reads as a function: `with _in_flight(…):`
     """A request that takes as long as can be, sent from a thread of its own."""
 
     def __init__(self, subject: Subject, server: Server) -> None:
-        body = enlarged(subject.payload(), subject.inputs.content_type, LONG_BODY)
+        size = int(SHORT_BODY * TAKES / max(subject.seconds_for(SHORT_BODY), 0.001))
+        size = max(SHORT_BODY, min(size, LONG_BODY))
+        body = enlarged(subject.payload(), subject.inputs.content_type, size)
         self._thread = threading.Thread(
             target=lambda: self._send(subject, server, body), name="in-flight", daemon=True
         )

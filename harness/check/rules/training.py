@@ -14,6 +14,7 @@ from harness.check.server import Conditions
 from harness.check.subject import EXTRA_CHANNEL, EXTRA_HYPERPARAMETERS, as_json
 from harness.check.verdict import NotTriedError, UnstartableError, failed, passed, warned
 from harness.local.engine import inspection
+from harness.local.engine.container import KILLED
 
 if TYPE_CHECKING:
     from harness.check.subject import Subject
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 LONG = 10
 """Seconds from which on a training should end when it is told to, and not when it is done."""
 
-BEGUN = 0.5
-"""Seconds after which a container that has written nothing counts as running."""
+BEGINS = 10.0
+"""Seconds at most, and half of a training at most, in which it may get ready for SIGTERM."""
+
+LOOKS = 0.05
+"""Seconds between two looks at whether it is."""
 
 _OWN = re.compile(
     r"/(?:opt/ml|tmp|var/tmp|run|var/run|var/log|dev|proc|sys)(?:/|$)"
@@ -207,15 +211,15 @@ def sigterm(subject: Subject) -> Verdict:
     if subject.shell_form:
         raise NotTriedError("a shell is process 1", "see image/exec-form")
     grace = subject.limits.training_stop
-    with training_run.started(subject.containers, subject.image, subject.plain) as [(it, output)]:
-        until = time.monotonic() + BEGUN
-        while not (output.count or it.exited.is_set()) and time.monotonic() < until:
-            time.sleep(0.02)
-        hears = inspection.hears(it, signal.SIGTERM)
+    with training_run.started(subject.containers, subject.image, subject.plain) as [(it, _)]:
+        until = time.monotonic() + min(BEGINS, usual / 2)
+        while not (hears := inspection.hears(it, signal.SIGTERM)) and time.monotonic() < until:
+            if it.exited.wait(LOOKS):
+                break
         begun = time.monotonic()
         it.stop(grace)
         seconds = time.monotonic() - begun
-        killed = seconds >= grace
+        killed = it.exit_code == KILLED and seconds >= grace
     words = f"it ended {seconds:.1f} s after SIGTERM"
     if killed:
         return failed(

@@ -17,10 +17,9 @@ pytestmark = pytest.mark.docker
 
 LIMITS = Limits(
     training=60,
-    training_stop=5,
+    training_stop=10,
     startup=30,
-    ping=1,
-    serving_stop=5,
+    serving_stop=10,
     elsewhere=0.5,
     random_bodies=0.2,
     requests=1500,

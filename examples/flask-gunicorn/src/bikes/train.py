@@ -9,14 +9,15 @@ import sys
 import traceback
 from pathlib import Path
 
-from bikes import model
+# Process 1 of a container ignores signals that it has no handler for; the imports below take time.
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+
+from bikes import model  # noqa: E402
 
 ML = Path("/opt/ml")
 
 
 def main() -> int:
-    # Process 1 of a container ignores signals that it has no handler for.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         train()
     except Exception as error:  # noqa: BLE001

@@ -16,8 +16,12 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract import BREAK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MODEL = Path("/opt/ml/model")
 
@@ -114,7 +118,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def ping(self) -> None:
         if BREAK == "serving/ping-time":
-            time.sleep(1.2)
+            time.sleep(2.3)
         if BREAK == "serving/ping-busy":
             with invoking:
                 pass
@@ -127,9 +131,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with changed:
             active, count = active + 1, count + 1
         try:
-            if BREAK == "requests/concurrent":
-                self.alone()
-            with invoking if BREAK == "serving/ping-busy" else contextlib.nullcontext():
+            with self.alone():
                 result = self.invoke(body, self.headers["Content-Type"])
             self.answer(200, result)
         except Refusal as refusal:
@@ -140,10 +142,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if BREAK == "requests/keep-alive":
             self.close_connection = True
 
-    def alone(self) -> None:
-        if active > 1:
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """In the way of others, where that is the rule to break."""
+        if BREAK not in {"serving/ping-busy", "requests/concurrent"}:
+            yield
+            return
+        if not invoking.acquire(blocking=BREAK == "serving/ping-busy"):
             raise Refusal(503, "one at a time")
-        time.sleep(0.02)
+        try:
+            if BREAK == "requests/concurrent":
+                time.sleep(0.2)
+            yield
+        finally:
+            invoking.release()
 
     def invoke(self, body: bytes, content_type: str) -> bytes:
         broken(body, content_type)
@@ -183,7 +195,7 @@ def number(line: bytes) -> float:
 
 def broken(body: bytes, content_type: str) -> None:
     """Break the rule that BREAK names, where the request is one that it is about."""
-    large = len(body) > 100_000
+    large = len(body) > 10_000
     bomb, malformed, nan = body[:2] == b"\x1f\x8b", body[:2] == b"\xff\xfe", b"NaN" in body
     ordinary = not (bomb or malformed or b"cbuiltins" in body)
     fails = {
@@ -198,7 +210,7 @@ def broken(body: bytes, content_type: str) -> None:
     if BREAK == "serving/model-loaded" and count == 1:
         time.sleep(2.5)
     if BREAK in {"serving/ping-busy", "serving/sigterm drops"} and large:
-        time.sleep(1.3)
+        time.sleep(2.6)
     if BREAK == "requests/large-body" and len(body) > 5 << 20:
         raise Refusal(413, "too large")
     if BREAK == "requests/memory":
