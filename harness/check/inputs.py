@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,7 @@ def hyperparameters(text: str) -> dict[str, str]:
             ) from error
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"--hyperparameters is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ConfigError("--hyperparameters must be a JSON object: names and values")
@@ -150,6 +151,8 @@ def of_arguments(
         raise ConfigError("--content-type needs the --payload that is of it")
     if model is not None and not model.is_file():
         raise ConfigError(f"--model: there is no file {model}")
+    if model is not None and not _is_tar(model):
+        raise ConfigError(f"--model: {model} is no tar, nor a compressed one, that can be read")
     return Inputs(
         train=channels(train),
         hyperparameters=hyperparameters(hyperparameters_text) if hyperparameters_text else {},
@@ -157,6 +160,13 @@ def of_arguments(
         content_type=content_type or "",
         model=model,
     )
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except OSError:
+        return False
 
 
 def _read(option: str, path: Path) -> bytes:

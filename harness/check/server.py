@@ -14,7 +14,12 @@ from harness.check.training_run import REGION, CannotStartError, Output
 from harness.check.verdict import NotTriedError
 from harness.local.data import opt_ml
 from harness.local.engine import inspection
-from harness.local.engine.errors import MissingFolderError, NotRunningError, StartError
+from harness.local.engine.errors import (
+    ArchiveError,
+    MissingFolderError,
+    NotRunningError,
+    StartError,
+)
 from harness.local.hosting.serving import MODEL_FOLDER, PING_INTERVAL, PORT, Instance
 
 if TYPE_CHECKING:
@@ -32,6 +37,8 @@ SOCKETS_INTERVAL = 1.0
 """Seconds between two looks at the sockets of a container that can't be connected to."""
 
 _PIECE = 1 << 16
+
+_REFUSED = "the connection was refused"
 
 Problem = Literal["", "ended", "nowhere", "elsewhere", "status", "slow"]
 
@@ -179,7 +186,7 @@ def start(containers: Containers, image: str, conditions: Conditions, limits: Li
     """Start a container, and wait until it is healthy, or never will be.
 
     Raises:
-        CannotStartError: the engine could not run the command.
+        CannotStartError: the engine could not run the command, or unpack the model.
     """
     container = containers.create(
         image,
@@ -195,7 +202,10 @@ def start(containers: Containers, image: str, conditions: Conditions, limits: Li
     server = Server(container, Output())
     try:
         if conditions.mounts is None:
-            _put(container, conditions.model)
+            try:
+                _put(container, conditions.model)
+            except ArchiveError as error:
+                raise CannotStartError(f"its model can't be put there: {error}") from error
         begun = time.monotonic()
         try:
             container.start(server.output)
@@ -240,7 +250,8 @@ def _wait(server: Server, port: int, limits: Limits, begun: float) -> None:
         elif now - looked > SOCKETS_INTERVAL:
             looked = now
             server.listeners = inspection.listeners(container) or []
-            server.problem = _where(server.listeners, port)
+            refused = server.ping.error == _REFUSED
+            server.problem = _where(server.listeners, port, refused=refused)
         # What can't become right is given up early; a server may still load what it serves.
         final = server.problem in {"elsewhere", "slow"} or server.ping.status == 404
         wrong_since = (wrong_since or now) if final else None
@@ -251,8 +262,14 @@ def _wait(server: Server, port: int, limits: Limits, begun: float) -> None:
         container.exited.wait(PING_INTERVAL)
 
 
-def _where(listeners: list[Listener], port: int) -> Problem:
-    if not listeners or any(each.port == port and each.reachable for each in listeners):
+def _where(listeners: list[Listener], port: int, *, refused: bool) -> Problem:
+    """Where a container listens that can't be connected to: on another port or address, or nowhere.
+
+    `[::]` is every address, IPv4's as well, unless it was asked for IPv6's only; connections are
+    then refused.
+    """
+    there = [each for each in listeners if each.port == port and each.reachable]
+    if not listeners or any(not (refused and each.is_ipv6) for each in there):
         return "nowhere"
     return "elsewhere"
 
@@ -269,7 +286,7 @@ def _read(answer: http.client.HTTPResponse, deadline: float) -> bytes:
 
 def _why(error: Exception, timeout: float) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
+        return _REFUSED
     if isinstance(error, TimeoutError):
         return f"nothing came within {timeout:g} s"
     if isinstance(error, ConnectionError | http.client.HTTPException):

@@ -18,7 +18,7 @@ from harness.check.model import Model
 from harness.check.payloads import enlarged
 from harness.check.programs import Program, find
 from harness.check.training_run import CannotStartError, Setup, TrainingRun
-from harness.check.verdict import NotTriedError
+from harness.check.verdict import NotTriedError, UnstartableError
 from harness.local.engine import inspection
 
 if TYPE_CHECKING:
@@ -154,7 +154,8 @@ class Subject:
                 self.containers, self.image, setup, self.limits.training, changes=changes
             )
         except CannotStartError as error:
-            raise NotTriedError(f"it can't be started: {error}", "see image/train") from error
+            why = f"it can't be started: {error}"
+            raise UnstartableError(why, "see training/completes") from error
 
     def unusual(self) -> TrainingRun:
         """One run with everything that may come on top: where that works, each of it does."""
@@ -243,7 +244,7 @@ class Subject:
         try:
             return servers.start(self.containers, self.image, conditions, limits or self.limits)
         except CannotStartError as error:
-            raise NotTriedError(f"it can't be started: {error}", "see image/serve") from error
+            raise UnstartableError(f"it can't be started: {error}", "see serving/starts") from error
 
     def payload(self) -> bytes:
         if self.inputs.payload is None:

@@ -39,3 +39,7 @@ class NotTriedError(Exception):
     def __init__(self, why: str, remedy: str = "") -> None:
         super().__init__(why)
         self.verdict = Verdict("not tried", why, remedy)
+
+
+class UnstartableError(NotTriedError):
+    """The engine can't start it, though a program is there: no such user, no such loader."""

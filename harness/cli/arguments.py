@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,17 @@ def port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
     return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time to wait for something."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time: seconds, more than 0")
+    return found
 
 
 def registry(text: str) -> str:

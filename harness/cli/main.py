@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from harness import startup
 from harness.cli.arguments import add_common
 from harness.cli.output import print_json, say
 from harness.cli.signals import Interrupted, Signals
-from harness.errors import HarnessError
+from harness.errors import ConfigError, HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     startup.prepare()
     signals = Signals()
     try:
+        _require_folder()
         return command.run(arguments, signals)
     except Interrupted as interrupted:
         return _fail(arguments, f"{interrupted} and torn down.", 128 + interrupted.signum)
@@ -75,6 +77,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         signals.restore()
         startup.leave()
+
+
+def _require_folder() -> None:
+    """Raises `ConfigError` where the working directory was removed: nothing is found then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the folder that this was started in is gone; go to another one."
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -38,7 +38,7 @@ _CHUNK = 1 << 20
 
 def check_folder(folder: Path) -> None:
     """Raises `ConfigError` where nothing can be written into a folder, which needn't be there."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         why = "isn't yours to write to" if there.is_dir() else "is no folder"
         raise ConfigError(

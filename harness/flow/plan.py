@@ -64,7 +64,10 @@ def make(
         ConfigError: there is no such step, the project doesn't have it, or a step lacks another.
     """
     own = _of(settings)
-    only, skip = _known(only, own), _known(skip, own)
+    asked = tuple(only)
+    only, skip = _known(asked, own), _known(skip, own)
+    if asked and not only:  # of a variable that is empty, perhaps: not all steps
+        raise ConfigError(f"--only names no step; there are {', '.join(STEPS)}.")
     (start,) = _known([start], own) if start else ("",)
     steps = set(own)
     if start:
@@ -79,10 +82,12 @@ def make(
         steps -= {"stage", "process", "train"}
     if only:
         steps &= _needed(only, steps)
-        if missing := [step for step in only if step not in steps]:
-            raise ConfigError(f"--only {missing[0]}: what else was asked for leaves that step out.")
     for step in skip:
         steps -= {step, *_needing(step)} if step != "process" else {step}
+    # One that is named twice is meant to be skipped, unless nothing is left of --only then.
+    wished = [step for step in only if step not in skip or not steps & set(only)]
+    if missing := [step for step in wished if step not in steps]:
+        raise ConfigError(f"--only {missing[0]}: what else was asked for leaves that step out.")
     if not model and {"deploy", "transform"} & steps and "train" not in steps:
         raise ConfigError(
             "there is no model to deploy: name one by --model (a model.tar.gz, here or in S3), "

@@ -110,7 +110,8 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def project_name(folder: Path) -> str:
     """What a project in this folder is called."""
-    return Settings(root=folder.resolve()).project.name
+    # Unlike Path.resolve, it leaves a link that leads to itself for `write` to refuse.
+    return Settings(root=Path(os.path.realpath(folder))).project.name
 
 
 def _taken(folder: Path, files: Mapping[str, bytes]) -> list[str]:

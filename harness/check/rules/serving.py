@@ -14,7 +14,7 @@ from harness.check.payloads import enlarged
 from harness.check.rules.image import BIND_TO_PORT
 from harness.check.server import Conditions
 from harness.check.subject import SHORT_BODY
-from harness.check.verdict import NotTriedError, failed, passed, warned
+from harness.check.verdict import NotTriedError, UnstartableError, failed, passed, warned
 from harness.local.engine.container import KILLED
 from harness.local.engine.containers import Mounts
 from harness.local.engine.errors import ElsewhereError
@@ -56,7 +56,10 @@ _WORDS = {
 @check("serving", "starts", contract.HOSTING)
 def starts(subject: Subject) -> Verdict:
     """It starts with the argument `serve`, goes on running, and is healthy within 8 minutes."""
-    server = subject.serving()
+    try:
+        server = subject.serving()
+    except UnstartableError as error:
+        return failed(str(error), "see to it that `docker run IMAGE serve` starts")
     if server.problem in {"ended", "nowhere"}:
         return failed(server.words, "start a server on 0.0.0.0:8080, and look at the log")
     if server.problem:
@@ -72,7 +75,13 @@ def port(subject: Subject) -> Verdict:
         raise NotTriedError(server.words, "see serving/starts")
     if server.problem != "elsewhere":
         return passed(f"it answers on port {PORT}")
-    if any(each.port == PORT for each in server.listeners):
+    here = [each for each in server.listeners if each.port == PORT]
+    if here and all(each.is_ipv6 and each.reachable for each in here):
+        return failed(
+            f"{server.words}, by IPv6 only, and SageMaker comes by IPv4",
+            f"bind to 0.0.0.0:{PORT}, or to [::]:{PORT} with ipv6only=off",
+        )
+    if here:
         return failed(
             f"{server.words}: only programs in the container reach it",
             f"bind to 0.0.0.0 instead of 127.0.0.1 or localhost, on port {PORT}",

@@ -12,7 +12,7 @@ from harness.check import contract, training_run
 from harness.check.contract import check
 from harness.check.server import Conditions
 from harness.check.subject import EXTRA_CHANNEL, EXTRA_HYPERPARAMETERS, as_json
-from harness.check.verdict import NotTriedError, failed, passed, warned
+from harness.check.verdict import NotTriedError, UnstartableError, failed, passed, warned
 from harness.local.engine import inspection
 from harness.local.engine.container import KILLED
 
@@ -71,7 +71,10 @@ def hyperparameters(subject: Subject) -> Verdict:
 @check("training", "completes", contract.TRAINING_END)
 def completes(subject: Subject) -> Verdict:
     """It trains on the data that was given, and ends with exit code 0."""
-    attempt = subject.attempt()
+    try:
+        attempt = subject.attempt()
+    except UnstartableError as error:
+        return failed(str(error), "see to it that `docker run IMAGE train` starts")
     if attempt.completed:
         return passed(f"exit code 0 after {attempt.seconds:.1f} s")
     if _without_argument(subject):

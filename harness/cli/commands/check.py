@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.arguments import settings_of
+from harness.cli.arguments import seconds, settings_of
 from harness.cli.output import colour, print_json, say
-from harness.errors import ConfigError
+from harness.errors import ConfigError, HarnessError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -60,7 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--skip", nargs="+", action="extend", default=[], metavar="NAME", help="checks or groups"
     )
     parser.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", help="for a training run, instead of 600"
+        "--time-limit", type=seconds, metavar="SECONDS", help="for a training run, instead of 600"
     )
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit's XML there, too")
     parser.add_argument("--list", action="store_true", help="list the checks, and make none")
@@ -103,9 +103,6 @@ def run(arguments: Namespace, _: Signals) -> int:
     options = Options(arguments.only, arguments.skip, limits)
     with project.inputs(settings) as own:
         results = run_checks(image, given.over(own), options, tell)
-    if arguments.junit:
-        arguments.junit.parent.mkdir(parents=True, exist_ok=True)
-        arguments.junit.write_bytes(report.junit(results))
     if arguments.json:
         print_json(**results.as_dict())
     elif sys.stdout.isatty():
@@ -113,7 +110,17 @@ def run(arguments: Namespace, _: Signals) -> int:
         print(report.table(results, width, colour=colour()))
     else:
         print(report.lines(results))
+    if arguments.junit:
+        _write(arguments.junit, report.junit(results))
     return 0 if results.passed else 1
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    except OSError as error:
+        raise HarnessError(f"--junit: {file} can't be written: {error.strerror}.") from None
 
 
 def _built(settings: Settings) -> str:

@@ -37,8 +37,12 @@ class Listener(NamedTuple):
         """Whether it is to be reached from outside: not only by the container itself."""
         return not ipaddress.ip_address(self.host).is_loopback
 
+    @property
+    def is_ipv6(self) -> bool:
+        return ":" in self.host
+
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
 
 def image(api: APIClient, name: str) -> dict[str, Any]:

@@ -23,6 +23,11 @@ def check(*arguments):
 
 
 def test_a_sound_image_is_status_0(sound_image, tmp_path):
+    ended = check(sound_image, "--only", "image/size", "--junit", "/proc/junit.xml")
+    assert ended.returncode == 1
+    assert "image/size" in ended.stdout
+    assert ended.stderr.startswith("harness: --junit: /proc/junit.xml can't be written: ")
+
     ended = check(sound_image, "--only", "image", "--json", "--junit", tmp_path / "junit.xml")
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])

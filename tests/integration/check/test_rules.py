@@ -33,7 +33,7 @@ TRAINING = [
     "no-network", "hosts", "exit-code", "failure", "sigterm", "files", "repeatable",
 ]  # fmt: skip
 SERVING = [
-    "starts", "port", "port local", "ping 404", "ping 500", "ping-time", "ping-busy",
+    "starts", "port", "port local", "port v6", "ping 404", "ping 500", "ping-time", "ping-busy",
     "model-loaded", "missing-model", "corrupt-model", "read-only-model", "no-network", "sigterm",
     "sigterm drops", "logs",
 ]  # fmt: skip
@@ -150,6 +150,23 @@ def test_an_image_that_breaks_a_rule_of_requests(image_with, serving, broken):
     image = image_with(env(broken))
     group = broken.partition("/")[0]
     exactly(run(image, serving, Options([group], limits=LIMITS)), broken)
+
+
+def test_an_image_that_the_engine_cannot_start(image_with, training, serving):
+    """What a program needs beside itself only shows when it is started."""
+    image = image_with("USER nobody-of-that-name")
+    for inputs, name in ((training, "training/completes"), (serving, "serving/starts")):
+        exactly(run(image, inputs, Options([name], limits=LIMITS)), name)
+
+
+def test_a_model_that_no_container_can_be_given(sound_image, training, tmp_path):
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        link = tarfile.TarInfo("latest")
+        link.type, link.linkname = tarfile.SYMTYPE, "../.."
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("model.json"))
+    inputs = replace(training, model=tmp_path / "model.tar.gz")
+    exactly(run(sound_image, inputs, Options(["serving"], limits=LIMITS)), "serving/starts")
 
 
 def test_an_image_that_keeps_all_rules(image_with, training):

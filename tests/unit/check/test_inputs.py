@@ -25,7 +25,9 @@ def test_hyperparameters_may_be_in_a_file(tmp_path):
     assert inputs.hyperparameters(str(file)) == {"epochs": "3"}
 
 
-@pytest.mark.parametrize("text", ['{"epochs": ', "no-such-file.json", "[1]"])
+@pytest.mark.parametrize(
+    "text", ['{"epochs": ', "no-such-file.json", "[1]", '{"a": ' + "[" * 100_000]
+)
 def test_hyperparameters_that_are_no_object_are_refused(text):
     with pytest.raises(ConfigError, match="--hyperparameters"):
         inputs.hyperparameters(text)
@@ -56,3 +58,10 @@ def test_a_payload_has_a_content_type(tmp_path):
     with pytest.raises(ConfigError, match="--payload"):
         inputs.of_arguments([], None, None, "text/csv", None)
     assert inputs.of_arguments([], None, file, "text/csv", None).payload == b"100\n"
+
+
+def test_a_model_is_a_tar(tmp_path):
+    (tmp_path / "model").write_text("junk")
+    for path, says in ((tmp_path / "model", "is no tar"), (tmp_path / "none", "there is no file")):
+        with pytest.raises(ConfigError, match=f"^--model: .*{says}"):
+            inputs.of_arguments([], None, None, None, path)

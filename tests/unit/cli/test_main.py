@@ -17,6 +17,18 @@ def test_help_names_the_commands(harness):
     assert all(command in shown.stdout for command in ("run", "up", "env", "doctor"))
 
 
+def test_a_folder_that_is_gone_is_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert main.main(["init"]) == 2
+
+    assert capsys.readouterr().err == (
+        "harness: the folder that this was started in is gone; go to another one.\n"
+    )
+
+
 def test_every_command_is_a_file():
     (folder,) = commands.__path__
     files = {path.stem for path in Path(folder).glob("*.py")} - {"__init__"}

@@ -161,6 +161,13 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before(tmp_path, monkeypa
     file.write_text("")
 
     check_folder(tmp_path / "new/er")
+    check_folder(tmp_path / ("n" * 300))
+    for leads_to in ("nowhere", "link"):
+        link = tmp_path / "link"
+        link.unlink(missing_ok=True)
+        link.symlink_to(leads_to)
+        with pytest.raises(ConfigError, match=rf"^{link} is no folder, and the run's output goes"):
+            check_folder(link / "er")
     with pytest.raises(
         ConfigError, match=rf"^{file} is no folder, and the run's output goes there"
     ):

@@ -142,6 +142,10 @@ def test_a_model_takes_the_place_of_training(asked: dict[str, Any], expected: st
         (WHOLE, {"start": "train", "model": "m"}, "--model is what is deployed where nothing is "),
         (WHOLE, {"only": ["stage"], "model": "m"}, "--only stage: what else was asked for leaves "),
         (WHOLE, {"only": ["train"], "start": "transform", "model": ""}, "--only train: what else "),
+        (WHOLE, {"only": [""]}, "--only names no step; there are build, push, "),
+        (WHOLE, {"only": ["predict"], "skip": ["predict"]}, "--only predict: what else was asked "),
+        (WHOLE, {"only": ["train", "predict"], "skip": ["deploy"]}, "--only predict: what else "),
+        (WHOLE, {"only": ["push"], "skip": ["build"]}, "--only push: what else was asked for "),
         (WHOLE, {"skip": ["build"]}, "no step is left to take: every one needs the image that "),
     ],
 )  # fmt: skip

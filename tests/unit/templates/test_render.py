@@ -91,6 +91,13 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+def test_a_link_to_itself_stands_in_the_way(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    assert render.project_name(tmp_path / "loop") == "loop"
+    with pytest.raises(ConfigError, match="is there already, and is no folder"):
+        render.write(tmp_path / "loop", render.project("flask", "x"))
+
+
 def test_a_file_where_a_folder_is_due_stands_in_the_way(tmp_path):
     (tmp_path / "tests").write_text("mine")
     with pytest.raises(ConfigError, match=r"^tests is in"):

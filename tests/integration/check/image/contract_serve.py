@@ -10,6 +10,7 @@ import math
 import os
 import pickle
 import signal
+import socket
 import sys
 import threading
 import time
@@ -59,6 +60,8 @@ def main() -> None:
         host = "127.0.0.1"
     if BREAK == "serving/bind-to-port":
         port = 8080
+    if BREAK == "serving/port v6":
+        Server.address_family, host = socket.AF_INET6, "::"
     server = Server((host, port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     if BREAK != "serving/logs":
@@ -91,6 +94,11 @@ def load() -> float:
 class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
