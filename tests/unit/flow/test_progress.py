@@ -1,6 +1,7 @@
 """What is shown of a job's status while it lasts."""
 
 from types import SimpleNamespace as Shape
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,9 @@ def test_what_a_step_has_shown_of_a_log_the_next_does_not_show_again(monkeypatch
     monkeypatch.setattr(progress, "LOG_SECONDS", 0)
     shown: list[str] = []
     logs = Events()
-    run = Run("a", None, Shape(boto=logs), shown.append, None)
+    nothing: Any = None
+    connection: Any = Shape(boto=logs)
+    run = Run("a", nothing, connection, shown.append, nothing)
     logs.lines = ["loaded"]
     run.log("group", "").show()
     logs.lines = ["loaded", "KeyError: 'x'"]
