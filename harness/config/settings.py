@@ -9,7 +9,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from harness.config.places import Aws, Local
 from harness.config.values import (
@@ -132,6 +140,17 @@ class Requests(Section):
         return isinstance(self.target, str) if self.header is None else self.header
 
 
+def _expression(text: str) -> str:
+    """A regular expression, as the local AWS reads a log with; few projects need the import."""
+    import regex
+
+    try:
+        regex.compile(text)
+    except regex.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
 class Metrics(Section):
     """What a run is measured by."""
 
@@ -143,7 +162,7 @@ class Metrics(Section):
         "", description="`FILE.py:FUNCTION`, called with those of `truth`, `predictions`, "
         "`answers`, `requests`, `name` that it names; returns metrics by name (dict[str, float])."
     )  # fmt: skip
-    definitions: dict[str, str] = Field(
+    definitions: dict[str, Annotated[str, AfterValidator(_expression)]] = Field(
         {}, description="Metrics in the job's log, as SageMaker's `MetricDefinitions`: a name, and "
         "a regular expression whose group is the value."
     )  # fmt: skip
@@ -161,6 +180,14 @@ class Threshold(Section):
     def _bare(cls, value: Any) -> Any:
         """A bare number is a minimum."""
         return value if isinstance(value, dict | Threshold) else {"min": value}
+
+    @model_validator(mode="after")
+    def _room_between(self) -> Threshold:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(
+                f"min ({self.min:g}) is above max ({self.max:g}), which nothing reaches"
+            )
+        return self
 
     def holds(self, value: float) -> bool:
         """Whether a value is within the bounds. One that is not a number never is."""

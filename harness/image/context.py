@@ -175,7 +175,15 @@ def _sent(folder: Path, dockerfile: str) -> dict[str, Path]:
     patterns = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     everywhere = [each for name in LEFT_OUT for each in (name, f"**/{name}")]
     found = exclude_paths(str(folder), [*everywhere, *patterns], dockerfile=dockerfile)
-    return {name.replace("\\", "/"): folder / name for name in found if (folder / name).is_file()}
+    files = {name.replace("\\", "/"): folder / name for name in found if (folder / name).is_file()}
+    inside = folder.resolve()
+    for name, path in files.items():
+        if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            raise BuildError(
+                f"{folder / name} is a link to {path.resolve()}, outside the build context: copy "
+                "the file there, or leave the link out by .dockerignore."
+            )
+    return files
 
 
 def _package(folder: Path) -> dict[str, Path]:

@@ -305,7 +305,7 @@ def _without_argument(subject: Subject) -> bool:
 def _with_numbers(subject: Subject) -> bool:
     """Whether it trains with hyperparameters that aren't strings; tried only where it doesn't."""
     values = {name: as_json(value) for name, value in subject.inputs.hyperparameters.items()}
-    if values == subject.inputs.hyperparameters:
+    if values == subject.inputs.hyperparameters or subject.attempt().timed_out:
         return False
     setup = replace(subject.plain, hyperparameters=values)
     return subject.once("with numbers", lambda: subject.run(setup)[0]).completed

@@ -16,9 +16,14 @@ pytestmark = pytest.mark.docker
 HARNESS = [sys.executable, "-m", "harness", "check"]
 
 
-def check(*arguments):
+def check(*arguments, cwd=None):
     return subprocess.run(
-        [*HARNESS, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+        [*HARNESS, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
     )
 
 
@@ -47,9 +52,9 @@ def test_a_failure_is_status_1_and_says_what_to_change(bare_image, tmp_path):
     assert "→ put an executable named serve into a folder of the PATH" in ended.stdout
 
 
-def test_wrong_usage_is_status_2(bare_image):
+def test_wrong_usage_is_status_2(bare_image, tmp_path):
     assert check(bare_image, "--only", "imag").returncode == 2
-    assert check().returncode == 2
+    assert check(cwd=tmp_path).returncode == 2  # where there is no project
     assert check("harness-no-such-image:latest").returncode == 2
 
 

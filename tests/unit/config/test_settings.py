@@ -129,3 +129,13 @@ def test_each_key_says_what_it_is() -> None:
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name}"
             assert field.description.rstrip().endswith((".", "`)."))
+
+
+def test_bounds_that_nothing_reaches_are_refused():
+    with pytest.raises(ValueError, match=r"min \(3\) is above max \(2\)"):
+        Settings(thresholds={"x": {"min": 3, "max": 2}})
+
+
+def test_a_broken_expression_is_refused():
+    with pytest.raises(ValueError, match="no regular expression"):
+        Settings(metrics={"definitions": {"loss": "loss=(["}})

@@ -301,3 +301,17 @@ def test_requirements_are_those_of_the_context_if_there_are_some(project: Path) 
     sources = context.Sources.read(project, Image(constraints="deep/locked.txt"))
     assert sources.requirements == project / "container/requirements.txt"
     assert sources.constraints == project / "container/deep/locked.txt"
+
+
+def test_a_link_that_leads_out_of_the_context_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "container"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "inside").symlink_to("Dockerfile")
+    assert "inside" in context.Sources.read(tmp_path, Image()).context
+    (tmp_path / "secret").write_text("secret")
+    (folder / "link").symlink_to("../secret")
+    with pytest.raises(BuildError, match=r"link is a link to .*secret, outside the build context"):
+        context.Sources.read(tmp_path, Image())
+    (folder / ".dockerignore").write_text("link\n")
+    assert "link" not in context.Sources.read(tmp_path, Image()).context
