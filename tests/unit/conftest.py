@@ -5,7 +5,12 @@ import termios
 import time
 from contextlib import suppress
 
+import hypothesis
 import pytest
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("harness", deadline=None)
+hypothesis.settings.load_profile("harness")
 
 
 @pytest.fixture

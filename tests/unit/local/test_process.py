@@ -78,7 +78,7 @@ def test_signals_are_left_to_who_has_started_it(local):
 def test_ends_with_a_process_that_is_killed():
     program = """
 import sys
-from harness.config import loading
+from harness.config.settings import Settings
 from harness.local.process import LocalProcess
 local = LocalProcess().start(Settings())
 print(local._process.pid, local.url, flush=True)

@@ -58,6 +58,7 @@ print(boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
     assert down.returncode == 0
     assert json.loads(down.stdout)["ended"]["url"] == running["url"]
     assert sorted(path.name for path in commands.state.iterdir()) == [
+        "botocore",
         "sagemaker-defaults.yaml",
         "service.lock",
         "service.log",
