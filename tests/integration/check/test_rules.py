@@ -13,7 +13,7 @@ from harness.check.inputs import Limits
 from harness.check.run import Options, run, select
 from tests.integration.check.conftest import SOUND
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 LIMITS = Limits(
     training=60,

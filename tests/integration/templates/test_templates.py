@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LIMIT = 900  # seconds: the first time, wheels are fetched and an image is built
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(LIMIT)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(LIMIT)]
 
 ROOT = Path(__file__).parents[3]
 
