@@ -6,8 +6,9 @@ import json
 import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from harness.config.values import as_hyperparameter
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -100,11 +101,7 @@ def hyperparameters(text: str) -> dict[str, str]:
         raise ConfigError(f"--hyperparameters is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ConfigError("--hyperparameters must be a JSON object: names and values")
-    return {name: _as_string(each) for name, each in value.items()}
-
-
-def _as_string(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return {name: as_hyperparameter(each) for name, each in value.items()}
 
 
 def channels(arguments: Sequence[str]) -> dict[str, Path]:
