@@ -47,7 +47,7 @@ print("this is", seen["resources"]["current_host"])
 """Writes what there is to be seen into the output folder."""
 
 UNTIL_SIGTERM = f"""
-import pathlib, signal, sys, time
+import os, pathlib, signal, sys, time
 at_end, now = (pathlib.Path("{ROOT}") / name for name in ("out", "now"))
 def stop(number, frame):
     for folder in (at_end, now):
@@ -58,9 +58,12 @@ signal.signal(signal.SIGTERM, stop)
 at_end.joinpath("early.txt").write_text("early")
 print("waiting for SIGTERM")
 count = 0
+# Overwritten in place: a file that is opened anew for writing is empty for a moment, and SIGTERM
+# may come in it.
+file = os.open(now / "count.txt", os.O_WRONLY | os.O_CREAT)
 while True:
     count += 1
-    now.joinpath("count.txt").write_text(str(count))
+    os.pwrite(file, b"%08d" % count, 0)
     time.sleep(0.1)
 """
 
