@@ -184,6 +184,7 @@ def test_a_layer_that_goes_while_the_engine_looks_for_one_stops_no_build(
     assert build.build(settings, docker_client, progress=print).built
 
 
+@pytest.mark.slow
 def test_superseded_images_go_but_a_few(settings: Settings, docker_client: DockerClient) -> None:
     built = []
     for number in range(5):
@@ -194,6 +195,7 @@ def test_superseded_images_go_but_a_few(settings: Settings, docker_client: Docke
     assert left == set(built[-3:])
 
 
+@pytest.mark.slow
 def test_superseded_images_go_in_the_order_of_their_last_use(
     settings: Settings, docker_client: DockerClient
 ) -> None:
