@@ -202,9 +202,9 @@ class Containers:
         `port` is the one that the container listens on, to be reached at `Container.address`.
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
-        `memory` is what it may take, in bytes, `cpus` how many processors, and `disk` the bytes that
-        it may write, each where the engine can limit that. `PIDS` holds for every one, and that no
-        program in it gains rights which the one that starts it hasn't.
+        `memory` is what it may take, in bytes, `cpus` how many processors, and `disk` the bytes
+        that it may write, each where the engine can limit that. `PIDS` holds for every one, and
+        that no program in it gains rights which the one that starts it hasn't.
         """
         mounts = mounts or Mounts()
         client, session = self._connect()
@@ -271,7 +271,7 @@ class Containers:
             return created
 
     def _nano_cpus(self, client: DockerClient, cpus: int | None) -> int | None:
-        """The same in the engine's unit, if it has more of them: it refuses to give what it lacks."""
+        """In the engine's unit, if it has more of them: it refuses to give what it lacks."""
         if cpus is None:
             return None
         if self._cpus is None:

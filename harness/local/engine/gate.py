@@ -1,9 +1,8 @@
-"""The gate of an isolated container: what alone is in its network with it, and leads in to one port.
+"""The gate of an isolated container: a second one in its network, which leads in to one port.
 
 The network has no address of the engine's machine, so that nothing in it gets out, and nobody gets
-in. A gate is a container that is in it, too, and in an ordinary one besides: whatever connects to it
-from this machine is connected to the port. It listens on its ordinary address only, and passes
-nothing the other way.
+in. The gate is in it, and in an ordinary one besides: whatever connects to it from this machine is
+connected to the port. It listens at its ordinary address only, and passes nothing the other way.
 """
 
 from __future__ import annotations
