@@ -33,7 +33,7 @@ _ARM = re.compile(r"ml\.(?:[a-z]+\d+g[a-z]*\.|[a-z0-9]+-gb\d)")
 # Instances with NVMe disks ("Instance store volumes" in the EC2 guide): a d in the family's name,
 # and the newer GPUs.
 _OWN_DISK = re.compile(
-    r"ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[56][a-z]*|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*)\."
+    r"ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[5-9][a-z]*|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*)\."
 )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 KEEP = 3  # what was used last, for going back and forth between a few
 
 LAYER_AGE = timedelta(days=1)
-"""For so long layers without a tag may be those of a build that runs: another user's, or in another
-container, where the lock of ours isn't seen. Or the cache of one that failed, and is tried again."""
+"""For so long layers without a tag may be a running build's, of another user or in another
+container, which our lock doesn't hold off; or the cache of one that failed, and is tried again."""
 
 
 def clean(settings: Settings, client: DockerClient) -> list[str]:
@@ -68,7 +68,8 @@ def prune(settings: Settings, client: DockerClient, *, keep: int = KEEP) -> list
 
 
 def _age(image: Image) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(str(image.attrs["Created"]))
+    created = str(image.attrs.get("Created") or "0001-01-01T00:00:00Z")  # not of all is it known
+    return datetime.now(UTC) - datetime.fromisoformat(created)
 
 
 def _images(client: DockerClient, **wanted: Any) -> list[Image]:

@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--every-host",
         action="store_true",
-        help="also what runs elsewhere have left: on other machines (aws: as far as tags tell), and "
+        help="also what runs elsewhere have left: on other machines (aws: as far as tags tell) and "
         "in other containers that have this Docker engine; make sure that none of them is at work",
     )
 

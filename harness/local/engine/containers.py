@@ -21,7 +21,6 @@ from docker.types import Mount
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
-from testcontainers.core.utils import inside_container
 
 from harness.errors import EngineError
 from harness.local.engine import errors, networks
@@ -284,7 +283,7 @@ class Containers:
         client, _ = self._connect()
         network = self.network(name, [hostname, gates.NAME], isolated=True)
         # In a container, we are its neighbour there: testcontainers lets it have our network.
-        neighbours = "neighbours" if inside_container() else ""
+        neighbours = "neighbours" if client.find_host_network() else ""
         command = [gates.PROGRAM, network.addresses[hostname], str(port), neighbours]
 
         def images() -> Iterator[str]:

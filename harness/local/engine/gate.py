@@ -8,7 +8,7 @@ connected to the port. It listens at its ordinary address only, and passes nothi
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import EngineError
 from harness.local.engine.errors import StartError, engine_errors
@@ -16,7 +16,6 @@ from harness.local.engine.errors import StartError, engine_errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.local.engine.container import Container
     from harness.local.engine.networks import JobNetwork
 
 NAME = "gate"
@@ -90,6 +89,22 @@ while True:
 _log = logging.getLogger(__name__)
 
 
+class Program(Protocol):
+    """A container that runs the program: `Container`, as far as a gate needs it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def address(self) -> tuple[str, int]: ...
+
+    def has_address(self) -> bool: ...
+
+    def start(self, on_line: Callable[[str], None], on_exit: Callable[[], None]) -> None: ...
+
+    def remove(self) -> None: ...
+
+
 class Gate:
     """A network for one isolated container, and once it is `open` the way in to its port.
 
@@ -100,12 +115,12 @@ class Gate:
     """
 
     def __init__(
-        self, network: JobNetwork, images: Iterable[str], create: Callable[[str], Container]
+        self, network: JobNetwork, images: Iterable[str], create: Callable[[str], Program]
     ) -> None:
         self.network = network
         self._images = images
         self._create = create
-        self._container: Container | None = None
+        self._container: Program | None = None
 
     def open(self, on_loss: Callable[[], None]) -> None:
         """Start it; `on_loss` is called from a thread of its own when it has ended.
@@ -129,7 +144,7 @@ class Gate:
         )
 
     @property
-    def container(self) -> Container:
+    def container(self) -> Program:
         """The one that listens where the isolated one's port is reached."""
         if self._container is None:
             raise EngineError("the way in to an isolated container was never opened")

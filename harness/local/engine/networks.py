@@ -39,6 +39,7 @@ ISOLATION: Mapping[str, Any] = MappingProxyType(
         # a loopback address. This one is the container's own, where nobody listens.
         "dns": ["127.0.0.1"],
         "dns_search": ["."],
+        "dns_opt": ["timeout:1", "attempts:1"],  # that nobody answers is known soon
         # Packets to addresses that the network doesn't have could else be made by hand.
         "cap_drop": ["NET_RAW"],
     }

@@ -16,6 +16,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+import reach
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -250,6 +252,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case "probe/slow":
                 time.sleep(float(body))
                 self.answer(200, b"slow")
+            case "probe/reach":
+                self.answer(200, json.dumps(reach.reached(*json.loads(body))).encode())
             case "probe/out-of-memory":
                 run_out_of_memory()
             case "probe/exit":
