@@ -16,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-import reach
+import reach  # type: ignore[import-not-found]  # beside it in the image
 
 if TYPE_CHECKING:
     from types import FrameType

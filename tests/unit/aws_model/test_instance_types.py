@@ -1,4 +1,4 @@
-"""The memory, processors and disks of instance types, beside what EC2 says of them, and whose processors they have."""
+"""What instance types have, beside what EC2 says of them, and whose processors they are."""
 
 from __future__ import annotations
 
