@@ -90,10 +90,9 @@ class Containers:
         and end, and a process while it runs.
         """
         self._subnets: list[Subnet] = []
-        self._cpus: int | None = None
-        """How many the engine has, once that was asked."""
         self._bounds_disks = True
         """Whether the engine bounds what a container writes, or that wasn't tried."""
+        self._said: dict[str, Any] | None = None
 
     def _connect(self) -> tuple[DockerClient, Session]:
         """testcontainers' client and this process's session, made at first use."""
@@ -168,8 +167,7 @@ class Containers:
 
     def _is_kernel_ours(self, client: DockerClient) -> bool:
         """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
-        with engine_errors():
-            return bool(client.client.info()["KernelVersion"] == platform.release())
+        return bool(self._info(client)["KernelVersion"] == platform.release())
 
     def is_container(self, address: str) -> bool:
         """Whether the address is in one of the engine's networks."""
@@ -258,7 +256,7 @@ class Containers:
         self, client: DockerClient, image: str, options: dict[str, Any], disk: int | None
     ) -> DockerContainer:
         """Have the engine create it, with a bound to what it writes if there can be one."""
-        if disk is None or not self._bounds_disks:
+        if disk is None or not self._bounds_disks or not self._has_project_quotas(client):
             return client.create(image, **options)
         try:
             return client.create(image, **options, storage_opt={"size": str(disk)})
@@ -266,17 +264,31 @@ class Containers:
             if "storage" not in engine_words(error):
                 raise
             created = client.create(image, **options)
-            self._bounds_disks = False  # overlay2 can on XFS with project quotas only
+            self._bounds_disks = False
             return created
+
+    def _has_project_quotas(self, client: DockerClient) -> bool:
+        """Whether it may: overlay2 can on XFS that is mounted with them, which it doesn't tell.
+
+        ("Set storage driver options per container" in Docker's reference.) Other drivers have a
+        bound, too, but count the image in.
+        """
+        said = self._info(client)
+        backing = dict(said.get("DriverStatus") or []).get("Backing Filesystem")
+        return said["Driver"] == "overlay2" and backing == "xfs"
 
     def _nano_cpus(self, client: DockerClient, cpus: int | None) -> int | None:
         """In the engine's unit, if it has more of them: it refuses to give what it lacks."""
         if cpus is None:
             return None
-        if self._cpus is None:
+        return cpus * 10**9 if cpus < self._info(client)["NCPU"] else None
+
+    def _info(self, client: DockerClient) -> dict[str, Any]:
+        """What the engine says of itself and its machine; asked once."""
+        if self._said is None:
             with engine_errors():
-                self._cpus = int(client.client.info()["NCPU"])
-        return cpus * 10**9 if cpus < self._cpus else None
+                self._said = client.client.info()
+        return self._said
 
     def _gate(self, image: str, name: str, hostname: str, port: int) -> Gate:
         """A network of its own for an isolated container, and the way in to its port."""

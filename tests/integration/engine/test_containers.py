@@ -328,6 +328,28 @@ def test_more_processors_than_the_engine_has_are_no_limit(
     assert docker_client.api.inspect_container(container.id)["HostConfig"]["NanoCpus"] == 0
 
 
+def test_an_engine_that_can_not_bound_what_is_written_is_asked_once(
+    made: Containers,
+    docker_client: DockerClient,
+    probe_image: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says that it has XFS, but not whether that has quotas for it."""
+    info = {**docker_client.info(), "Driver": "overlay2"}
+    if dict(info["DriverStatus"]).get("Backing Filesystem") != "extfs":
+        pytest.skip("this engine may have a bound")
+    info["DriverStatus"] = [["Backing Filesystem", "xfs"]]
+    monkeypatch.setattr(made, "_said", info)
+    for _ in range(2):
+        container = made.create(
+            probe_image, name=name, hostname="h", command=["serve"], disk=1 << 30
+        )
+        found = docker_client.api.inspect_container(container.id)
+        assert not found["HostConfig"].get("StorageOpt")
+        assert not made._bounds_disks
+
+
 def test_no_thread_outlives_a_container_that_is_removed(
     made: Containers, probe_image: str, name: str
 ) -> None:
