@@ -89,7 +89,7 @@ class Container:
         self._waiter: threading.Thread | None = None
         self._ended_by_us = False
         self._removing = threading.Lock()
-        self._removed = False
+        self.removed = False
         self.exited = threading.Event()
         self.exit_code: int | None = None
         self.out_of_memory = False
@@ -305,7 +305,7 @@ class Container:
         """
         self._ended_by_us = True
         with self._removing:
-            if self._removed:
+            if self.removed:
                 return
             try:
                 with engine_errors():
@@ -315,7 +315,7 @@ class Container:
             except EngineError as error:
                 _log.warning("left container %s, to be removed later: %s", self.name, error)
                 return
-            self._removed = True
+            self.removed = True
         if self._gate is not None:
             self._gate.remove()
         self._owner.forget(self)

@@ -83,6 +83,8 @@ class Containers:
         self._live: set[Container] = set()
         self._networks: set[JobNetwork] = set()
         self._closed = False
+        self._is_unsure = False
+        """Whether there may be a container that isn't known of."""
         self.bridge_leads: bool | None = None
         """Whether containers are reached at their own addresses, once one was tried.
 
@@ -246,7 +248,9 @@ class Containers:
                 created = self._create(client, image, options, disk)
                 container = Container(self, client, created, port, gate)
                 self._live.add(container)
-        except BaseException:
+        except BaseException as error:
+            # If the engine was lost, it may have made one all the same.
+            self._is_unsure |= not isinstance(error.__cause__, APIError)
             if gate is not None:
                 gate.remove()
             raise
@@ -363,7 +367,8 @@ class Containers:
         for image in self._pulled:
             self._forget_image(image)
         if self._session:
-            self._session.close()
+            known = self._networks or [each for each in live if not each.removed]
+            self._session.close(left=bool(known) or self._is_unsure)
         if self._docker:
             self._docker.client.close()
 

@@ -88,8 +88,16 @@ class JobNetwork:
         self._network.connect(container_id, ipv4_address=self.addresses[hostname])
 
     def remove(self) -> None:
-        """Remove it, once its containers are. May be called twice."""
-        remove(self._network)
+        """Remove it, once its containers are. May be called twice.
+
+        What can't be removed now is tried once more when its owner is closed.
+        """
+        try:
+            with engine_errors():
+                ignore_gone(self._network.remove)
+        except EngineError as error:
+            _log.warning("left network %s, to be removed later: %s", self.name, error)
+            return
         self._on_removal(self)
 
 
@@ -121,15 +129,6 @@ def create_for_hosts(
             if attempt == SUBNET_ATTEMPTS:  # others took it each time
                 raise
     return made, {host: str(subnet[2 + index]) for index, host in enumerate(hosts)}
-
-
-def remove(network: Network) -> None:
-    """Remove it if that can be done; what is left is `harness clean`'s to remove."""
-    try:
-        with engine_errors():
-            ignore_gone(network.remove)
-    except EngineError as error:
-        _log.warning("left network %s, which `harness clean` removes: %s", network.name, error)
 
 
 def gateway(client: DockerClient) -> str | None:

@@ -68,9 +68,11 @@ class Session:
             LABEL_PROCESS: machine.process(),
         }
 
-    def close(self) -> None:
+    def close(self, *, left: bool = False) -> None:
+        """End it. With `left` something of it is still there, as its free lock tells `clean`."""
         self._lock.release()
-        self.path.unlink(missing_ok=True)
+        if not left:
+            self.path.unlink(missing_ok=True)
 
 
 def _identity(path: Path) -> str:
