@@ -17,6 +17,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+import reach  # type: ignore[import-not-found]  # beside it in the image
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -284,6 +286,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case "probe/slow":
                 time.sleep(float(body))
                 self.answer(200, b"slow")
+            case "probe/reach":
+                self.answer(200, json.dumps(reach.reached(*json.loads(body))).encode())
             case "probe/out-of-memory":
                 run_out_of_memory()
             case "probe/exit":

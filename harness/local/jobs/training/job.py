@@ -179,6 +179,7 @@ class TrainingJob(Job):
                 },
                 isolated=bool(self.request.get("EnableNetworkIsolation")),
                 instance_types={name: each.instance_type for name, each in self._hosts.items()},
+                volume=self.request["ResourceConfig"].get("VolumeSizeInGB"),
                 mounts={host: each.mounts for host, each in piped.items()},
             ),
         ):
