@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness.local.moto import iam, s3_streaming
+from harness.local.moto import iam, instances, log_events, s3_streaming
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
 from harness.local.protocol.signing import credential_scope
@@ -91,6 +91,7 @@ class MotoApp:
     def _make_dispatcher(self) -> DomainDispatcherApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
+        instances.forget()
         dispatcher = DomainDispatcherApplication(self._create_app)
         # Which looks at 175 directories otherwise, at every request and under a lock.
         cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
@@ -110,6 +111,8 @@ class MotoApp:
             ecr.prepare()
         if service == "s3":
             s3_streaming.prepare()
+        if service == "logs":
+            log_events.prepare()
         return create_backend_app(service)
 
     def answer(

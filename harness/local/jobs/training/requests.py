@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import (
         ChannelUnionTypeDef,
         CreateTrainingJobRequestTypeDef,
+        MetricDefinitionTypeDef,
     )
 
     from harness.local.protocol.messages import RequestContext
@@ -160,7 +161,7 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
         )
 
 
-def _check_metrics(definitions: Sequence[Mapping[str, str]]) -> None:
+def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
     room = expressions.MAX_SIZE
     for each in definitions:
         try:
