@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness.local.moto import iam, instances, log_events, s3_streaming
+from harness.local.moto import iam, instances, log_events, s3_keys, s3_streaming, sessions
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
 from harness.local.protocol.signing import credential_scope
@@ -92,6 +92,7 @@ class MotoApp:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
         instances.forget()
+        sessions.isolate()
         dispatcher = DomainDispatcherApplication(self._create_app)
         # Which looks at 175 directories otherwise, at every request and under a lock.
         cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
@@ -101,6 +102,7 @@ class MotoApp:
     def _create_app(self, service: Any) -> Flask:
         from moto.moto_server.werkzeug_app import create_backend_app
 
+        sessions.isolate()
         if service is None:
             raise NotImplementedError
         if service in ("iam", "sts"):
@@ -111,9 +113,12 @@ class MotoApp:
             ecr.prepare()
         if service == "s3":
             s3_streaming.prepare()
+            s3_keys.prepare()
         if service == "logs":
             log_events.prepare()
-        return create_backend_app(service)
+        app = create_backend_app(service)
+        sessions.isolate()  # what that has imported
+        return app
 
     def answer(
         self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
