@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness.local.moto import iam, instances, log_events, s3_keys, s3_streaming, sessions
+from harness.local.moto import iam, instances, log_events, routes, s3_streaming, sessions
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
 from harness.local.protocol.signing import credential_scope
@@ -93,6 +93,7 @@ class MotoApp:
 
         instances.forget()
         sessions.isolate()
+        routes.prepare()
         dispatcher = DomainDispatcherApplication(self._create_app)
         # Which looks at 175 directories otherwise, at every request and under a lock.
         cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
@@ -113,7 +114,6 @@ class MotoApp:
             ecr.prepare()
         if service == "s3":
             s3_streaming.prepare()
-            s3_keys.prepare()
         if service == "logs":
             log_events.prepare()
         app = create_backend_app(service)
