@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
+from harness import memory
 from harness.local.moto import iam, instances, log_events, routes, s3_streaming, sessions
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
@@ -149,6 +150,12 @@ class MotoApp:
             operation = named[1].title().replace("_", "") if named else ""
             refusal = _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
             raise Refusal(refusal) from error
+        except MemoryError as error:
+            text = f"{_asked_for(request)} failed: {memory.exhausted()}."
+            _log.error("moto: %s", text)  # its traceback says nothing
+            raise Refusal(
+                _error(request, http.HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
+            ) from error
         except Exception as error:
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)
