@@ -22,6 +22,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
+from harness import startup
 from harness.errors import EngineError
 from harness.local.engine import errors, networks
 from harness.local.engine import gate as gates
@@ -103,6 +104,8 @@ class Containers:
             if self._docker is None or self._session is None:
                 with engine_errors():
                     connected = DockerClient(timeout=errors.TIMEOUT)
+                    connected.client.api.credstore_env = startup.aws_environment
+                    connected.client.api.reload_config()
                     for name in clean(connected.client):
                         _log.warning("removed %s, left by a run that was killed", name)
                     _start_reaper(connected)

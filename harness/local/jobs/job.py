@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness import memory
 from harness.errors import EngineError
 from harness.local.core.store import Resource
 from harness.local.data.transfers import PASSING, Transfer
@@ -100,6 +101,9 @@ class Job(Resource):
             self._fail(str(failure))
         except EngineError as error:
             self._fail(f"InternalServerError: {error}.")
+        except MemoryError:
+            _log.error("%s %s failed: %s", self.noun, self.name, memory.exhausted())
+            self._fail(f"InternalServerError: {memory.exhausted()}.")
         except Exception as error:  # noqa: BLE001 - the thread's last resort
             if not self.abandoned:
                 _log.exception("%s %s: unexpected error", self.noun, self.name)

@@ -19,7 +19,8 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness.local.moto import iam, s3_streaming
+from harness import memory
+from harness.local.moto import iam, instances, log_events, routes, s3_streaming, sessions
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
 from harness.local.protocol.signing import credential_scope
@@ -91,6 +92,9 @@ class MotoApp:
     def _make_dispatcher(self) -> DomainDispatcherApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
+        instances.forget()
+        sessions.isolate()
+        routes.prepare()
         dispatcher = DomainDispatcherApplication(self._create_app)
         # Which looks at 175 directories otherwise, at every request and under a lock.
         cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
@@ -100,6 +104,7 @@ class MotoApp:
     def _create_app(self, service: Any) -> Flask:
         from moto.moto_server.werkzeug_app import create_backend_app
 
+        sessions.isolate()
         if service is None:
             raise NotImplementedError
         if service in ("iam", "sts"):
@@ -110,7 +115,11 @@ class MotoApp:
             ecr.prepare()
         if service == "s3":
             s3_streaming.prepare()
-        return create_backend_app(service)
+        if service == "logs":
+            log_events.prepare()
+        app = create_backend_app(service)
+        sessions.isolate()  # what that has imported
+        return app
 
     def answer(
         self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
@@ -141,6 +150,12 @@ class MotoApp:
             operation = named[1].title().replace("_", "") if named else ""
             refusal = _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
             raise Refusal(refusal) from error
+        except MemoryError as error:
+            text = f"{_asked_for(request)} failed: {memory.exhausted()}."
+            _log.error("moto: %s", text)  # its traceback says nothing
+            raise Refusal(
+                _error(request, http.HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
+            ) from error
         except Exception as error:
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from harness import memory
 from harness.local.protocol import wire
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import Payload, Response
@@ -93,6 +95,8 @@ def too_large(limit: int) -> Response:
 
 def internal_failure(context: RequestContext) -> AwsError:
     """Log the exception that is being handled; the caller gets one sentence."""
+    if isinstance(sys.exception(), MemoryError):
+        return _out_of_memory(context)
     _log.exception(
         "%s:%s failed with an unexpected error (request id %s); SDKs retry it up to 10 times",
         context.service,
@@ -101,6 +105,12 @@ def internal_failure(context: RequestContext) -> AwsError:
     )
     text = internal_failure_text(context.operation, context.request_id)
     return AwsError("InternalFailure", text)
+
+
+def _out_of_memory(context: RequestContext) -> AwsError:
+    text = f"{context.operation} failed: {memory.exhausted()}."
+    _log.error("%s:%s (request id %s)", context.service, text, context.request_id)
+    return AwsError("ServiceUnavailable", text)
 
 
 def internal_failure_text(operation: str, request_id: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,21 +28,42 @@ _JAVA_TYPES = {
     "timestamp": "milliseconds since epoch",
     "blob": "a ByteBuffer",
 }
-_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+_INTEGERS = {"integer": 1 << 31, "long": 1 << 63}
+"""The models' integers are Java's: from the negative of this up to less than it."""
+_FLOATS = {"float": 3.4028234663852886e38, "double": float.fromhex("0x1.fffffffffffffp+1023")}
+"""The largest finite values of Java's types."""
+
+MAX_ELEMENTS = 250_000
+"""Members and elements that a JSON request may have. In memory an empty one is 70 bytes, where the
+request has two or three for it."""
+
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,20}")
 
 
 def parse_document(shape: StructureShape, body: bytes) -> dict[str, Any]:
-    """A JSON request."""
+    """A JSON request. Its numbers are finite, and as large as their members' types take."""
     try:
-        document = json.loads(body.decode(), parse_constant=_refuse_constant) if body else {}
-        parsed: dict[str, Any] = _from_json(shape, document)
+        parsed: dict[str, Any] = _from_json(shape, _document(body) if body else {})
     except (ValueError, RecursionError) as error:
         raise _serialization_error(f"The request body is not valid JSON: {error}") from error
     return parsed
 
 
+def _document(body: bytes) -> Any:
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_ELEMENTS:
+        raise ValueError(f"it has more than {MAX_ELEMENTS} elements")
+    return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{str(value)[:100]} is not a finite number")
+    return number
 
 
 def _from_json(shape: Shape, value: Any) -> Any:
@@ -87,9 +110,11 @@ def _from_json_scalar(kind: str, value: Any) -> Any:
             return value
         case "boolean" if isinstance(value, bool):
             return value
-        case "integer" | "long" if number and value == value // 1:
+        case "integer" | "long" if (
+            number and -_INTEGERS[kind] <= value < _INTEGERS[kind] and value == value // 1
+        ):
             return int(value)
-        case "float" | "double" if number or value in _NOT_FINITE:
+        case "float" | "double" if number and -_FLOATS[kind] <= value <= _FLOATS[kind]:
             return float(value)
         case "timestamp" if number:
             try:
@@ -137,12 +162,11 @@ def parse_rest(
 def _from_text(kind: str, text: str) -> Any:
     if kind == "string":
         return text
-    try:
-        return int(text)
-    except ValueError:
-        raise _serialization_error(
-            f"STRING_VALUE can not be converted to {_JAVA_TYPES[kind]}"
-        ) from None
+    if _WHOLE_NUMBER.fullmatch(text):
+        number = int(text)
+        if -_INTEGERS[kind] <= number < _INTEGERS[kind]:
+            return number
+    raise _serialization_error(f"STRING_VALUE can not be converted to {_JAVA_TYPES[kind]}")
 
 
 def _serialization_error(message: str) -> AwsError:
@@ -179,7 +203,7 @@ def to_json(shape: Shape, value: Any, *, top: bool = False) -> Any:
         case "integer" | "long":
             return int(value)
         case "float" | "double":
-            return float(value)
+            return _finite(value)
     return value
 
 

@@ -256,6 +256,7 @@ class TrainingJob(Job):
         self._step("Stopping", "Stopping the training job")
 
     def _on_end(self, why: str) -> None:
+        self._metrics.close()
         self._step(why, _MESSAGES[why])
         self.transitions[-1]["EndTime"] = self.ended
 

@@ -169,6 +169,9 @@ class TestAugmentedManifests:
         assert sent(aws, dealt, index=0, hosts=2) == b"024"
         assert sent(aws, dealt, index=1, hosts=2) == b"13"
 
+    def test_half_a_character_is_sent_as_it_stands_in_json(self, aws, manifest):
+        assert sent(aws, manifest('{"label": "a\\ud800"}', ["label"])) == b'"a\\ud800"'
+
     def test_blank_lines_and_a_missing_last_line_end_are_no_matter(self, aws, manifest):
         assert sent(aws, manifest('{"label": 1}\n\n  \r\n{"label": 2}', ["label"])) == b"12"
 
@@ -176,6 +179,11 @@ class TestAugmentedManifests:
         ("lines", "words"),
         [
             ('{"label": 1}\n{', "line 2 of s3://.*/m is not JSON"),
+            ("[" * 100_000, "line 1 of .* is not JSON"),
+            ('{"label": 1}\n{"label": ' + "9" * 5000 + "}", "line 2 of .* is not JSON"),
+            ('{"label": 1}\n{"label": NaN}', "line 2 of .* is not JSON"),
+            ('{"label": 1}\n\0', "line 2 of .* is not JSON"),
+            ('{"image-ref": "s3://b/\\ud800", "label": 1}\n', "is not UTF-8"),
             ("[]\n", "line 1 of .* is not a JSON object"),
             ('{"image-ref": "ROOT/1.png"}\n', "line 1 of .* has no attribute label"),
             ('{"image-ref": 1, "label": 1}\n', "image-ref is not the URI of an object in S3"),
