@@ -5,6 +5,7 @@ SageMaker, its Runtime and its quotas run here; every other service is moto's.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import threading
@@ -16,11 +17,9 @@ from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
 from harness.local.hosting.runtime import Runtime
-from harness.local.http import listening
 from harness.local.http.dispatch import Dispatch
-from harness.local.http.listening import Server, listen
+from harness.local.http.listening import Server
 from harness.local.http.page import Page
-from harness.local.http.shortcut import Shortcut
 from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _log = logging.getLogger(__name__)
-
-MAX_LINGERING = listening.MAX_CONCURRENT * 3 // 4
-"""Threads that may wait for the next invocation on a connection; the others are for the others."""
 
 INNER_CONCURRENT = 32
 """Requests that are worked on at once of those that our own operations and jobs make, of S3 for
@@ -113,7 +109,7 @@ class LocalAWS:
         self._services: dict[str, Service] = {}
         self._dispatch: Dispatch
         self._closers: list[Callable[[], None]] = []
-        self._servers: list[Server] = []
+        self._server: Server | None = None
         self._inner_url = ""
         self._started = False
         self._warming: threading.Thread | None = None
@@ -165,27 +161,18 @@ class LocalAWS:
         )
 
     def _listen(self) -> None:
-        shortcut = self._shortcut()
+        self._server = Server(self._dispatch)
         for host in self._hosts:
-            self._servers.append(listen(host, self.port, self._dispatch, shortcut=shortcut))
-            self.port = self._servers[0].bind_addr[1]
+            self.port = self._server.listen(host, self.port)
         if self._given_providers is None:
-            inner = listen(_LOOPBACK, 0, self._dispatch, INNER_CONCURRENT)
-            self._servers.append(inner)
-            self._inner_url = f"http://{_LOOPBACK}:{inner.bind_addr[1]}"
-
-    def _shortcut(self) -> Shortcut | None:
-        """The short way of invocations, where there are any."""
-        runtime = self._services.get("sagemaker-runtime")
-        return Shortcut(runtime, self._trust.allows, MAX_LINGERING) if runtime else None
+            inner = self._server.listen(_LOOPBACK, 0, workers=INNER_CONCURRENT)
+            self._inner_url = f"http://{_LOOPBACK}:{inner}"
 
     def _warm_up(self) -> None:
         """Load what the first requests need, while the process that waits does something else."""
         self._moto.load("s3")
         for service in self._services.values():
             _ = service.operations
-        for server in self._servers:
-            server.requests.grow(listening.MAX_CONCURRENT)
 
     def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
         """Listen on a further address of this machine, for clients whose address `accepts` takes.
@@ -193,18 +180,13 @@ class LocalAWS:
         On the same port if it is free there. Returns the URL; None if the address isn't this
         machine's. It is closed with the server.
         """
-        if not self._started:
+        if not self._started or self._server is None:
             return None
         if self.host in _ALL_ADDRESSES:
             return f"http://{host}:{self.port}"
         for port in (self.port, 0):
-            try:
-                server = listen(host, port, self._dispatch.only_for(accepts))
-            except OSError:
-                continue
-            self._servers.append(server)
-            server.requests.grow(listening.MAX_CONCURRENT)
-            return f"http://{host}:{server.bind_addr[1]}"
+            with contextlib.suppress(OSError):
+                return f"http://{host}:{self._server.listen(host, port, accepts)}"
         return None
 
     def close(self) -> None:
@@ -213,10 +195,8 @@ class LocalAWS:
             return
         self._started = False
         self.close_providers()
-        if self._warming is not None:
-            self._warming.join(listening.CLOSE_TIMEOUT)  # it starts threads that shall stop
-        listening.stop(self._servers)
-        self._servers.clear()
+        if self._server is not None:
+            self._server.stop()
         self._moto.close()
 
     def close_providers(self) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import http
+import dataclasses
 import io
 import json
 from typing import TYPE_CHECKING
 
-from harness.local.http.bodies import drain, read, send
-from harness.local.http.trust import refusal
-from harness.local.moto.app import Refusal
 from harness.local.protocol.errors import LeaveToMoto
-from harness.local.protocol.messages import Response
+from harness.local.protocol.messages import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from collections.abc import Collection, Mapping
 
     from harness.local.http.page import Page
     from harness.local.http.trust import Trust
@@ -27,7 +22,7 @@ HEALTH_PATH = "/_harness/health"
 
 
 class Dispatch:
-    """The WSGI application of a local AWS.
+    """Knows all that a local AWS consists of.
 
     `about` is what its health check says of it. Without `page`, browsers get what SDKs do.
     """
@@ -43,47 +38,43 @@ class Dispatch:
         self._trust = trust
         self._page = page
         self._services = services
+        self._in_loop = [service for service in services if service.has_coroutines]
         self._moto = moto
         self._about = about
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = read(environ)
+    def plan(self, request: Request) -> Response | Service | None:
+        """What can be said before the body is there, in the loop: so nothing here may wait.
+
+        That is the response, or the service whose `respond_in_loop` makes it; None: `respond`.
+        """
         if not self._trust.allows(request):
-            drain(request.stream)
-            return send(self._trust.refusal(request), start_response)
+            return self._trust.refusal(request)
         if request.path == HEALTH_PATH:
-            return send(self._health(), start_response)
+            return self._health()
+        for service in self._in_loop:
+            if service.answers_in_loop(request):
+                return service
+        return None
+
+    def respond(self, request: Request) -> Response:
+        """The response to any other request, in a thread.
+
+        Raises:
+            DisconnectedError: the body broke off.
+        """
         if self._page is not None and (response := self._page.respond(request)) is not None:
-            return send(response, start_response)
+            return response
         for service in self._services:
             if service.match(request) is None:
                 continue
             try:
-                response = service.respond(request)
+                return service.respond(request)
             except LeaveToMoto as leave:
                 if leave.body is not None:
-                    environ["wsgi.input"] = io.BytesIO(leave.body)
-                    environ["CONTENT_LENGTH"] = str(len(leave.body))
+                    stream, length = io.BytesIO(leave.body), len(leave.body)
+                    request = dataclasses.replace(request, stream=stream, length=length)
                 break
-            if response.status == http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                drain(request.stream)
-            return send(response, start_response)
-        try:
-            return self._moto.answer(request, environ, start_response)
-        except Refusal as refused:
-            drain(request.stream)
-            return send(refused.response, start_response)
-
-    def only_for(self, accepts: Callable[[str], bool]) -> WSGIApplication:
-        """The same for the clients whose address `accepts` takes; the others are refused."""
-
-        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if accepts(environ["REMOTE_ADDR"]):
-                return self(environ, start_response)
-            drain(environ["wsgi.input"])
-            return send(refusal("The local AWS answers containers here."), start_response)
-
-        return answer
+        return self._moto.respond(request)
 
     def _health(self) -> Response:
         document = {"status": "ok", **self._about}

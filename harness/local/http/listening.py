@@ -1,168 +1,212 @@
-"""Listening at an address: cheroot's server, with what a local AWS needs of it."""
+"""Listening at addresses of this machine: one loop, in a thread of its own, for all of them."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from cheroot.server import HTTPRequest
-from cheroot.wsgi import Gateway_10
-from cheroot.wsgi import Server as WSGIServer
+from harness.local.http.connection import Connection
+from harness.local.http.limits import MAX_HELD, Limits, allow_files
+from harness.local.http.workers import Workers
 
-from harness.local.http.shortcut import Connection
+try:
+    import uvloop as loops
+except ImportError:  # where there is none, as on Windows; asyncio's own takes a fifth longer
+    import asyncio as loops  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine
 
-    from _typeshed.wsgi import WSGIApplication
-
-    from harness.local.http.shortcut import Shortcut
+    from harness.local.http.dispatch import Dispatch
 
 _log = logging.getLogger(__name__)
 
-MAX_CONCURRENT = 128
-"""Requests that are worked on at once; connections beyond wait, idle ones cost no thread."""
+LIMITS = Limits()
 
-FIRST_THREADS = 8
-"""Threads for requests that are started before anything is answered; the rest follow."""
+WORKERS = 128
+"""Requests that are worked on at once; further ones wait, and take no thread."""
 
-IDLE_TIMEOUT = 60
-"""Seconds without a byte after which a connection is closed."""
+UPLOADS = 64
+"""Bodies that are being read at once while they come, by threads of their own: those that come
+slowly hold up no other requests."""
 
-CLOSE_TIMEOUT = 5
-"""Seconds that closing waits for requests that are being answered."""
+MOST_CONNECTIONS = 2048
+"""At one address. A further one takes the place of the one that has been idle for longest."""
 
-PIECE = 256 * 1024
-"""Bytes of a body that are handed to the connection at once."""
+_BACKLOG = 512
 
 
-def listen(
-    host: str,
-    port: int,
-    application: WSGIApplication,
-    concurrent: int = MAX_CONCURRENT,
-    shortcut: Shortcut | None = None,
-) -> Server:
-    """A server that accepts connections at `host`, in daemon threads.
+class Listener:
+    """One address: its connections, and who works on what they ask.
 
-    Raises:
-        OSError: the port is taken, or the address isn't this machine's.
+    `accepts`, called in a thread, says whether a client of that address is answered.
     """
-    server = Server(host, port, application, concurrent, shortcut)
-    listening: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            server.prepare()
-        except BaseException as error:  # noqa: BLE001  # raised in the thread that waits for it
-            listening.set_exception(error)
-            return
-        listening.set_result(None)
-        server.serve()
-
-    # The threads of a server inherit being daemons, so that a forgotten close() hangs no process.
-    threading.Thread(target=run, name=f"harness-local-aws-{host}", daemon=True).start()
-    try:
-        listening.result()
-    except OSError as error:
-        raise OSError(
-            f"The local AWS can't listen on {host}, port {port}: {error}. Choose another port or "
-            "address, or stop what listens there."
-        ) from error
-    return server
-
-
-def stop(servers: Sequence[Server]) -> None:
-    """Stop them all at once, and free their ports."""
-    stopping = [
-        threading.Thread(target=server.stop, name="harness-stop", daemon=True) for server in servers
-    ]
-    for thread in stopping:
-        thread.start()
-    for thread in stopping:
-        # Longer than the server waits for its requests, after which it waits without end.
-        thread.join(CLOSE_TIMEOUT + 1)
-
-
-class _Gateway(Gateway_10):
-    """Hands on the headers under their own names, which WSGI mangles, and bodies in pieces."""
-
-    def write(self, chunk: bytes) -> None:
-        # cheroot copies all that is left of what it was given each time that it sends some of it.
-        for at in range(0, len(chunk), PIECE):
-            piece = chunk[at : at + PIECE]
-            if self.req.sent_headers:
-                super().write(piece)
-            else:
-                self._write_first(piece)
-
-    def _write_first(self, piece: bytes) -> None:
-        """Send the headers, and this with them: whoever waits is woken once, and not twice."""
-        writer = self.req.conn.wfile
-        writer._flush_unlocked = _nothing
-        try:
-            super().write(piece)
-        finally:
-            del writer._flush_unlocked
-            writer.flush()
-
-    def get_environ(self) -> Any:
-        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
-        environ["harness.headers"] = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in self.req.inheaders.items()
-        }
-        return environ
-
-
-def _nothing() -> None:
-    """Let what was written wait for what follows."""
-
-
-class _Request(HTTPRequest):
-    """Refuses lengths that cheroot takes: with a negative one it would read without end."""
-
-    def read_request_headers(self) -> bool:
-        if not super().read_request_headers():  # type: ignore[no-untyped-call]
-            return False
-        if self.inheaders.get(b"Content-Length", b"0").isdigit():
-            return True
-        self.simple_response("400 Bad Request", "Malformed Content-Length Header.")
-        return False
-
-
-class _Connection(Connection):
-    RequestHandlerClass = _Request
-
-
-class Server(WSGIServer):
-    """Listens at one address; `shortcut` takes the requests that it knows before cheroot does."""
-
-    ConnectionClass = _Connection
-    expiration_interval = 0.05  # how long it takes to notice that it shall stop
 
     def __init__(
+        self, server: Server, workers: Workers, accepts: Callable[[str], bool] | None, most: int
+    ) -> None:
+        self.server = server
+        self.workers = workers
+        self.accepts = accepts
+        self.connections: dict[Connection, None] = {}
+        self._quiet: dict[Connection, None] = {}  # the longest first
+        self._most = most
+
+    def add(self, connection: Connection) -> None:
+        self.connections[connection] = self._quiet[connection] = None
+        if len(self.connections) > self._most:
+            oldest = next(iter(self._quiet))
+            self.remove(oldest)
+            oldest.evict()
+
+    def remove(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+        self._quiet.pop(connection, None)
+        self.server.has_answered()
+
+    def is_busy(self, connection: Connection) -> None:
+        """One of its requests is being answered."""
+        self._quiet.pop(connection, None)
+
+    def is_quiet(self, connection: Connection) -> None:
+        """All that it has asked is answered."""
+        self._quiet[connection] = None
+        self.server.has_answered()
+
+
+class Server:
+    """Answers at the addresses that it is told to `listen` at, until it is told to `stop`."""
+
+    def __init__(self, dispatch: Dispatch, limits: Limits | None = None) -> None:
+        self.dispatch = dispatch
+        self.limits = limits or LIMITS
+        self.loop: asyncio.AbstractEventLoop = loops.new_event_loop()
+        self.loop.set_exception_handler(_log_error)
+        self.workers = Workers("harness-request", WORKERS)
+        self.uploads = Workers("harness-upload", UPLOADS)
+        self.held = 0
+        """Bytes of bodies that are in memory before they are answered."""
+        self.is_stopping = False
+        self._pools = [self.workers, self.uploads]
+        self._listeners: list[Listener] = []
+        self._sockets: list[asyncio.AbstractServer] = []
+        self._most = min(MOST_CONNECTIONS, allow_files() // 4)
+        self._is_idle = asyncio.Event()
+        # A daemon, so that a forgotten `stop` hangs no process.
+        self._thread = threading.Thread(target=self._run, name="harness-local-aws", daemon=True)
+        self._thread.start()
+
+    def listen(
         self,
         host: str,
         port: int,
-        application: WSGIApplication,
-        concurrent: int,
-        shortcut: Shortcut | None,
-    ) -> None:
-        super().__init__(
-            (host, port),
-            application,
-            numthreads=FIRST_THREADS,
-            max=concurrent,
-            request_queue_size=4 * MAX_CONCURRENT,
-            timeout=IDLE_TIMEOUT,
-            shutdown_timeout=CLOSE_TIMEOUT,
-        )
-        self.gateway = _Gateway
-        self.shortcut = shortcut
-        self.keep_alive_conn_limit = None  # type: ignore[assignment]  # no limit
+        accepts: Callable[[str], bool] | None = None,
+        workers: int | None = None,
+    ) -> int:
+        """Accept connections there, with so many threads of their own; returns the port.
 
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        _log.log(level, "%s", msg, exc_info=traceback)
+        Raises:
+            OSError: the port is taken, or the address isn't this machine's.
+        """
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            listening = socket.create_server(
+                (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=host == "::"
+            )
+        except OSError as error:
+            raise OSError(
+                f"The local AWS can't listen on {host}, port {port}: {error}. Choose another port "
+                "or address, or stop what listens there."
+            ) from error
+        pool = self.workers
+        if workers is not None:
+            pool = Workers("harness-inner", workers)
+            self._pools.append(pool)
+        listener = Listener(self, pool, accepts, self._most)
+        self._call(self._accept(listener, listening))
+        bound: int = listening.getsockname()[1]
+        return bound
+
+    async def _accept(self, listener: Listener, listening: socket.socket) -> None:
+        self._listeners.append(listener)
+        server = await self.loop.create_server(
+            lambda: Connection(listener), sock=listening, backlog=_BACKLOG
+        )
+        self._sockets.append(server)
+
+    def hold(self, connection: Connection, size: int) -> bool:
+        """Count a part of a body that is in memory; false: there is no room for it.
+
+        Those go first whose bodies have been on their way for longest.
+        """
+        self.held += size
+        if self.held > MAX_HELD:
+            for each in [each for some in self._listeners for each in some.connections]:
+                if self.held > MAX_HELD and each is not connection and each.holds():
+                    each.evict()
+        if self.held <= MAX_HELD:
+            return True
+        self.held -= size
+        return False
+
+    def has_answered(self) -> None:
+        if self.is_stopping and not self._is_answering():
+            self._is_idle.set()
+
+    def _is_answering(self) -> bool:
+        return any(each.is_answering for some in self._listeners for each in some.connections)
+
+    def stop(self) -> None:
+        """Free the ports, and end; what is being answered has `Limits.close` seconds for that."""
+        if self._thread.is_alive():
+            self._call(self._end())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+        for pool in self._pools:
+            pool.stop(0.1 if self._is_idle.is_set() else 0.0)
+
+    async def _end(self) -> None:
+        self.is_stopping = True
+        for each in self._sockets:
+            each.close()
+        connections = [each for some in self._listeners for each in some.connections]
+        for connection in connections:
+            connection.stop()
+        self.has_answered()
+        try:
+            async with asyncio.timeout(self.limits.close):
+                await self._is_idle.wait()
+        except TimeoutError:
+            _log.warning("requests were still being answered when the local AWS was closed")
+        for connection in connections:
+            connection.evict()
+        await asyncio.sleep(0)
+
+    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+    def _run(self) -> None:
+        self.loop.call_soon(self._look_at_deadlines)
+        try:
+            self.loop.run_forever()
+        finally:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()
+
+    def _look_at_deadlines(self) -> None:
+        now = self.loop.time()
+        for each in [each for some in self._listeners for each in some.connections]:
+            if each.deadline < now:
+                each.expire()
+        shortest = min(self.limits.head, self.limits.stall, self.limits.idle, self.limits.linger)
+        self.loop.call_later(min(1.0, shortest / 4), self._look_at_deadlines)
+
+
+def _log_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    _log.error("%s", context["message"], exc_info=context.get("exception"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from harness import memory
 from harness.local.protocol import wire
 from harness.local.protocol.errors import AwsError
-from harness.local.protocol.messages import Payload, Response
+from harness.local.protocol.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,17 +47,15 @@ class Responses:
             headers |= wire.serialise_headers(shape, result)
         if model.has_event_stream_output:
             headers["Content-Type"] = "application/vnd.amazon.eventstream"
-            return Response(
-                status,
-                headers,
-                wire.serialise_events(shape, result, lambda: internal_failure(context)),
+            make = (
+                wire.EventPieces
+                if isinstance(result.get(str(shape.event_stream_name)), wire.Events)
+                else wire.serialise_events
             )
+            return Response(status, headers, make(shape, result, lambda: internal_failure(context)))
         payload = shape.serialization.get("payload")
         if payload is not None:
-            body = result[payload]
-            if isinstance(body, Payload):
-                return Response(status, headers | {"Content-Length": str(body.length)}, body.pieces)
-            return Response(status, headers, wire.must_be(bytes, body, shape))
+            return Response(status, headers, wire.must_be(bytes, result[payload], shape))
         document = wire.to_json(shape, result, top=True)
         return Response(status, headers, json.dumps(document).encode())
 

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -235,44 +235,87 @@ def serialise_events(
     `on_fault` makes of an exception that nobody expected, and is being handled, the error that
     the stream ends with.
     """
-    # Imported here, since this brings moto with it, which nothing else on the way needs.
-    from moto.core.eventstream import EventStreamEncoder
-
-    encoder = EventStreamEncoder()
-    name = str(shape.event_stream_name)
-    union = cast("StructureShape", shape.members[name])
-    kinds = cast("Mapping[str, StructureShape]", union.members)
-    stream: Iterable[Mapping[str, Any]] = result.get(name, ())
+    encoder = _Encoder(shape, on_fault)
+    stream: Iterable[Mapping[str, Any]] = result.get(encoder.name, ())
     try:
         for event in stream:
-            ((kind, members),) = event.items()
-            yield _encode_event(encoder, kinds[kind], kind, members)
-    except AwsError as error:
-        yield _encode_exception(encoder, error)
-    except Exception:  # noqa: BLE001  # on_fault logs it with its traceback
-        yield _encode_exception(encoder, AwsError("InternalStreamFailure", on_fault().message))
+            yield encoder.event(event)
+    except Exception as error:  # noqa: BLE001  # on_fault logs it with its traceback
+        yield encoder.exception(error)
     finally:
         close = getattr(stream, "close", None)
         if close is not None:
             close()
 
 
-def _encode_event(encoder: Any, shape: StructureShape, kind: str, members: Any) -> bytes:
-    headers = {":message-type": "event", ":event-type": kind}
-    for name, member in shape.members.items():
-        if member.serialization.get("eventpayload") and member.type_name == "blob":
-            headers[":content-type"] = "application/octet-stream"
-            return bytes(encoder.encode_message(headers, members[name]))
-    headers[":content-type"] = "application/json"
-    document = json.dumps(to_json(shape, members, top=True))
-    return bytes(encoder.encode_message(headers, document.encode()))
+@runtime_checkable
+class Events(Protocol):
+    """The events of a stream that are made in the loop."""
+
+    async def next(self) -> Mapping[str, Any] | None:
+        """The next one; None at the end. Raises `AwsError`, with which the stream ends."""
+
+    async def close(self) -> None:
+        """Give up what is behind it."""
 
 
-def _encode_exception(encoder: Any, error: AwsError) -> bytes:
-    headers = {
-        ":message-type": "exception",
-        ":exception-type": error.code,
-        ":content-type": "application/json",
-    }
-    document = json.dumps({"Message": error.message, **error.members})
-    return bytes(encoder.encode_message(headers, document.encode()))
+class EventPieces:
+    """The same, in the loop, of `Events`: the `Pieces` of a response."""
+
+    def __init__(
+        self, shape: StructureShape, result: Mapping[str, Any], on_fault: Callable[[], AwsError]
+    ) -> None:
+        self._encoder = _Encoder(shape, on_fault)
+        self._events: Events = result[self._encoder.name]
+        self._has_failed = False
+
+    async def next(self) -> bytes | None:
+        if self._has_failed:
+            return None
+        try:
+            event = await self._events.next()
+            return None if event is None else self._encoder.event(event)
+        except Exception as error:  # noqa: BLE001  # on_fault logs it with its traceback
+            self._has_failed = True
+            return self._encoder.exception(error)
+
+    async def close(self) -> None:
+        await self._events.close()
+
+
+class _Encoder:
+    """Makes the messages of an event stream."""
+
+    def __init__(self, shape: StructureShape, on_fault: Callable[[], AwsError]) -> None:
+        # Imported here, since this brings moto with it, which nothing else on the way needs.
+        from moto.core.eventstream import EventStreamEncoder
+
+        self._encoder = EventStreamEncoder()
+        self._on_fault = on_fault
+        self.name = str(shape.event_stream_name)
+        union = cast("StructureShape", shape.members[self.name])
+        self._kinds = cast("Mapping[str, StructureShape]", union.members)
+
+    def event(self, event: Mapping[str, Any]) -> bytes:
+        ((kind, members),) = event.items()
+        shape = self._kinds[kind]
+        headers = {":message-type": "event", ":event-type": kind}
+        for name, member in shape.members.items():
+            if member.serialization.get("eventpayload") and member.type_name == "blob":
+                headers[":content-type"] = "application/octet-stream"
+                return bytes(self._encoder.encode_message(headers, members[name]))
+        headers[":content-type"] = "application/json"
+        document = json.dumps(to_json(shape, members, top=True))
+        return bytes(self._encoder.encode_message(headers, document.encode()))
+
+    def exception(self, error: Exception) -> bytes:
+        """What a stream ends with; of what isn't AWS's, while it is being handled."""
+        if not isinstance(error, AwsError):
+            error = AwsError("InternalStreamFailure", self._on_fault().message)
+        headers = {
+            ":message-type": "exception",
+            ":exception-type": error.code,
+            ":content-type": "application/json",
+        }
+        document = json.dumps({"Message": error.message, **error.members})
+        return bytes(self._encoder.encode_message(headers, document.encode()))

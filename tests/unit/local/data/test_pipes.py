@@ -18,6 +18,7 @@ from harness.local.core.client import local_boto_session
 from harness.local.data import pipes, s3_objects
 from harness.local.data.opt_ml import CHUNK
 from harness.local.http import listening
+from harness.local.http.limits import Limits
 
 WAIT = 20
 
@@ -221,10 +222,10 @@ class TestShuffling:
 
 
 def test_a_reader_may_pause_for_longer_than_s3_waits(aws, put, monkeypatch):
-    """cheroot closes a connection on which nothing could be sent for that long."""
+    """A connection on which nothing could be sent for so long is closed."""
     body = os.urandom(40 * CHUNK)  # more than fits into the buffers of a connection
     uri = put({"a": body})
-    monkeypatch.setattr(listening, "IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(listening, "LIMITS", Limits(stall=0.3))
     with LocalAWS() as impatient:
         client = local_boto_session(impatient.url, impatient.region).client("s3")
         asked = []
