@@ -19,7 +19,16 @@ from xml.sax.saxutils import escape
 from botocore.model import OperationNotFoundError
 
 from harness import memory
-from harness.local.moto import iam, instances, log_events, routes, s3_streaming, sessions, wsgi
+from harness.local.moto import (
+    bounds,
+    iam,
+    instances,
+    log_events,
+    routes,
+    s3_streaming,
+    sessions,
+    wsgi,
+)
 from harness.local.protocol.errors import DisconnectedError
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
@@ -105,6 +114,7 @@ class MotoApp:
             s3_streaming.prepare()
         if service == "logs":
             log_events.prepare()
+        bounds.prepare(service)
         app = create_backend_app(service)
         sessions.isolate()  # what that has imported
         return app

@@ -86,9 +86,11 @@ class TestManifests:
 
     def test_a_manifest_has_so_many_objects(self, aws, source, monkeypatch):
         monkeypatch.setattr(channels, "MANIFEST_OBJECTS", 10)
-        for odd in ([{"prefix": "ROOT/"}, *"abcdefghijk"], [[]] * 10):
+        many: list[Any] = [{"prefix": "ROOT/"}, *"abcdefghijk"]
+        empty: list[Any] = [[]] * 10
+        for manifest in (many, empty):
             with pytest.raises(s3_objects.DataError, match="has more than 10 objects"):
-                files(aws, source([], odd))
+                files(aws, source([], manifest))
 
     def test_a_name_may_have_line_breaks(self, aws, source):
         listed = source(["a\nb", "\n"], [{"prefix": "ROOT/"}, "a\nb", "\n"])

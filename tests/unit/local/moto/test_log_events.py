@@ -43,7 +43,8 @@ def put(aws, stream, messages, start=None, step=1):
 
 def forward(aws, stream, **request):
     """The messages of all pages, from the head on."""
-    found, token = [], {}
+    found: list[str] = []
+    token: dict[str, str] = {}
     while True:
         page = aws.logs.get_log_events(
             logGroupName=GROUP, logStreamName=stream, startFromHead=True, **request, **token
@@ -55,7 +56,8 @@ def forward(aws, stream, **request):
 
 
 def backward(aws, stream, **request):
-    found, token = [], {}
+    found: list[str] = []
+    token: dict[str, str] = {}
     while True:
         page = aws.logs.get_log_events(logGroupName=GROUP, logStreamName=stream, **request, **token)
         found = [event["message"] for event in page["events"]] + found
@@ -65,7 +67,8 @@ def backward(aws, stream, **request):
 
 
 def filtered(aws, **request):
-    found, token = [], {}
+    found: list[tuple[str, str]] = []
+    token: dict[str, str] = {}
     while True:
         page = aws.logs.filter_log_events(logGroupName=GROUP, **request, **token)
         found += [(event["logStreamName"], event["message"]) for event in page["events"]]
