@@ -116,7 +116,7 @@ class MotoApp:
             return _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
         except DisconnectedError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001  # is logged with its traceback
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)
             _log.exception("moto failed: %s", text)
