@@ -109,6 +109,7 @@ class Connection(Reader):
         else:
             if self._incoming is not None and self._moved >= PIECE:
                 self._await_body()
+                self._advance()
 
     # What the parser says
 
@@ -328,6 +329,9 @@ class Connection(Reader):
         except DisconnectedError:
             if incoming.answer is None:
                 raise
+        except Exception:  # noqa: BLE001  # is logged with its traceback
+            _log.exception("%s %s failed with an unexpected error", request.method, request.path)
+            return Response(500, {"Content-Type": "text/plain"}, b"The local AWS's log says why.\n")
         # What became of its body meanwhile has the last word.
         return incoming.answer or response
 

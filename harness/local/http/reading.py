@@ -136,6 +136,8 @@ class Reader(asyncio.Protocol):
         elif "host" not in headers:
             raise Refused(400, "The request has no Host header.")
         if (coding := headers.get("transfer-encoding")) is not None:
+            if coding.lower().rpartition(",")[2].strip() != "chunked":
+                raise Refused(400, "Where the request's body ends isn't said.")
             if coding.lower() != "chunked" or version == "1.0":
                 raise Refused(501, "A body may come in chunks, and in no other coding.")
             length = None
