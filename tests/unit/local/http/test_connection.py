@@ -154,7 +154,9 @@ HEALTH = b"GET /health HTTP/1.1\r\n" + HOST + b"\r\n"
 
 def post(body=b"body", *headers, path=b"/", version=b"1.1"):
     lines = [b"POST " + path + b" HTTP/" + version, b"Host: a", *headers]
-    if not any(each.lower().startswith((b"transfer-encoding", b"content-length")) for each in lines):
+    if not any(
+        each.lower().startswith((b"transfer-encoding", b"content-length")) for each in lines
+    ):
         lines.append(b"Content-Length: %d" % len(body))
     return b"\r\n".join([*lines, b"", b""]) + body
 
@@ -458,7 +460,7 @@ def test_more_requests_in_one_go_than_are_read_at_once(started):
 
 
 def test_a_client_that_waits_to_be_told_to_continue(started):
-    app, connect, _ = started
+    _, connect, _ = started
     whole = post(b"body", b"Expect: 100-continue")
     client = connect(whole[:-4])
     assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
