@@ -116,6 +116,8 @@ class _Call:
 
     async def read(self, answer: Answer) -> bytes:
         """The whole answer."""
+        if int(answer.header("content-length") or 0) > MAX_BODY:
+            raise self._too_large()
         body = bytearray()
         while piece := await self.piece(answer):
             body += piece

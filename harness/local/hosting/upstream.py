@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
+from harness.local.protocol.messages import header_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -65,15 +67,14 @@ class Pool:
         self._connect = connect
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[Connection] = []
-        self._turns = asyncio.Semaphore(CONNECTIONS)
+        self._asking = 0
+        self._turns: deque[asyncio.Future[None]] = deque()
         self._closed = False
 
-    async def ask(
-        self, path: str, headers: Mapping[str, str], body: bytes, timeout: float
-    ) -> Answer:
+    async def ask(self, path: str, headers: Mapping[str, str], body: bytes, limit: float) -> Answer:
         """POST a body; returns at the head of the answer, which must be `close`d.
 
-        timeout: seconds from here to the answer's end.
+        limit: seconds from here to the answer's end.
 
         Raises:
             TimeoutError: that was too short.
@@ -89,15 +90,37 @@ class Pool:
             + "\r\n"
         ).encode("latin-1")
         self._loop = loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
-        async with asyncio.timeout_at(deadline) if self._turns.locked() else _AT_ONCE:
-            await self._turns.acquire()
+        deadline = loop.time() + limit
+        if self._asking < CONNECTIONS:
+            self._asking += 1
+        else:
+            await self._turn(deadline)
         try:
             connection = self._kept() or await self._made(deadline)
         except BaseException:
-            self._turns.release()
+            self._next()
             raise
         return await connection.ask(head, body, deadline)
+
+    async def _turn(self, deadline: float) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.append(turn)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self._next()
+            raise
+
+    def _next(self) -> None:
+        """An exchange has ended: whoever waits for a turn has its place."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._asking -= 1
 
     def _kept(self) -> Connection | None:
         while self._idle:
@@ -114,16 +137,13 @@ class Pool:
                 connected = await self._connected(loop)
         except TimeoutError as error:  # it hasn't been asked, so it isn't slow to answer
             raise ConnectionError("the container doesn't accept a connection") from error
-        try:
-            connected.setblocking(False)
-            if not self._is_there():
-                raise ConnectionError("the container has ended")
-            _, connection = await loop.create_connection(
-                lambda: Connection(self, connected), sock=connected
-            )
-        except BaseException:
+        if not self._is_there():
             connected.close()
-            raise
+            raise ConnectionError("the container has ended")
+        connected.setblocking(False)
+        _, connection = await loop.create_connection(
+            lambda: Connection(self, connected), sock=connected
+        )
         return connection
 
     async def _connected(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
@@ -141,7 +161,7 @@ class Pool:
 
     def end(self, connection: Connection, *, keep: bool) -> None:
         """After an exchange: `keep` the connection for another one."""
-        self._turns.release()
+        self._next()
         if keep and not self._closed and len(self._idle) < CONNECTIONS:
             self._idle.append(connection)
         else:
@@ -239,13 +259,19 @@ class Connection(asyncio.Protocol):
 class Answer:
     """A container's answer, from its head on."""
 
+    __slots__ = (
+        "_connection", "_error", "_fields_size", "_has_begun", "_has_ended", "_headers",
+        "_is_closed", "_is_paused", "_keep", "_loop", "_parser", "_pieces", "_size", "_timer",
+        "_woken", "status",
+    )  # fmt: skip
+
     def __init__(self, connection: Connection, deadline: float) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_at(deadline, self._fail, TimeoutError("timed out"))
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[str, str] = {}
-        self._head_size = 0
+        self._fields_size = 0
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._woken: asyncio.Future[None] | None = None
@@ -292,6 +318,7 @@ class Answer:
             self._woken.set_result(None)
 
     def _fail(self, error: Exception) -> None:
+        self._keep = False  # even if it is whole, and something else came after it
         if not self._has_ended and self._error is None:
             self._error = error
             self._wake()
@@ -308,9 +335,6 @@ class Answer:
     def feed(self, data: bytes) -> None:
         if self._error is not None:
             return
-        if self._has_ended:
-            self._keep = False  # more than it has announced
-            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -318,10 +342,7 @@ class Answer:
         except httptools.HttpParserCallbackError as error:
             self._fail(cast("Exception", error.__context__ or error))
         except httptools.HttpParserError as error:
-            if self._has_ended:  # after which there was more
-                self._keep = False
-            else:
-                self._fail(MalformedError(str(error)))
+            self._fail(MalformedError(str(error)))
         self._wake()
 
     def end(self, error: Exception | None = None) -> None:
@@ -342,12 +363,12 @@ class Answer:
             raise MalformedError("there is more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_size += len(name) + len(value)
-        if self._head_size > MAX_HEAD:
+        self._fields_size += len(name) + len(value)
+        if self._fields_size > MAX_HEAD:
             raise MalformedError("its head is too long")
         if self._has_begun:
             return  # a trailer
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
+        key, text = header_name(name), value.decode("latin-1").rstrip(" \t")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
@@ -375,6 +396,3 @@ def _running() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-_AT_ONCE = contextlib.nullcontext()

@@ -16,33 +16,42 @@ _BODILESS = (204, 304)
 class Framing:
     """How a response goes over the wire to who asked by `method`, in HTTP `version`."""
 
+    __slots__ = ("chunked", "has_body", "head", "keep")
+
     def __init__(self, response: Response, method: str, version: str, *, keep: bool) -> None:
-        headers = {name: value for name, value in response.headers.items() if value is not None}
-        known = any(name.lower() == "content-length" for name in headers)
-        self.has_body = method != "HEAD" and response.status not in _BODILESS
+        """`keep`: whether the connection may be kept open after it.
+
+        Raises:
+            ValueError: a header has a line break.
+        """
+        status, length, head = response.status, None, ""
+        for name, value in response.headers.items():
+            if name.lower() == "content-length":
+                length = value
+            else:
+                head += f"{name}: {value}\r\n"
+        if head.count("\n") != len(response.headers) - (length is not None):
+            raise ValueError(f"A header of a response has a line break: {head!r}")
+        self.has_body = method != "HEAD" and status not in _BODILESS
         self.chunked = False
         if isinstance(response.body, bytes):
-            if response.status not in _BODILESS and not (known and method == "HEAD"):
-                headers = {n: v for n, v in headers.items() if n.lower() != "content-length"}
-                headers["Content-Length"] = str(len(response.body))
-        elif self.has_body and not known:
+            if self.has_body or length is None:
+                length = str(len(response.body))
+        elif self.has_body and length is None:
             self.chunked = version == "1.1"
-            if self.chunked:
-                headers["Transfer-Encoding"] = "chunked"
-            else:
-                keep = False  # its end is the connection's
+            keep = keep and self.chunked  # or else its end is the connection's
+        if self.chunked:
+            head += "Transfer-Encoding: chunked\r\n"
+        elif length is not None and status not in _BODILESS:
+            head += f"Content-Length: {length}\r\n"
         if not keep:
-            headers["Connection"] = "close"
+            head += "Connection: close\r\n"
         elif version == "1.0":
-            headers["Connection"] = "keep-alive"
+            head += "Connection: keep-alive\r\n"
         self.keep = keep
-        lines = [f"HTTP/1.1 {response.status} {response.reason}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines += [f"Date: {_date(int(time.time()))}", "\r\n"]
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines) or text.count("\r") != len(lines):
-            raise ValueError(f"A header of a response has a line break: {headers}")
-        self.head = text.encode("latin-1", "replace")
+        self.head = (
+            f"HTTP/1.1 {status} {response.reason}\r\n{head}Date: {_date(int(time.time()))}\r\n\r\n"
+        ).encode("latin-1", "replace")
 
     def framed(self, piece: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(piece), piece) if self.chunked else piece

@@ -3,66 +3,50 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections import deque
+import queue
 from typing import TYPE_CHECKING, Any
 
 from harness.local.protocol.errors import DisconnectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from harness.local.protocol.messages import Request, Response
     from harness.local.protocol.service import Service
 
 
 class Body(io.RawIOBase):
-    """What has come of a request's body and hasn't been read. `size`: bytes of that.
+    """A request's body, which the loop feeds and a thread reads, waiting for what hasn't come yet.
 
-    The loop feeds it, and a thread reads it: it waits for what hasn't come yet. That ends with the
-    body, or with the connection, at the latest when its client has been silent for too long.
+    That ends with the body, or with the connection, at the latest when its client has been silent
+    for too long. `when_read` is called, in the thread, each time that something has been read.
     """
 
-    def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
-        self._ended = False
-        self._error: DisconnectedError | None = None
-        self._changed = threading.Condition()
-        self._on_read: Callable[[], None] | None = None
-        self.size = 0
+    def __init__(self, begun: Iterable[bytes], when_read: Callable[[], None] | None = None) -> None:
+        self._pieces: queue.SimpleQueue[bytes | DisconnectedError | None] = queue.SimpleQueue()
+        self._when_read = when_read
+        self._rest = b""
+        self._end: DisconnectedError | bool = False
+        self._fed = self._taken = 0
+        for piece in begun:
+            self.feed(piece)
+
+    @property
+    def size(self) -> int:
+        """Bytes that have come and haven't been read."""
+        return self._fed - self._taken
 
     def feed(self, piece: bytes) -> None:
-        with self._changed:
-            self._pieces.append(piece)
-            self.size += len(piece)
-            self._changed.notify()
+        self._fed += len(piece)
+        self._pieces.put(piece)
 
     def end(self) -> None:
         """There will be no more."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify()
+        self._pieces.put(None)
 
     def fail(self, error: DisconnectedError) -> None:
-        """There will be no more, though it isn't whole: whoever reads gets the error."""
-        with self._changed:
-            if not self._ended:
-                self._error = self._error or error
-                self._pieces.clear()
-                self.size = 0
-            self._changed.notify()
-
-    def call_when_read(self, call: Callable[[], None]) -> None:
-        """Call that, in the thread that reads, each time that something has been read."""
-        self._on_read = call
-
-    def take(self) -> bytes:
-        """All of a body that has ended."""
-        pieces = self._pieces
-        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self.size = 0
-        return whole
+        """There will be no more, though it isn't whole: who reads it gets the error."""
+        self._pieces.put(error)
 
     def readable(self) -> bool:
         return True
@@ -75,20 +59,22 @@ class Body(io.RawIOBase):
         """
         if size < 0:
             return self.readall()
-        with self._changed:
-            self._changed.wait_for(lambda: self._pieces or self._ended or self._error)
-            if self._error:
-                raise DisconnectedError(*self._error.args)
-            if not self._pieces or not size:
-                return b""
-            piece = self._pieces.popleft()
-            if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
-                piece = piece[:size]
-            self.size -= len(piece)
-        if self._on_read:
-            self._on_read()
-        return piece
+        piece = self._rest or self._next()
+        self._rest = piece[size:]
+        return piece[:size]
+
+    def _next(self) -> bytes:
+        if not self._end:
+            piece = self._pieces.get()
+            if isinstance(piece, bytes):
+                self._taken += len(piece)
+                if self._when_read is not None:
+                    self._when_read()
+                return piece
+            self._end = piece or True
+        if isinstance(self._end, DisconnectedError):
+            raise DisconnectedError(*self._end.args)
+        return b""
 
     def readinto(self, buffer: Any) -> int:
         piece = self.read(len(buffer))
@@ -100,13 +86,12 @@ class Incoming:
     """A request from its head on, until it is answered."""
 
     __slots__ = (
-        "answer", "body", "complete", "done", "dropped", "held", "keep", "request", "service",
-        "spooled", "version",
+        "answer", "body", "complete", "done", "dropped", "held", "keep", "pieces", "request",
+        "service", "version",
     )  # fmt: skip
 
-    def __init__(self, request: Request | None, body: Body, version: str, *, keep: bool) -> None:
+    def __init__(self, request: Request | None, version: str, *, keep: bool) -> None:
         self.request = request
-        self.body = body
         self.version = version
         self.keep = keep
         """Whether the connection is kept open after it."""
@@ -114,15 +99,24 @@ class Incoming:
         """What it gets without being asked about any further."""
         self.service: Service | None = None
         """Who answers it in the loop."""
+        self.pieces: list[bytes] = []
+        """What is there of its body, and as long as it is in nobody's hands."""
+        self.held = 0
+        """Bytes of that."""
+        self.body: Body | None = None
+        """Its body, once a thread has it that reads it while it comes."""
         self.complete = False
         """Whether all of it is there."""
-        self.spooled = False
-        """Whether as much of it is there as is waited for before a thread is taken."""
         self.done = False
         """Whether it has been answered."""
         self.dropped = 0
-        self.held = 0
+        """Bytes of its body that nobody wanted."""
 
     @property
-    def ready(self) -> bool:
-        return self.complete or self.spooled or self.answer is not None
+    def is_ready(self) -> bool:
+        return self.complete or self.body is not None or self.answer is not None
+
+    def fail(self, error: DisconnectedError) -> None:
+        """Nothing more will come of it."""
+        if self.body is not None and not self.complete:
+            self.body.fail(error)

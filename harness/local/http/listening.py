@@ -145,7 +145,7 @@ class Server:
         self.held += size
         if self.held > MAX_HELD:
             for each in [each for some in self._listeners for each in some.connections]:
-                if self.held > MAX_HELD and each is not connection and each.holds():
+                if self.held > MAX_HELD and each is not connection and each.holds:
                     each.evict()
         if self.held <= MAX_HELD:
             return True

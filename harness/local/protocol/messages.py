@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import http
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from typing import IO, Protocol, runtime_checkable
+import io
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.aws_model.regions import partition
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class RequestContext:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """An HTTP request. Header names are in lower case; `path` is still percent-encoded.
 
@@ -42,7 +46,7 @@ class Request:
     path: str
     query: str
     headers: Mapping[str, str]
-    stream: IO[bytes]
+    stream: IO[bytes] = field(default_factory=io.BytesIO)
     length: int | None = None
 
 
@@ -70,7 +74,18 @@ class Response:
 
     @property
     def reason(self) -> str:
-        try:
-            return http.HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Error"
+        return _reason(self.status)
+
+
+@functools.lru_cache
+def _reason(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+@functools.lru_cache
+def header_name(name: bytes) -> str:
+    """A header's name as requests and answers have it: in lower case."""
+    return name.decode("latin-1").lower()

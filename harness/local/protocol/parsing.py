@@ -49,7 +49,7 @@ class Parser:
             return {}
         if self._is_rest:
             names = self._header_names(model.name)
-            given = tuple([request.headers.get(name) for name in names])
+            given = tuple(map(request.headers.get, names))
             payload = shape.serialization.get("payload")
             most = shape.members[payload].metadata.get("max", 0) if payload else 0
             if body and len(body) <= most and sum(map(len, filter(None, given))) <= SHORT_HEADERS:

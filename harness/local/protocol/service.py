@@ -26,7 +26,6 @@ from __future__ import annotations
 import functools
 import inspect
 import random
-import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore import xform_name
@@ -207,8 +206,7 @@ class Service:
             operation=operation,
             region=scope[0] if scope else self._region,
             account_id=self._account_id,
-            # No secret, and so not from the system's source, a call that lets other threads in.
-            request_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
+            request_id=_request_id(),
         )
 
     def _body(self, request: Request) -> bytes | None:
@@ -222,6 +220,13 @@ class Service:
             if len(piece) == request.length:
                 break
         return b"".join(pieces) if left else None
+
+
+def _request_id() -> str:
+    """A UUID of version 4."""
+    # No secret, and so not from the system's source, a call that lets other threads in.
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 class _Call(NamedTuple):

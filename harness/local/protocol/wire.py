@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import math
 import re
@@ -221,10 +222,20 @@ def _epoch(value: datetime) -> float:
 
 def serialise_headers(shape: StructureShape, result: Mapping[str, Any]) -> dict[str, str]:
     return {
-        member.serialization["name"]: str(result[name])
-        for name, member in shape.members.items()
-        if member.serialization.get("location") == "header" and result.get(name) is not None
+        header: str(value)
+        for name, header in _header_members(shape)
+        if (value := result.get(name)) is not None
     }
+
+
+@functools.lru_cache(maxsize=64)
+def _header_members(shape: StructureShape) -> list[tuple[str, str]]:
+    """The members that go into headers, and the names of those."""
+    return [
+        (name, member.serialization["name"])
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "header"
+    ]
 
 
 def serialise_events(
