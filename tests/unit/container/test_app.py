@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from gam_model import GAMRegressor
 from serving import errors
-from serving.app import MAX_BODY, App
+from serving.app import App
 from serving.content import CSV, JSON, JSON_LINES, NPY
 
 ROWS = np.array([[0.5], [3.0], [9.25]])
@@ -170,17 +170,6 @@ def test_a_full_6_mb_body(client, npy, content_type):
     assert values(post(client, body, content_type, NPY)).shape == (rows,)
 
 
-def test_chunked_body(client, model):
-    response = client.post(
-        "/invocations",
-        input_stream=io.BytesIO(b"[0.5, 3.0, 9.25]"),
-        content_type=JSON,
-        headers={"Transfer-Encoding": "chunked"},
-        environ_overrides={"wsgi.input_terminated": True},
-    )
-    np.testing.assert_array_equal(values(response), model.predict(ROWS))
-
-
 # Accept
 
 
@@ -313,27 +302,6 @@ def test_model_that_refuses_the_range_says_so(hooks):
     assert response.status_code == 400
     assert "10" in response.text
     assert "\n" not in response.text
-
-
-def test_too_large_a_body_is_413_unread(client):
-    response = client.post(
-        "/invocations",
-        input_stream=io.BytesIO(b"never read"),
-        content_type=JSON,
-        environ_overrides={"CONTENT_LENGTH": str(MAX_BODY + 1)},
-    )
-    assert response.status_code == 413
-    assert str(MAX_BODY) in response.text
-
-
-def test_truncated_body_is_400(client):
-    response = client.post(
-        "/invocations",
-        input_stream=io.BytesIO(b"[1"),
-        content_type=JSON,
-        environ_overrides={"CONTENT_LENGTH": "5"},
-    )
-    assert (response.status_code, response.text) == (400, "The body ended after 2 of 5 bytes.")
 
 
 # Hooks
