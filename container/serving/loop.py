@@ -431,6 +431,7 @@ class Loop:
             self._poll.unregister(self._listener)
             self._listener.close()
             self._listener = None
+            self._ring()
             return False  # what they sent is read first
         for connection in list(self._idle()):
             if not connection.reading and connection.unsent is None:
