@@ -23,6 +23,7 @@ logger = logging.getLogger("serving")
 # Content types whose body hooks get as str, as in AWS's inference toolkit.
 _TEXT = frozenset({content.JSON, content.CSV})
 _PLAIN = "text/plain; charset=utf-8"
+_SENTENCE = 1000  # characters, at most
 _FAULT = "The model could not answer this request; the container's log says why."
 
 
@@ -87,7 +88,7 @@ class App:
             return handler(environ)
         except RequestError as error:
             logger.warning("%d %s: %s", error.status, path, error, exc_info=error.__cause__)
-            return _sentence(HTTPStatus(error.status), str(error))
+            return _sentence(HTTPStatus(error.status), str(error)[:_SENTENCE])
         except Exception:
             logger.exception("500 %s", path)
             return _sentence(HTTPStatus.INTERNAL_SERVER_ERROR, _FAULT)

@@ -238,7 +238,7 @@ def structured_npy(npy):
         (JSON, '["3.0"]', "a value that is not a number"),
         (JSON, "[null]", "a value that is not a number"),
         (JSON, "[[1], [1, 2]]", "the rows differ in length"),
-        (JSON, "[[[1]]]", "its shape is (1, 1, 1)"),
+        (JSON, "[[[1]]]", "the rows hold lists"),
         (JSON, b"\xff\xfe[", "not application/json in UTF-8"),
         (JSON, "[1e999]", "infinity"),
         (JSON_LINES, "[1]\n[2", "Line 2 is not JSON"),
@@ -263,7 +263,7 @@ def structured_npy(npy):
         (NPY, lambda npy: npy(np.float64(3)), "has shape (); expected (rows, features)"),
         (NPY, lambda npy: npy(np.ones((2, 2, 2))), "has shape (2, 2, 2)"),
         (NPY, lambda npy: npy(np.array([[np.nan]])), "NaN"),
-        (NPY, lambda npy: npy(np.empty((0, 1))), "0 sample"),
+        (NPY, lambda npy: npy(np.empty((0, 1))), "has shape (0, 1): it is empty"),
     ],
 )
 def test_unreadable_body_is_400_with_a_sentence(client, npy, content_type, body, sentence):
