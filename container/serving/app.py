@@ -113,7 +113,7 @@ class App:
         body = environ["wsgi.input"].read()
         if self._watchdog is None:
             return self._transform(body, environ)
-        with self._watchdog.watch():
+        with self._watchdog:
             return self._transform(body, environ)
 
     def _transform(self, body: bytes, environ: WSGIEnvironment) -> Response:

@@ -60,7 +60,7 @@ class Connection:
 
     __slots__ = (
         "_body", "_environ", "_expects", "_parser", "_quiet", "_size", "_url",
-        "busy", "closed", "deadline", "fd", "held", "last", "lingers", "reading", "refusal",
+        "busy", "closed", "deadline", "fd", "held", "last", "lingers", "out", "reading", "refusal",
         "requests", "socket", "unsent", "watched",
     )  # fmt: skip
 
@@ -74,7 +74,8 @@ class Connection:
         self.closed = False
         self.lingers = False  # nothing more is sent, and what comes is dropped
         self.watched = True  # it is polled
-        self.unsent: memoryview | None = None  # of an answer
+        self.out: list[bytes] = []  # answers that are sent in a moment
+        self.unsent: memoryview | None = None  # what the client didn't take of them at once
         self.last = False  # it is closed when that is sent
         self.held = 0  # bytes kept of a body or an answer
         self.deadline: float | None = None
@@ -91,6 +92,8 @@ class Connection:
 
     def close(self) -> None:
         self.closed = True
+        self.requests.clear()
+        self.out.clear()
         self._parser = None  # which refers to this one
         self.socket.close()
 

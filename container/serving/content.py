@@ -38,8 +38,8 @@ JSON_LINES = "application/jsonlines"
 # Any NumPy array; user's models may predict labels as well as numbers.
 Array = np.ndarray[Any, np.dtype[Any]]
 
-COST = 40
-"""Bytes of memory that a byte of a body takes at most, where it is JSON of empty objects or csv of commas."""
+COST = 48
+"""Bytes of memory that one of a body takes at most: in JSON of small objects, or csv of commas."""
 
 _NUMBERS = "fiub"  # dtype kinds: floats, signed and unsigned integers, booleans
 

@@ -22,6 +22,7 @@ import threading
 import time
 from collections import deque
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serving.connection import MAX_BODY, Answer, Connection, Request, respond
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger("serving")
 
 SHORT = 0.001  # seconds that a request takes on average, at most, while the leader answers it
-PATIENCE = 0.1  # seconds that one request may take it then
-REST = 30.0  # seconds that helpers answer after requests took longer
+PATIENCE = 0.1  # seconds after which it is looked whether one takes long
+REST = 1.0  # seconds that helpers answer after requests took longer
+LONG_REST = 32.0  # seconds that they do at most, if it is twice as long each time it was in vain
 IDLE = 1.0  # seconds without a request after which nobody looks whether one takes long
 _WEIGHT = 1 / 64  # of a request in the average
+_MOST = 4 * SHORT  # seconds that one counts for in it
 
 READING = 60.0  # seconds from a request's first byte to its last: SageMaker's limit for an answer
 SENDING = 60.0  # seconds that a client may take to read an answer
@@ -49,7 +52,16 @@ CONNECTIONS = 1024
 HELD = 4 * MAX_BODY
 """Bytes that a worker keeps of requests that aren't whole or wait, and of unsent answers."""
 
-_CHUNK = 64 * 1024  # bytes that are read at once
+_CHUNK = 64 * 1024  # bytes that are read at once, or kept to be sent
+_PARTS = 64  # of answers, likewise
+_GATHERING = 0.002  # seconds that answers are kept, about
+
+
+def _state(thread: int) -> tuple[bool, float]:
+    """Whether a thread of this process can run, and seconds of processor time that it has used."""
+    text = Path(f"/proc/self/task/{thread}/stat").read_text()
+    fields = text.rpartition(")")[2].split()
+    return fields[0] == "R", (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Loop:
@@ -57,7 +69,7 @@ class Loop:
 
     Args:
         app: what answers.
-        listener: the socket; other workers may listen to it as well.
+        listener: the socket.
         helpers: how many threads answer when requests take long.
     """
 
@@ -67,12 +79,14 @@ class Loop:
         self._helpers = helpers
         self._poll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._rung = False
         self.ended = threading.Event()  # there is nothing more to answer
         self._stopping = False
 
         # The leader's own.
         self._connections: dict[int, Connection] = {}
         self._waiting: dict[int, Connection] = {}  # those not busy, from the one that waits longest
+        self._outbox: list[Connection] = []  # those that have something to send
         self._held = 0
         self._started = 0  # helpers
         self._looked = 0.0  # when deadlines were looked at
@@ -83,15 +97,17 @@ class Loop:
         self._lock = threading.Lock()  # of what follows
         self._awake = threading.Event()
         self._term = 0  # who leads: it leads for as long as its term is this
+        self._leader = 0  # its thread, as the kernel names it
         self._answers = False  # the leader is in a request
         self._since = 0.0  # when that or the last one began
         self._average = SHORT / 2
         self._rests_until = 0.0
+        self._rest_takes = REST
 
     def start(self) -> None:
         assert self._listener is not None  # noqa: S101
         self._listener.setblocking(False)
-        self._poll.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._poll.register(self._listener, select.EPOLLIN)
         self._poll.register(self._bell, select.EPOLLIN)
         threading.Thread(target=self._lead, args=(0,), name="leader", daemon=True).start()
         threading.Thread(target=self._watch, name="watch", daemon=True).start()
@@ -102,12 +118,16 @@ class Loop:
         self._ring()
 
     def _ring(self) -> None:
-        os.eventfd_write(self._bell, 1)
+        if not self._rung:
+            self._rung = True
+            os.eventfd_write(self._bell, 1)
 
     # Who leads
 
     def _lead(self, term: int) -> None:
+        self._leader = threading.get_native_id()
         try:
+            self._flush()  # what the one before it has left
             while self._round(term):
                 pass
         except BaseException:
@@ -116,15 +136,24 @@ class Loop:
 
     def _watch(self) -> None:
         """Have another thread lead when a request takes the leader long."""
+        before, used_before = 0.0, 0.0
         while True:
             self._awake.wait()
             time.sleep(PATIENCE)  # to look is to wait for a turn, and makes others wait
+            runs, used = _state(self._leader)
             with self._lock:
                 now = time.monotonic()
-                if self._answers and now - self._since > PATIENCE:
-                    self._hand_over_lead(now)
-                elif not self._answers and now - self._since > IDLE:
+                since = self._since
+                if self._answers and since == before:
+                    # One that can run, and has not run, waits for a processor: so would any other.
+                    if not runs or used - used_before >= PATIENCE / 2:
+                        self._hand_over_lead(now)
+                elif self._answers:
+                    before, used_before = since, used
+                elif now - since > IDLE:
                     self._awake.clear()
+                    if self._since != since:  # it began one in this moment
+                        self._awake.set()
 
     def _hand_over_lead(self, now: float) -> None:
         following = self._term + 1
@@ -139,8 +168,10 @@ class Loop:
         self._rest(now)
 
     def _rest(self, now: float) -> None:
+        in_vain = now - self._rests_until < self._rest_takes
+        self._rest_takes = min(self._rest_takes * 2, LONG_REST) if in_vain else REST
         self._average = SHORT / 2
-        self._rests_until = now + REST
+        self._rests_until = now + self._rest_takes
 
     # What the leader does; each returns False when the thread leads no more.
 
@@ -152,8 +183,11 @@ class Loop:
             elif (connection := self._connections.get(fd)) is not None:
                 if not self._serve(connection, term):
                     return False
+                if len(self._outbox) * self._average > _GATHERING:
+                    self._flush()
             elif self._listener is not None and fd == self._listener.fileno():
                 self._accept()
+        self._flush()
         now = time.monotonic()
         if now - self._looked >= 1:
             self._looked = now
@@ -174,12 +208,16 @@ class Loop:
     def _collect(self, term: int) -> bool:
         """Send what others than the leader answered."""
         os.eventfd_read(self._bell)
+        self._rung = False  # before what rang is looked at
         while self._answered:
             connection, answer = self._answered.popleft()
             connection.busy = False
+            if connection.closed:
+                continue
             self._hold(connection, 0)
             if not connection.watched:
-                self._poll.register(connection.fd, select.EPOLLIN)
+                unsent = connection.unsent is not None
+                self._poll.register(connection.fd, select.EPOLLOUT if unsent else select.EPOLLIN)
                 connection.watched = True
             self._waits(connection)
             self._send(connection, answer)
@@ -189,7 +227,7 @@ class Loop:
 
     def _answer(self, connection: Connection, term: int) -> bool:
         """Answer the connection's whole requests, one after the other."""
-        while connection.requests and connection.unsent is None and not connection.closed:
+        while connection.requests and not connection.last and connection.unsent is None:
             request = connection.requests.popleft()
             connection.busy = True
             connection.deadline = None
@@ -206,17 +244,16 @@ class Loop:
                 answer = respond(self._app, request, last=self._stopping)
             connection.busy = False
             self._send(connection, answer)
-        if not connection.closed and connection.unsent is None and not connection.requests:
+        if not connection.closed and connection.unsent is None and not connection.last:
             self._listen_on(connection)
         return True
 
     def _may_answer(self) -> bool:
         """Whether the leader takes a request itself, and if so, that it does from now on."""
-        with self._lock:
-            self._since = time.monotonic()
-            self._answers = may = self._since > self._rests_until
-            if not self._awake.is_set():
-                self._awake.set()
+        self._since = time.monotonic()
+        self._answers = may = self._since > self._rests_until
+        if not self._awake.is_set():
+            self._awake.set()
         return may
 
     def _still_leads(self, term: int) -> bool:
@@ -225,7 +262,9 @@ class Loop:
                 return False
             self._answers = False
             now = time.monotonic()
-            self._average += (now - self._since - self._average) * _WEIGHT
+            # One alone counts for little: on busy processors the leader may just have had no turn.
+            took = min(now - self._since, _MOST)
+            self._average += (took - self._average) * _WEIGHT
             if self._average > SHORT:
                 self._rest(now)
             return True
@@ -306,8 +345,6 @@ class Loop:
 
     def _listen_on(self, connection: Connection) -> None:
         """Everything is answered that is whole: refuse the rest, or wait for more."""
-        if connection.lingers:
-            return
         if connection.refusal is not None:
             self._hold(connection, 0)
             self._send(connection, connection.refusal)
@@ -324,22 +361,38 @@ class Loop:
             if connection.held:
                 self._hold(connection, 0)
             self._waits(connection)
-            if self._stopping:
-                self._close(connection)
 
     def _send(self, connection: Connection, answer: Answer) -> None:
+        """Have an answer sent, with others: each by itself would have a client wake for it."""
+        connection.last = answer.last
+        if connection.unsent is not None:
+            connection.unsent = memoryview(b"".join([connection.unsent, *answer.parts]))
+            return
+        if not connection.out:
+            self._outbox.append(connection)
+        connection.out += answer.parts
+        if len(connection.out) > _PARTS or sum(map(len, connection.out)) > _CHUNK:
+            self._transmit(connection)
+
+    def _flush(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        for connection in outbox:
+            if connection.out and not connection.closed:
+                self._transmit(connection)
+
+    def _transmit(self, connection: Connection) -> None:
+        parts, connection.out = connection.out, []
         try:
-            sent = connection.socket.sendmsg(answer.parts)
+            sent = connection.socket.sendmsg(parts)
         except BlockingIOError:
             sent = 0
         except OSError:
             self._close(connection)
             return
-        connection.last = answer.last
-        if sent == sum(map(len, answer.parts)):
+        if sent == sum(map(len, parts)):
             self._sent(connection)
             return
-        connection.unsent = memoryview(b"".join(answer.parts))[sent:]
+        connection.unsent = memoryview(b"".join(parts))[sent:]
         connection.deadline = time.monotonic() + SENDING
         self._poll.modify(connection.fd, select.EPOLLOUT)
         self._waits(connection)
@@ -398,7 +451,7 @@ class Loop:
         return False
 
     def _idle(self) -> Iterator[Connection]:
-        """Those that wait, from the one that does so longest; one may be busy since a moment ago."""
+        """Those that wait, from the one that does so longest; one may be busy by now."""
         return (each for each in self._waiting.values() if not each.busy)
 
     def _close(self, connection: Connection) -> None:
@@ -434,7 +487,7 @@ class Loop:
             self._ring()
             return False  # what they sent is read first
         for connection in list(self._idle()):
-            if not connection.reading and connection.unsent is None:
+            if not connection.reading and connection.unsent is None and not connection.lingers:
                 self._close(connection)
         if not self._connections:
             self.ended.set()

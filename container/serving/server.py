@@ -1,8 +1,8 @@
 """`docker run IMAGE serve`: load the model, then fork workers that listen.
 
-The model is loaded once, before anything listens, and the workers share its memory. All of them
-listen to one socket, so the kernel hands out connections and no proxy stands between. On SIGTERM
-they stop listening, end the requests that run, and exit.
+The model is loaded once, before anything listens, and the workers share its memory. Each worker
+binds the port itself (SO_REUSEPORT), so the kernel hands out connections and no proxy stands
+between. On SIGTERM the workers stop listening, end the requests that run, and exit.
 """
 
 from __future__ import annotations
@@ -10,16 +10,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
 import sys
 import time
 
 from serving.errors import StartError
 
 logger = logging.getLogger("serving")
-
-# Connections that the kernel keeps until a worker takes them.
-BACKLOG = 2048
 
 
 def main() -> int:
@@ -44,11 +40,10 @@ def main() -> int:
 
 
 def _serve() -> None:
-    from serving import hooks
+    from serving import hooks, workers
     from serving.app import App
     from serving.content import CONTENT_TYPES
     from serving.settings import Settings
-    from serving.workers import Workers
 
     started = time.perf_counter()
     settings = Settings.from_environ(os.environ)
@@ -71,16 +66,17 @@ def _serve() -> None:
     gc.collect()
     gc.freeze()
 
-    with socket.create_server(
-        ("0.0.0.0", settings.port),  # noqa: S104  (a container's own network)
-        backlog=BACKLOG,
-    ) as listener:
-        logger.info(
-            "Model loaded in %.2f s; serving it on port %d with %d worker(s)",
-            time.perf_counter() - started,
-            settings.port,
-            settings.workers,
-        )
-        # Python runs one thread at a time, so more answer no faster; they are there for hooks that
-        # wait for something else.
-        Workers(app, listener, settings.workers, 2 * (os.cpu_count() or 1) + 1).serve()
+    try:
+        bound = workers.bind(settings.port)
+    except OSError as error:
+        raise StartError(f"Port {settings.port} can't be listened to: {error}") from error
+    logger.info(
+        "Model loaded in %.2f s; serving it on port %d with %d worker(s)",
+        time.perf_counter() - started,
+        settings.port,
+        settings.workers,
+    )
+    # Python runs one thread at a time, so more answer no faster; they are there for hooks that wait
+    # for something else.
+    helpers = 2 * (os.cpu_count() or 1) + 1
+    workers.Workers(app, bound, settings.workers, helpers).serve()

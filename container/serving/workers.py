@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -15,16 +16,36 @@ from serving import signals
 from serving.loop import Loop
 
 if TYPE_CHECKING:
-    import socket
-
     from serving.connection import Wsgi
 
 logger = logging.getLogger("serving")
+
+BACKLOG = 2048  # connections that the kernel keeps until their worker takes them
 
 # SageMaker sends SIGKILL 30 s after SIGTERM; what still runs shortly before that is given up.
 GRACE = 25  # seconds
 
 PAUSE = 1.0  # seconds between two starts of one worker, at least
+
+
+def bind(port: int) -> socket.socket:
+    """A socket of any address of this container; further ones may be bound to the same port.
+
+    The kernel hands out connections among those that listen, evenly, as it would not between
+    processes that share one: the first to wake would take most.
+
+    Raises:
+        OSError: something else has the port.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("0.0.0.0", port))  # noqa: S104  (a container's own network)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 @dataclass
@@ -38,14 +59,14 @@ class Workers:
 
     Args:
         app: what answers.
-        listener: a socket that listens; the kernel hands each connection to a worker that has time.
+        bound: a socket that has the port, and doesn't listen.
         number: of workers.
         helpers: threads of a worker that answer when requests take long.
     """
 
-    def __init__(self, app: Wsgi, listener: socket.socket, number: int, helpers: int) -> None:
+    def __init__(self, app: Wsgi, bound: socket.socket, number: int, helpers: int) -> None:
         self._app = app
-        self._listener = listener
+        self._bound = bound
         self._helpers = helpers
         self._workers = [Worker() for _ in range(number)]
         self._lives, self._alive = os.pipe()  # ends when this process does
@@ -104,7 +125,7 @@ class Workers:
                     logger.error("A worker ended %s; another one takes its place.", how)
 
     def _stop(self) -> None:
-        self._listener.close()
+        self._bound.close()
         end = time.monotonic() + GRACE
         self._signal(signal.SIGTERM)
         while any(worker.pid for worker in self._workers) and time.monotonic() < end:
@@ -132,7 +153,10 @@ class Workers:
             pipe = signals.readable(*signals.STOP)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.STOP)
-            loop = Loop(self._app, self._listener, helpers=self._helpers)
+            listener = bind(self._bound.getsockname()[1])
+            self._bound.close()
+            listener.listen(BACKLOG)
+            loop = Loop(self._app, listener, helpers=self._helpers)
             loop.start()
             while True:
                 readable, _, _ = select.select([pipe, self._lives], [], [])

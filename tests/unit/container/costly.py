@@ -44,9 +44,11 @@ def bodies(size: int) -> Iterator[tuple[str, str, bytes]]:
     yield "instances of objects", JSON, repeat(b'{"":0},', b'{"instances": [', b"]}")
     yield "nulls", JSON, repeat(b"null,")
     yield "a string and numbers", JSON, b'["' + b"a" * size + b'",' + b"1," * 1000 + b"1]"
-    yield "a wide row and short ones", JSON, b"[[" + b"1," * (size // 4) + b"1]" + b",[1]" * (
-        size // 8
-    ) + b"]"
+    yield (
+        "a wide row and short ones",
+        JSON,
+        b"[[" + b"1," * (size // 4) + b"1]" + b",[1]" * (size // 8) + b"]",
+    )
     yield "an unfinished list", JSON, b"[" + b"1," * (size // 2)
     yield "NaN at the end", JSON, b"[" + b"1," * (size // 2) + b"NaN]"
     yield "one integer", JSON, b"[" + b"1" * size + b"]"
@@ -68,8 +70,10 @@ def bodies(size: int) -> Iterator[tuple[str, str, bytes]]:
     yield "short lines and a wide one", CSV, b"1\n" * (size // 4) + b"1," * (size // 4) + b"1\n"
     yield "NumPy's, one digit a line", CSV, b"1\n" * (size // 2) + b" 1"
     yield "NumPy's, one line", CSV, b" 1," * (size // 3) + b"1"
-    yield "NumPy's, a wide line and short ones", CSV, b" 1," * (size // 6) + b"1\n" + b"1\n" * (
-        size // 4
+    yield (
+        "NumPy's, a wide line and short ones",
+        CSV,
+        b" 1," * (size // 6) + b"1\n" + b"1\n" * (size // 4),
     )
     yield "one field", CSV, b"a" * size
     yield "one quoted field", CSV, b'"' + b"a" * size + b'"'
@@ -81,12 +85,20 @@ def bodies(size: int) -> Iterator[tuple[str, str, bytes]]:
     yield "wide characters", CSV, b"1\n" * (size // 2) + "\N{PILE OF POO}".encode()
     yield "booleans", NPY, npy(np.ones((size, 1), bool))
     yield "halves, by column", NPY, npy(np.ones((size // 6, 3), np.float16, order="F"))
-    yield "a header of any length", NPY, b"\x93NUMPY\2\0" + (size - 12).to_bytes(
-        4, "little"
-    ) + b"{" * (size - 12)
-    yield "a shape of many", NPY, b"\x93NUMPY\2\0" + (1000).to_bytes(4, "little") + (
-        b"{'descr':'<f8','fortran_order':False,'shape':(" + b"999999999999," * 65 + b")}"
-    ).ljust(1000)
+    yield (
+        "a header of any length",
+        NPY,
+        b"\x93NUMPY\2\0" + (size - 12).to_bytes(4, "little") + b"{" * (size - 12),
+    )
+    yield (
+        "a shape of many",
+        NPY,
+        b"\x93NUMPY\2\0"
+        + (1000).to_bytes(4, "little")
+        + (b"{'descr':'<f8','fortran_order':False,'shape':(" + b"999999999999," * 65 + b")}").ljust(
+            1000
+        ),
+    )
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -97,7 +109,9 @@ def npy(array: np.ndarray) -> bytes:
 
 def peak() -> int:
     """Bytes that were in memory at most since the last reset."""
-    line = next(each for each in Path("/proc/self/status").read_text().split("\n") if "VmHWM" in each)
+    line = next(
+        each for each in Path("/proc/self/status").read_text().split("\n") if "VmHWM" in each
+    )
     return int(line.split()[1]) * 1024
 
 
