@@ -139,7 +139,9 @@ class MotoApp:
             text = f"{_asked_for(request)} failed: {memory.exhausted()}."
             _log.error("moto: %s", text)  # its traceback says nothing
             return _error(request, http.HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
-        except Exception:  # noqa: BLE001  # is logged with its traceback
+        except Exception as error:  # noqa: BLE001  # is logged with its traceback
+            if _service(request) == "sagemaker":
+                return _refusal(request, error)
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)
             _log.exception("moto failed: %s", text)
@@ -194,6 +196,20 @@ def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> 
     else:
         text = f"Neither the harness nor moto implements {asked_for}."
     return _error(request, status, "UnknownOperationException", text)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    """What AWS refuses, where moto falls over it.
+
+    The request has all that its model asks for: what moto misses is nearly always a resource that
+    isn't there. To an SDK an internal failure would be a reason to try again for half a minute.
+    """
+    words = f"{_asked_for(request)} was refused: moto says {type(error).__name__}: {error}"
+    _log.exception("moto failed: %s", words)
+    if isinstance(error, LookupError | AttributeError | StopIteration):
+        text = f"{words}. The resource that it names, or refers to, doesn't seem to exist."
+        return _error(request, http.HTTPStatus.BAD_REQUEST, "ResourceNotFound", text)
+    return _error(request, http.HTTPStatus.BAD_REQUEST, "ValidationException", f"{words}.")
 
 
 def _error(request: Request, status: http.HTTPStatus, code: str, message: str) -> Response:

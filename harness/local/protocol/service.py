@@ -26,7 +26,7 @@ from __future__ import annotations
 import functools
 import inspect
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
@@ -181,11 +181,11 @@ class Service:
 
     def _begin(self, request: Request) -> _Call:
         operation, labels = self._routes.find(request)
-        if operation is None or operation not in self.operations:
+        if operation not in self.model.operation_names:
             raise LeaveToMoto
         model = self.model.operation_model(operation)
         context = self._context(request, operation)
-        return _Call(model, self.operations[operation], context, labels)
+        return _Call(model, self.operations.get(operation, _leave_to_moto), context, labels)
 
     def _parse(self, call: _Call, request: Request, body: bytes) -> dict[str, Any]:
         return self._parser.parse(call.model, request, call.labels, body)
@@ -220,6 +220,13 @@ class Service:
             if len(piece) == request.length:
                 break
         return b"".join(pieces) if left else None
+
+
+def _leave_to_moto(_context: RequestContext, _request: dict[str, Any]) -> NoReturn:
+    """The handler of operations that no provider has: moto looks at no request before it uses it,
+    and so gets none that AWS would refuse.
+    """
+    raise LeaveToMoto
 
 
 def _request_id() -> str:

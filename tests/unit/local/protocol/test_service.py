@@ -582,12 +582,22 @@ def test_two_providers_of_one_operation_are_refused():
         _ = service.operations
 
 
-@pytest.mark.parametrize("operation", ["CreateModel", "Close", "NoSuchThing", ""])
+@pytest.mark.parametrize("operation", ["Close", "NoSuchThing", ""])
 def test_what_no_provider_has_is_left_to_moto(operation):
     service = Service("sagemaker", [Provider(list_models={}, close={})])
     with pytest.raises(LeaveToMoto) as left:
         call(service, operation, {})
     assert left.value.body is None
+
+
+def test_moto_gets_what_the_service_would_take_and_nothing_else():
+    service = Service("sagemaker", [Provider(list_models={})])
+    with pytest.raises(LeaveToMoto) as left:
+        call(service, "CreateModel", b'{"ModelName": "m"}')
+    assert left.value.body == b'{"ModelName": "m"}'
+    response = call(service, "CreateModel", {"ModelName": ["m"]})
+    assert response.status == 400
+    assert json.loads(response.body)["__type"] in ("ValidationException", "SerializationException")
 
 
 def test_a_provider_may_leave_a_request_to_moto():
