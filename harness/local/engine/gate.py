@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import EngineError
-from harness.local.engine.errors import StartError, engine_errors
+from harness.local.engine.errors import NoGateError, StartError, engine_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -125,7 +125,7 @@ class Gate:
     def open(self, on_loss: Callable[[], None]) -> None:
         """Start it; `on_loss` is called from a thread of its own when it has ended.
 
-        Raises `EngineError` if no image at hand has a Python to run it with.
+        Raises `NoGateError` if no image at hand has a Python to run it with.
         """
         for image in self._images:
             self._container = self._create(image)
@@ -137,7 +137,7 @@ class Gate:
                 self._container.remove()
                 continue
             return
-        raise EngineError(
+        raise NoGateError(
             "a container without a network (EnableNetworkIsolation) is reached through a small "
             "program for python3, which neither its image nor any that the harness has built has; "
             "put a Python 3 into the image, or leave EnableNetworkIsolation to AWS"

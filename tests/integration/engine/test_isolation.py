@@ -6,14 +6,18 @@ the job, and names of the outside.
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from harness.local.engine import containers
 from harness.local.engine.containers import Containers
+from harness.local.engine.errors import NoGateError
 from harness.local.hosting import serving
 from tests.integration.support import ROLE
 
@@ -207,6 +211,53 @@ def test_transform_jobs(targets: Targets, aws: AWS, names: Names, probe_image: s
     aws.wait("transform_job_completed_or_stopped", TransformJobName=name)
     answer = aws.s3.get_object(Bucket=aws.bucket, Key=f"{name}-out/asked.out")["Body"].read()
     assert json.loads(answer) == []
+
+
+WITHOUT_PYTHON = """\
+FROM harness-probe:latest
+RUN found=$(command -v python3) && mv $(readlink -f $found) /opt/interpreter && rm -f $found && \
+    printf '#!/bin/sh\\nexec /opt/interpreter /opt/probe/probe.py serve' > /usr/local/bin/serve
+"""
+
+
+@pytest.fixture(scope="module")
+def without_python(docker_client: DockerClient, probe_image: str) -> str:
+    """The probe, whose Python has another name."""
+    assert probe_image in WITHOUT_PYTHON
+    tag = "harness-probe-without-python:latest"
+    docker_client.images.build(fileobj=io.BytesIO(WITHOUT_PYTHON.encode()), tag=tag, rm=True)
+    return tag
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_at_hand", [True, False])
+def test_an_image_without_a_python_has_another_s_gate_or_none(
+    without_python: str,
+    probe_image: str,
+    names: Names,
+    is_at_hand: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = names.new("gate")
+    filters = {"reference": probe_image} if is_at_hand else {"label": "no.such.label"}
+    monkeypatch.setattr(containers, "OUR_IMAGES", filters)
+    made = Containers()
+    try:
+        container = made.create(
+            without_python, name=name, hostname="h", command=["serve"], port=8080, isolated=True
+        )
+        if not is_at_hand:
+            with pytest.raises(NoGateError, match="put a Python 3 into the image"):
+                container.start(lambda _: None)
+            return
+        container.start(lambda _: None)
+        instance = serving.Instance(container)
+        deadline = time.monotonic() + 30
+        while not instance.ping():
+            assert time.monotonic() < deadline
+        instance.disconnect()
+    finally:
+        made.close()
 
 
 @pytest.mark.slow
