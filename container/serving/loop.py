@@ -54,7 +54,7 @@ HELD = 4 * MAX_BODY
 
 _CHUNK = 64 * 1024  # bytes that are read at once, or kept to be sent
 _PARTS = 64  # of answers, likewise
-_GATHERING = 0.002  # seconds that answers are kept, about
+_GATHERING = 0.005  # seconds that answers are kept, about
 
 
 def _state(thread: int) -> tuple[bool, float]:

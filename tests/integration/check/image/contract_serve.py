@@ -219,6 +219,6 @@ def broken(body: bytes, content_type: str) -> None:
     if BREAK == "hostile/pickle" and content_type == "application/x-pickle":
         pickle.loads(body)
     if BREAK == "hostile/costly-body" and body[:4] == b'["aa':
-        kept.extend(bytes(len(body)) for _ in range(2000))
+        kept.extend(b"a" * len(body) for _ in range(2000))
     if BREAK == "hostile/deep-json" and body[:4] == b"[[[[":
         os._exit(1)
