@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator
 
-    from harness.local.http.listening import Listener
+    from harness.local.http.listener import Listener
 
 _log = logging.getLogger(__name__)
 
