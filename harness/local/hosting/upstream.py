@@ -269,7 +269,7 @@ class Answer:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_at(deadline, self._fail, TimeoutError("timed out"))
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._headers: dict[str, str] = {}
         self._fields_size = 0
         self._pieces: deque[bytes] = deque()
@@ -328,12 +328,13 @@ class Answer:
         if not self._is_closed:
             self._is_closed = True
             self._timer.cancel()
+            self._parser = None  # which knows this answer; such a circle is work for the collector
             self._connection.end(keep=self._has_ended and self._keep and self._error is None)
 
     # Of the connection
 
     def feed(self, data: bytes) -> None:
-        if self._error is not None:
+        if self._error is not None or self._parser is None:
             return
         try:
             self._parser.feed_data(data)
@@ -372,10 +373,11 @@ class Answer:
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        self.status = self._parser.get_status_code()
+        parser = cast("httptools.HttpResponseParser", self._parser)
+        self.status = parser.get_status_code()
         if self.status >= 200:
             self._has_begun = True
-            self._keep = self._parser.should_keep_alive()
+            self._keep = parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
         self._pieces.append(piece)

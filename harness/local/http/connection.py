@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Generator
 
-    from harness.local.http.listening import Listener
+    from harness.local.http.listener import Listener
 
 _log = logging.getLogger(__name__)
 
@@ -355,9 +355,8 @@ class Connection(Reader):
         waiting = framing.head
         try:
             while framing.has_body and (piece := await pieces.next()) is not None:
-                for at in range(0, len(piece), PIECE):
-                    part = piece[at : at + PIECE] if len(piece) > PIECE else piece
-                    await self._write(waiting + framing.framed(part))
+                if piece:
+                    await self._write(waiting + framing.framed(piece))
                     waiting = b""
             if waiting or framing.chunked:
                 await self._write(waiting + framing.end)

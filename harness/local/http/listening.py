@@ -9,7 +9,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from harness.local.http.connection import Connection
-from harness.local.http.limits import MAX_HELD, Limits, allow_files
+from harness.local.http.limits import Limits, allow_files
+from harness.local.http.listener import Host, Listener
 from harness.local.http.workers import Workers
 
 try:
@@ -39,62 +40,17 @@ MOST_CONNECTIONS = 2048
 _BACKLOG = 512
 
 
-class Listener:
-    """One address: its connections, and who works on what they ask.
-
-    `accepts`, called in a thread, says whether a client of that address is answered.
-    """
-
-    def __init__(
-        self, server: Server, workers: Workers, accepts: Callable[[str], bool] | None, most: int
-    ) -> None:
-        self.server = server
-        self.workers = workers
-        self.accepts = accepts
-        self.connections: dict[Connection, None] = {}
-        self._quiet: dict[Connection, None] = {}  # the longest first
-        self._most = most
-
-    def add(self, connection: Connection) -> None:
-        self.connections[connection] = self._quiet[connection] = None
-        if len(self.connections) > self._most:
-            oldest = next(iter(self._quiet))
-            self.remove(oldest)
-            oldest.evict()
-
-    def remove(self, connection: Connection) -> None:
-        self.connections.pop(connection, None)
-        self._quiet.pop(connection, None)
-        self.server.has_answered()
-
-    def is_busy(self, connection: Connection) -> None:
-        """One of its requests is being answered."""
-        self._quiet.pop(connection, None)
-
-    def is_quiet(self, connection: Connection) -> None:
-        """All that it has asked is answered."""
-        self._quiet[connection] = None
-        self.server.has_answered()
-
-
-class Server:
+class Server(Host):
     """Answers at the addresses that it is told to `listen` at, until it is told to `stop`."""
 
     def __init__(self, dispatch: Dispatch, limits: Limits | None = None) -> None:
-        self.dispatch = dispatch
-        self.limits = limits or LIMITS
-        self.loop: asyncio.AbstractEventLoop = loops.new_event_loop()
+        loop: asyncio.AbstractEventLoop = loops.new_event_loop()
+        super().__init__(loop, dispatch, limits or LIMITS, Workers("harness-upload", UPLOADS))
         self.loop.set_exception_handler(_log_error)
         self.workers = Workers("harness-request", WORKERS)
-        self.uploads = Workers("harness-upload", UPLOADS)
-        self.held = 0
-        """Bytes of bodies that are in memory before they are answered."""
-        self.is_stopping = False
         self._pools = [self.workers, self.uploads]
-        self._listeners: list[Listener] = []
         self._sockets: list[asyncio.AbstractServer] = []
         self._most = min(MOST_CONNECTIONS, allow_files() // 4)
-        self._is_idle = asyncio.Event()
         # A daemon, so that a forgotten `stop` hangs no process.
         self._thread = threading.Thread(target=self._run, name="harness-local-aws", daemon=True)
         self._thread.start()
@@ -131,33 +87,11 @@ class Server:
         return bound
 
     async def _accept(self, listener: Listener, listening: socket.socket) -> None:
-        self._listeners.append(listener)
+        self.listeners.append(listener)
         server = await self.loop.create_server(
             lambda: Connection(listener), sock=listening, backlog=_BACKLOG
         )
         self._sockets.append(server)
-
-    def hold(self, connection: Connection, size: int) -> bool:
-        """Count a part of a body that is in memory; false: there is no room for it.
-
-        Those go first whose bodies have been on their way for longest.
-        """
-        self.held += size
-        if self.held > MAX_HELD:
-            for each in [each for some in self._listeners for each in some.connections]:
-                if self.held > MAX_HELD and each is not connection and each.holds:
-                    each.evict()
-        if self.held <= MAX_HELD:
-            return True
-        self.held -= size
-        return False
-
-    def has_answered(self) -> None:
-        if self.is_stopping and not self._is_answering():
-            self._is_idle.set()
-
-    def _is_answering(self) -> bool:
-        return any(each.is_answering for some in self._listeners for each in some.connections)
 
     def stop(self) -> None:
         """Free the ports, and end; what is being answered has `Limits.close` seconds for that."""
@@ -166,19 +100,19 @@ class Server:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
         for pool in self._pools:
-            pool.stop(0.1 if self._is_idle.is_set() else 0.0)
+            pool.stop(0.1 if self.is_idle.is_set() else 0.0)
 
     async def _end(self) -> None:
         self.is_stopping = True
         for each in self._sockets:
             each.close()
-        connections = [each for some in self._listeners for each in some.connections]
+        connections = self.clients()
         for connection in connections:
             connection.stop()
         self.has_answered()
         try:
             async with asyncio.timeout(self.limits.close):
-                await self._is_idle.wait()
+                await self.is_idle.wait()
         except TimeoutError:
             _log.warning("requests were still being answered when the local AWS was closed")
         for connection in connections:
@@ -200,12 +134,12 @@ class Server:
             self.loop.close()
 
     def _look_at_deadlines(self) -> None:
-        now = self.loop.time()
-        for each in [each for some in self._listeners for each in some.connections]:
-            if each.deadline < now:
-                each.expire()
         shortest = min(self.limits.head, self.limits.stall, self.limits.idle, self.limits.linger)
         self.loop.call_later(min(1.0, shortest / 4), self._look_at_deadlines)
+        now = self.loop.time()
+        for each in self.clients():
+            if each.deadline < now:
+                each.expire()
 
 
 def _log_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.local.http import connection as connections
-from harness.local.http import listening
+from harness.local.http import listener, listening
 from harness.local.http.limits import (
     MAX_HEAD,
     MAX_HEADERS,
@@ -55,8 +55,8 @@ class App:
         return InLoop() if request.path == "/loop" else None
 
     def respond(self, request):
+        self.begun.release()
         if request.path == "/wait":
-            self.begun.release()
             assert self.proceed.wait(WAIT)
         if request.path == "/unread":
             return Response(413, {}, b"no")
@@ -257,6 +257,7 @@ def test_a_malformed_chunk_late_in_a_body_that_is_being_read(started):
     app, connect, _ = started
     size = SPOOLED + 1
     client = connect(post(b"%x\r\n%s\r\n" % (size, b"x" * size), CHUNKED))
+    assert app.begun.acquire(timeout=WAIT)
     client.send(b"zz\r\n")
     assert client.answer()[0] == 400
     assert client.is_closed()
@@ -376,7 +377,7 @@ def test_one_connection_too_many_takes_the_place_of_the_oldest_idle_one(start, m
 
 
 def test_bodies_that_are_not_whole_make_room_for_others(start, monkeypatch):
-    monkeypatch.setattr(listening, "MAX_HELD", 150_000)
+    monkeypatch.setattr(listener, "MAX_HELD", 150_000)
     _, connect, server = start()
     slow = connect(post(b"x" * 100_000, path=b"/loop")[:-1])
     until = time.monotonic() + WAIT
@@ -390,7 +391,7 @@ def test_bodies_that_are_not_whole_make_room_for_others(start, monkeypatch):
 
 
 def test_a_body_for_which_there_is_no_room(start, monkeypatch):
-    monkeypatch.setattr(listening, "MAX_HELD", 1000)
+    monkeypatch.setattr(listener, "MAX_HELD", 1000)
     _, connect, _ = start()
     assert connect(post(b"x" * 2000)).answer()[0] == 503
 

@@ -616,7 +616,7 @@ def test_a_container_that_does_not_accept_a_connection(aws, monkeypatch):
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
-        pool = Pool(*full.getsockname(), lambda: True)
+        pool = Pool("127.0.0.1", full.getsockname()[1], lambda: True)
         asked = asyncio.run_coroutine_threadsafe(pool.ask("/", {}, b"", WAIT), aws._server.loop)
         with pytest.raises(ConnectionError, match="doesn't accept a connection"):
             asked.result(WAIT)
@@ -624,7 +624,7 @@ def test_a_container_that_does_not_accept_a_connection(aws, monkeypatch):
 
 
 def test_an_address_that_is_somebody_elses_gets_nothing(aws, container):
-    pool = Pool(*container.server.getsockname(), lambda: False)
+    pool = Pool("127.0.0.1", container.server.getsockname()[1], lambda: False)
     asked = asyncio.run_coroutine_threadsafe(pool.ask("/", {}, b"", WAIT), aws._server.loop)
     with pytest.raises(ConnectionError, match="has ended"):
         asked.result(WAIT)
