@@ -6,6 +6,7 @@ happens if they do: here the first host's file stays.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from harness.local.data.transfers import Transfer
+    from harness.local.data.volumes import Volume
     from harness.local.engine.container import Container
+    from harness.local.engine.pieces import Stream
 
 _log = logging.getLogger(__name__)
 
@@ -36,25 +39,28 @@ SMALL = 8 << 20
 
 def upload_archive(
     client: S3Client,
-    folders: Iterable[Iterator[bytes] | None],
+    folders: Iterable[Stream | None],
     below: str,
     uri: str,
     packing: Transfer,
     sending: Transfer,
     *,
+    volumes: Sequence[Volume],
     only_if_files: bool = False,
 ) -> None:
     """Pack the folders of all hosts, as the engine's tar streams, into one archive in S3.
 
-    `below` is the folder's own name. With `only_if_files` an empty archive isn't uploaded.
+    `below` is the folder's own name, `volumes` are the hosts'. With `only_if_files` an empty
+    archive isn't uploaded. Raises `FullVolumeError` where a host's files don't fit into its own.
     """
     files = 0
     taken: set[str] = set()
     with tempfile.TemporaryFile() as packed:
         with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=COMPRESS_LEVEL) as archive:
-            for stream in folders:
+            for stream, volume in zip(folders, volumes, strict=True):
                 if stream is not None:
-                    files += repack(packing.counted(stream), archive, below, taken)
+                    with _closing(stream):
+                        files += repack(packing.counted(stream), archive, below, taken, volume)
         if only_if_files and not files:
             return
         sending.expect(packed.seek(0, io.SEEK_END))
@@ -65,27 +71,31 @@ def upload_archive(
 
 def upload_files(
     client: S3Client,
-    folders: Iterable[Iterator[bytes] | None],
+    folders: Iterable[Stream | None],
     below: str,
     uri: str,
     sending: Transfer,
+    *,
+    volumes: Sequence[Volume],
 ) -> None:
     """Upload the files of the folders of all hosts as they are, below the prefix `uri`.
 
-    Links are left out, with a warning: S3 has none.
+    Links are left out, with a warning: S3 has none. Raises as `upload_archive` does.
     """
     target = _Target(client, uri)
     taken: set[str] = set()
     sending.expect(None)
-    for stream in folders:
-        for name, size, content in _files(stream and sending.counted(stream), below):
-            if name in taken:
-                continue
-            if content is None:
-                _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
-                continue
-            taken.add(name)
-            target.put(name, size, content)
+    for stream, volume in zip(folders, volumes, strict=True):
+        with _closing(stream):
+            for name, size, content in _files(stream and sending.counted(stream), below):
+                volume.take(size)
+                if name in taken:
+                    continue
+                if content is None:
+                    _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
+                    continue
+                taken.add(name)
+                target.put(name, size, content)
 
 
 class Mirror:
@@ -101,16 +111,30 @@ class Mirror:
         self._known: dict[str, tuple[int, bytes]] = {}
         """By name: which host's it is, and the digest of what was uploaded."""
 
-    def update(self, containers: Sequence[Container]) -> None:
+    def update(self, containers: Sequence[Container], volumes: Sequence[Volume] = ()) -> None:
         """Upload what has changed since the last time. Links are left out: S3 has none.
 
         Raises what reading from the engine, or writing to S3, does; what it has uploaded by then
-        isn't uploaded again.
+        isn't uploaded again. With `volumes`, also as `upload_archive` does.
         """
-        below = self._path.rpartition("/")[2]
         for host, container in enumerate(containers):
-            large: list[tuple[str, bytes]] = []
-            for name, size, content in _files(container.get(self._path), below):
+            volume = volumes[host] if volumes else None
+            for name, digest in self._update(host, container.get(self._path), volume):
+                with _closing(stream := container.get(f"{self._path}/{name}")):
+                    for _, size, content in _files(stream, ""):
+                        if content is not None:
+                            self._target.put(name, size, content)
+                            self._known[name] = host, digest
+
+    def _update(
+        self, host: int, stream: Stream | None, volume: Volume | None
+    ) -> list[tuple[str, bytes]]:
+        """Upload what is small; returns the names of what else has changed, and its digests."""
+        large: list[tuple[str, bytes]] = []
+        with _closing(stream):
+            for name, size, content in _files(stream, self._path.rpartition("/")[2]):
+                if volume is not None:
+                    volume.take(size)
                 if content is None or self._known.get(name, (host,))[0] != host:
                     continue
                 kept = content.read() if size <= SMALL else None
@@ -122,12 +146,7 @@ class Mirror:
                     continue
                 self._target.put(name, size, io.BytesIO(kept))
                 self._known[name] = host, digest
-            for name, digest in large:
-                path = f"{self._path}/{name}"
-                for _, size, content in _files(container.get(path), ""):
-                    if content is not None:
-                        self._target.put(name, size, content)
-                        self._known[name] = host, digest
+        return large
 
 
 class _Target:
@@ -146,6 +165,11 @@ class _Target:
         else:
             source = cast("IO[bytes]", _Unseekable(content))
             self._client.upload_fileobj(source, self._bucket, key)
+
+
+def _closing(stream: Stream | None) -> contextlib.AbstractContextManager[object]:
+    """Close the stream in the end, if there is one, so that the engine is free for the next."""
+    return contextlib.nullcontext() if stream is None else contextlib.closing(stream)
 
 
 def _files(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import socket
@@ -76,3 +76,13 @@ class Content:
 
 Piece = bytes | Content
 """A part of a stream, read or not."""
+
+
+class Stream(Protocol):
+    """Bytes out of a container, to be read to their end or closed: see `Archives.get`."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.aws_model import instance_types
-from harness.local.data import opt_ml, s3_objects
+from harness.aws_model import instance_types, volumes
+from harness.local.data import model_archive, opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
+from harness.local.data.volumes import FullVolumeError, Volume
 from harness.local.engine.errors import (
     ArchiveError,
     ImageError,
@@ -164,6 +165,7 @@ def start(
     owner: str,
     resource: str,
     instance_type: str = "",
+    volume_size: int | None = None,
     environment: Mapping[str, str] | None = None,
     on_exit: Callable[[], None] | None = None,
     on_transfer: Callable[[str], None] | None = None,
@@ -178,6 +180,7 @@ def start(
         owner: whose container it is, in the words of failure reasons: "production variant v".
         resource: whose logs are to be read, in the same words: "endpoint".
         instance_type: whose memory it has.
+        volume_size: GB of its volume, which the model must fit into; by default the type's.
         environment: variables on top of the model's own.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
@@ -216,7 +219,8 @@ def start(
         memory=instance_types.memory(instance_type),
     )
     try:
-        put_model(backend, container, model, tell)
+        volume = Volume(volumes.size(instance_type, volume_size))
+        put_model(backend, container, model, tell, volume)
         if on_transfer:
             on_transfer("")
         return _serve(
@@ -278,7 +282,11 @@ def _wait_healthy(
 
 
 def put_model(
-    backend: Backend, container: Container, model: Model, tell: Callable[[str], None]
+    backend: Backend,
+    container: Container,
+    model: Model,
+    tell: Callable[[str], None],
+    volume: Volume,
 ) -> None:
     """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
     url = model.data_url
@@ -287,10 +295,15 @@ def put_model(
         return
     try:
         try:  # most images have the folder, and a put takes 50 ms
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell))
+            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
         except MissingFolderError:
             _put_folders(container)
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell))
+            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
+    except FullVolumeError as error:
+        raise DeployError(
+            "The model data archive is too large. Please reduce the size of the model data "
+            f"archive or move to an instance type with more memory. ({url}: {error})"
+        ) from error
     except (ClientError, BotoCoreError, s3_objects.DataError) as error:
         raise DeployError(f"Could not access model data at {url}: {error}.") from error
     except (ArchiveError, opt_ml.ContentError) as error:
@@ -305,18 +318,18 @@ def _put_folders(container: Container) -> None:
 
 
 def _files(
-    backend: Backend, model: Model, url: str, tell: Callable[[str], None]
+    backend: Backend, model: Model, url: str, tell: Callable[[str], None], volume: Volume
 ) -> Iterator[Piece]:
-    """A tar of what belongs in /opt/ml/model: the model's archive as it is, or its objects."""
+    """A tar of what belongs in /opt/ml/model: what the model's archive holds, or its objects."""
     transfer = Transfer("Downloading model data", tell)
     if model.compressed:
         size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(url))
         transfer.expect(size)
-        return opt_ml.checked_gzip(transfer.counted(pieces))
+        return model_archive.unpacked(transfer.counted(pieces), volume)
     found = model.objects(backend.s3)
     if not found:
         raise s3_objects.DataError("there is no such object")
-    return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer))
+    return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer), volume)
 
 
 def _last_words(container: Container, last_line: str, limit: float) -> str:

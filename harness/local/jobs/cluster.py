@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.local.engine.container import Container
     from harness.local.engine.containers import Mounts
+    from harness.local.engine.pieces import Stream
     from harness.local.jobs.job import Job
 
 STOP_GRACE = 120
@@ -184,7 +185,7 @@ class Cluster:
             raise engine_lost()
         return End("Stopped") if self._job.stopping else end
 
-    def folders(self, path: str) -> Iterator[Iterator[bytes] | None]:
+    def folders(self, path: str) -> Iterator[Stream | None]:
         """The file or folder at `path` in each container, as tar streams."""
         return (container.get(path) for container in self.containers)
 

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness import disk
 from harness.errors import EngineError
 from harness.local.core.store import Resource
 from harness.local.data.transfers import PASSING, Transfer
@@ -101,6 +102,10 @@ class Job(Resource):
         except EngineError as error:
             self._fail(f"InternalServerError: {error}.")
         except Exception as error:  # noqa: BLE001 - the thread's last resort
+            if disk.is_full(error):
+                _log.error("%s %s: %s", self.noun, self.name, disk.sentence(error))
+                self._fail(f"InternalServerError: {disk.sentence(error)}.")
+                return
             if not self.abandoned:
                 _log.exception("%s %s: unexpected error", self.noun, self.name)
             self._fail(

@@ -19,6 +19,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
+from harness import disk
 from harness.local.moto import iam, s3_streaming
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
@@ -142,6 +143,11 @@ class MotoApp:
             refusal = _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
             raise Refusal(refusal) from error
         except Exception as error:
+            if disk.is_full(error):
+                text = f"{disk.sentence(error)}."
+                _log.error("%s: %s", _asked_for(request), text)  # it says it all
+                status = http.HTTPStatus.INSUFFICIENT_STORAGE  # which no SDK tries again
+                raise Refusal(_error(request, status, "InsufficientStorage", text)) from error
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)
             _log.exception("moto failed: %s", text)

@@ -8,6 +8,7 @@ import pytest
 
 from harness.local.data import artifacts
 from harness.local.data.transfers import untold
+from harness.local.data.volumes import Volume
 
 
 class Folder:
@@ -35,7 +36,7 @@ class Folder:
                     info.size = len(content)
                     archive.addfile(info, io.BytesIO(content))
         data = packed.getvalue()
-        return iter([data[at : at + 100_000] for at in range(0, len(data), 100_000)])
+        return (data[at : at + 100_000] for at in range(0, len(data), 100_000))
 
 
 class Empty:
@@ -101,7 +102,14 @@ def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
 def test_links_are_left_out(aws, bucket):
     folder: Any = Folder(link=None, file=b"1")
     artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}/").update([folder])
-    artifacts.upload_files(aws.s3, [folder.get("/data/out")], "out", f"s3://{bucket}/end", untold())
+    artifacts.upload_files(
+        aws.s3,
+        [folder.get("/data/out")],
+        "out",
+        f"s3://{bucket}/end",
+        untold(),
+        volumes=[Volume(1)],
+    )
     assert uploads(aws, bucket) == {"file": 1, "end/file": 1}
 
 
