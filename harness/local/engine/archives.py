@@ -13,24 +13,24 @@ import http
 import threading
 import urllib.parse
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from docker.errors import APIError
 from docker.transport import UnixHTTPAdapter
 
 from harness.errors import EngineError
-from harness.local.engine import errors, put_archive
+from harness.local.engine import archive_calls, errors
 from harness.local.engine.errors import (
     ArchiveError,
     MissingFolderError,
     engine_errors,
+    engine_host,
     engine_words,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
 
-    import requests
     from docker import APIClient
 
     from harness.local.engine.pieces import Piece
@@ -90,11 +90,8 @@ class Archives:
 
     def _put(self, path: str, source: _Source) -> tuple[int, str]:
         """The engine's status, and what it says if that is an error."""
-        engine = self._api.get_adapter(self._api.base_url)
-        if isinstance(engine, UnixHTTPAdapter):
-            where = urllib.parse.urlencode({"path": path})
-            url = f"/v{self._api.api_version}/containers/{self._id}/archive?{where}"
-            return put_archive.put(engine.socket_path, url, source, errors.TIMEOUT)
+        if socket := self._socket():
+            return archive_calls.put(socket, self._url(path), source, errors.TIMEOUT)
         try:
             self._api.put_archive(self._id, path, source.read())
         except APIError as error:
@@ -121,22 +118,29 @@ class Archives:
         self._streams = weakref.ref(archive)
         return archive
 
-    def _get(self, path: str) -> requests.Response | None:
-        api = self._api
+    def _get(self, path: str) -> _Answer | None:
         if self._ended:
             raise _ended()
-        answer = api.get(
-            f"{api.base_url}/v{api.api_version}/containers/{self._id}/archive",
-            params={"path": path},
-            stream=True,
-            timeout=errors.TIMEOUT,
-        )
-        if answer.ok:
+        answer: _Answer
+        if socket := self._socket():
+            answer = archive_calls.get(socket, self._url(path), errors.TIMEOUT)
+        else:
+            answer = _Elsewhere(self._api, self._url(path))
+        if answer.status == http.HTTPStatus.OK:
             return answer
         with contextlib.closing(answer):
-            if answer.status_code == http.HTTPStatus.NOT_FOUND:
+            if answer.status == http.HTTPStatus.NOT_FOUND:
                 return None
-            raise APIError(answer.text, response=answer, explanation=_words(answer))
+            raise EngineError(f"the Docker engine at {engine_host()} says: {answer.message}")
+
+    def _socket(self) -> str:
+        """The path of the engine's Unix socket; empty if it is somewhere else."""
+        engine = self._api.get_adapter(self._api.base_url)
+        return engine.socket_path if isinstance(engine, UnixHTTPAdapter) else ""
+
+    def _url(self, path: str) -> str:
+        where = urllib.parse.urlencode({"path": path})
+        return f"/v{self._api.api_version}/containers/{self._id}/archive?{where}"
 
     def _until_end(self, pieces: Iterable[Piece]) -> Generator[Piece, None, None]:
         for piece in pieces:
@@ -148,9 +152,7 @@ class Archives:
 class Archive:
     """A tar stream out of a container; closes itself at its end, and at an error."""
 
-    def __init__(
-        self, pieces: Iterator[Piece], answer: requests.Response, turn: threading.Lock
-    ) -> None:
+    def __init__(self, pieces: Iterator[Piece], answer: _Answer, turn: threading.Lock) -> None:
         """`turn` is this one's, and given on by `close`."""
         self._pieces = pieces
         self._answer = answer
@@ -207,18 +209,44 @@ class _Source:
             yield from [piece] if isinstance(piece, bytes) else piece
 
 
-def _read(answer: requests.Response) -> Iterator[bytes]:
+class _Answer(Protocol):
+    """What an engine answers: an archive, or why there is none."""
+
+    status: int
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    @property
+    def message(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class _Elsewhere:
+    """The answer of an engine that isn't at a Unix socket."""
+
+    def __init__(self, api: APIClient, url: str) -> None:
+        self._response = api.get(f"{api.base_url}{url}", stream=True, timeout=errors.TIMEOUT)
+        self.status = self._response.status_code
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._response.iter_content(PIECE))
+
+    @property
+    def message(self) -> str:
+        try:
+            return str(self._response.json()["message"])
+        except (ValueError, KeyError, TypeError):
+            return self._response.text
+
+    def close(self) -> None:
+        self._response.close()
+
+
+def _read(answer: _Answer) -> Iterator[bytes]:
     with engine_errors():
-        yield from answer.iter_content(PIECE)
+        yield from answer
 
 
 def _ended() -> EngineError:
     return EngineError("the container is being removed")
-
-
-def _words(answer: requests.Response) -> str:
-    """What the engine says of an error."""
-    try:
-        return str(answer.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return answer.text
