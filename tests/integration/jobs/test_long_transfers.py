@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(180)
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-LIMIT = 1
+LIMIT = 2
 MB = 1 << 20
 
 
 class Pace:
-    """How fast S3 takes what comes out of containers: bytes a second."""
+    """How fast S3 takes what comes out of containers: bytes a second.
+
+    Slower than the engine is waited for, from the first bytes on.
+    """
 
     def __init__(self) -> None:
         self.rate = 1.0 * MB
@@ -45,26 +48,13 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pace]:
 
     def slow(self: Transfer, size: int) -> None:
         if "packing" in self._what:
+            monkeypatch.setattr(errors, "TIMEOUT", LIMIT)
             pace.over.wait(size / pace.rate)
         add(self, size)
 
     monkeypatch.setattr(Transfer, "add", slow)
     yield pace
     pace.over.set()
-
-
-@pytest.fixture
-def server(pace: Pace, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAWS]:
-    """A local AWS that takes an engine for lost that says nothing for a second."""
-    monkeypatch.setattr(errors, "TIMEOUT", LIMIT)
-    with LocalAWS() as server:
-        yield server
-
-
-@pytest.fixture
-def impatient(server: LocalAWS, docker_client: DockerClient) -> AWS:
-    session = local_boto_session(server.url, server.region)
-    return AWS(session, docker_client, bucket=f"tests-{uuid.uuid4().hex[:8]}")
 
 
 def train(aws: AWS, name: str, image: str, size: int) -> None:
@@ -95,31 +85,35 @@ def wait_until_uploading(aws: AWS, name: str) -> None:
 
 
 def test_a_model_and_data_that_come_slowly_arrive(
-    impatient: AWS, names: Names, probe_image: str, pace: Pace
+    aws: AWS, names: Names, probe_image: str, pace: Pace
 ) -> None:
     """Also where the job is stopped meanwhile, and its log is read."""
-    aws, name = impatient, names.new("job")
+    name = names.new("job")
     pace.rate = 1.5 * MB
-    train(aws, name, probe_image, 4 * MB)
+    train(aws, name, probe_image, 5 * MB)
     wait_until_uploading(aws, name)
     aws.sagemaker.stop_training_job(TrainingJobName=name)
     assert "train: PROBE='large'" in aws.log(GROUP, name)
     job = finish(aws, name)
     assert job["TrainingJobStatus"] == "Stopped", job.get("FailureReason")
     model = job["ModelArtifacts"]["S3ModelArtifacts"]
-    assert len(artifacts(aws, model)["large.bin"]) == 4 * MB
+    assert len(artifacts(aws, model)["large.bin"]) == 5 * MB
     data = model.replace("model.tar.gz", "output.tar.gz")
-    assert len(artifacts(aws, data)["large.bin"]) == 4 * MB
+    assert len(artifacts(aws, data)["large.bin"]) == 5 * MB
 
 
+@pytest.mark.usefixtures("pace")
 def test_a_local_aws_that_is_closed_breaks_off_what_comes_slowly(
-    impatient: AWS, server: LocalAWS, names: Names, probe_image: str
+    docker_client: DockerClient, names: Names, probe_image: str
 ) -> None:
-    aws, name = impatient, names.new("job")
-    train(aws, name, probe_image, 50 * MB)
-    wait_until_uploading(aws, name)
-    begun = time.monotonic()
-    server.close()
+    name = names.new("job")
+    with LocalAWS() as server:
+        session = local_boto_session(server.url, server.region)
+        aws = AWS(session, docker_client, bucket=f"tests-{uuid.uuid4().hex[:8]}")
+        train(aws, name, probe_image, 50 * MB)
+        wait_until_uploading(aws, name)
+        begun = time.monotonic()
+        server.close()
     assert time.monotonic() - begun < 20
     assert not aws.containers(name)
 
