@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.local.core.backend import Backend
 from harness.local.core.tags import Tags
+from harness.local.faults.faults import Faults
 from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
@@ -30,8 +31,10 @@ from harness.local.moto.quotas import Quotas
 from harness.local.protocol.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
+
+    from harness.config.faults import Fault
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +86,8 @@ class LocalAWS:
     container registry that ECR's repositories are in; without one they hold no image that Docker
     could pull. `providers` are the objects that implement operations, by botocore's service name;
     by default those of `make_providers`. One that has `close()` is closed first when the server
-    closes, while that still answers.
+    closes, while that still answers. `faults` are those that it begins with; further ones may be
+    added to its `faults`, or at /_harness/faults.
 
     moto keeps its state for the whole process: two of these at once share their buckets, roles
     and log groups, unless their `account_id`s differ (bucket names are global all the same). The
@@ -100,6 +104,7 @@ class LocalAWS:
         extra_hosts: Sequence[str] = (),
         registry: str = "",
         providers: Mapping[str, Sequence[object]] | None = None,
+        faults: Iterable[Fault] = (),
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -107,6 +112,7 @@ class LocalAWS:
         self.port = port
         self._hosts = [host, *extra_hosts]
         self._registry = registry
+        self.faults = Faults(faults)
         self._given_providers = providers
         self._moto = MotoApp(account_id, region, registry)
         self._trust = Trust(host, lambda: self.url)
@@ -156,13 +162,19 @@ class LocalAWS:
         self._closers += [close for each in objects if (close := getattr(each, "close", None))]
         here = {"region": self.region, "account_id": self.account_id}
         self._services = {name: Service(name, some, **here) for name, some in providers.items()}
-        page = Page(self._services["sagemaker"], backend.logs_client, **here) if backend else None
-        self._dispatch = Dispatch(self._trust, page, self._services.values(), self._moto, here)
+        page: Page | None = None
+        if backend:
+            sagemaker = self._services["sagemaker"]
+            page = Page(sagemaker, backend.logs_client, self.faults, **here)
+        self._dispatch = Dispatch(
+            self._trust, page, self._services.values(), self._moto, here, self.faults
+        )
 
     def _make_backend(self) -> Backend:
         return Backend(
-            lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry
-        )
+            lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry,
+            self.faults,
+        )  # fmt: skip
 
     def _listen(self) -> None:
         shortcut = self._shortcut()
@@ -177,7 +189,9 @@ class LocalAWS:
     def _shortcut(self) -> Shortcut | None:
         """The short way of invocations, where there are any."""
         runtime = self._services.get("sagemaker-runtime")
-        return Shortcut(runtime, self._trust.allows, MAX_LINGERING) if runtime else None
+        if runtime is None:
+            return None
+        return Shortcut(runtime, self._trust.allows, MAX_LINGERING, self.faults)
 
     def _warm_up(self) -> None:
         """Load what the first requests need, while the process that waits does something else."""

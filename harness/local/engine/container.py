@@ -85,6 +85,7 @@ class Container:
         """Its first one, if this machine's kernel runs it."""
         self._waiter: threading.Thread | None = None
         self._ended_by_us = False
+        self._starves = False
         self._removing = threading.Lock()
         self._removed = False
         self.exited = threading.Event()
@@ -178,6 +179,8 @@ class Container:
         The engine hears of an end and of the kernel's reason in two ways: where the end comes
         first, as it may on a busy machine, only an event that follows tells the reason.
         """
+        if self._starves:
+            return True
         api = self._client.client.api
         state = self._inspect()["State"]
         if state.get("OOMKilled"):
@@ -248,6 +251,12 @@ class Container:
         with engine_errors():
             ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
         self.exited.wait(errors.TIMEOUT)
+
+    def kill(self, *, out_of_memory: bool = False) -> None:
+        """SIGKILL, as if something else had sent it: the kernel for want of memory, say."""
+        self._starves = out_of_memory
+        with engine_errors():
+            ignore_gone(self._client.client.api.kill, self.id)
 
     def remove(self) -> None:
         """Kill it if it runs, and remove it with its volumes and its network.

@@ -50,6 +50,9 @@ PING_CHUNK = 65_536
 PING_INTERVAL = 0.02
 """Seconds between two pings of a container that doesn't answer yet."""
 
+FLAP_INTERVAL = 0.5
+"""The same after a ping that a fault on demand lets fail."""
+
 MODEL_FOLDER = "/opt/ml/model"
 
 
@@ -169,6 +172,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     on_exit: Callable[[], None] | None = None,
     on_transfer: Callable[[str], None] | None = None,
+    flaps: Callable[[], bool] = bool,
 ) -> Instance:
     """Start a container for a model, and return once it is healthy.
 
@@ -185,6 +189,7 @@ def start(
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
             and with nothing once they are there.
+        flaps: asked before each ping; true is a ping that fails.
 
     Raises:
         DeployError: why it doesn't serve, in AWS's words. No container is left.
@@ -224,8 +229,9 @@ def start(
         if on_transfer:
             on_transfer("")
         return _serve(
-            container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit
-        )
+            container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit,
+            flaps=flaps,
+        )  # fmt: skip
     except BaseException:
         container.remove()
         raise
@@ -240,6 +246,7 @@ def _serve(
     owner: str,
     resource: str,
     on_exit: Callable[[], None] | None,
+    flaps: Callable[[], bool],
 ) -> Instance:
     """Start the container, and wait until it is healthy."""
     deadline = time.monotonic() + limit
@@ -251,7 +258,7 @@ def _serve(
             f"{owner.removeprefix('production ')} starts correctly when invoked with "
             f"'docker run <image> serve'. ({error})"
         ) from error
-    instance = _wait_healthy(container, deadline, abandoned)
+    instance = _wait_healthy(container, deadline, abandoned, flaps)
     if instance is not None:
         return instance
     if container.exited.is_set() and container.exit_code is None:
@@ -265,7 +272,10 @@ def _serve(
 
 
 def _wait_healthy(
-    container: Container, deadline: float, abandoned: Callable[[], bool]
+    container: Container,
+    deadline: float,
+    abandoned: Callable[[], bool],
+    flaps: Callable[[], bool],
 ) -> Instance | None:
     """Ping until the answer is 200; None if the container ends, or the time is up."""
     try:
@@ -273,10 +283,13 @@ def _wait_healthy(
     except NotRunningError:
         container.exited.wait(PING_TIMEOUT)
         return None
-    while not instance.ping():
+    while (flapped := flaps()) or not instance.ping():
         if abandoned():
             raise DeployError("It was deleted while its container was being started.")
-        if container.exited.wait(PING_INTERVAL) or time.monotonic() > deadline:
+        if (
+            container.exited.wait(FLAP_INTERVAL if flapped else PING_INTERVAL)
+            or time.monotonic() > deadline
+        ):
             return None
     return instance
 

@@ -26,6 +26,7 @@ from harness.local.protocol.messages import Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.local.faults.faults import Faults
     from harness.local.protocol.messages import Response
     from harness.local.protocol.service import Service
 
@@ -46,11 +47,18 @@ _UNUSUAL = frozenset({"expect", "trailer", "transfer-encoding", "upgrade", "x-am
 class Shortcut:
     """Answers the invocations among the requests of cheroot's connections."""
 
-    def __init__(self, service: Service, is_trusted: Callable[[Request], bool], most: int) -> None:
-        """`most`: how many threads at once may stay with a connection that says nothing."""
+    def __init__(
+        self,
+        service: Service,
+        is_trusted: Callable[[Request], bool],
+        most: int,
+        faults: Faults,
+    ) -> None:
+        """`faults` that concern calls close the short way, whose calls they are. `most`: how many threads at once may stay with a connection that says nothing."""
         self._service = service
         self._is_trusted = is_trusted
         self._most = most
+        self._faults = faults
         self._lingering: list[Connection] = []
 
     @functools.cached_property
@@ -93,7 +101,7 @@ class Shortcut:
         """Answer the request that begins so; returns what `stay` does."""
         client: socket.socket = connection.socket
         match = self._head.match(begun)
-        if match is None:
+        if match is None or self._faults.concerns_calls:
             return None
         headers = _headers(match[2].decode("ascii"))
         if headers is None:

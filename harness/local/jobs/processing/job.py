@@ -159,7 +159,7 @@ class ProcessingJob(Job):
                 raise self._cluster.algorithm_error(end.failed, "")
 
     def _download(self) -> None:
-        transfer = self.transfer("Downloading input data")
+        transfer = self.transfer("Downloading input data", down=True)
 
         def put(host: str, container: Container) -> None:
             entries = self._entries(host, transfer)

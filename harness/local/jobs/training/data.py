@@ -61,6 +61,9 @@ class TrainingData:
     @contextlib.contextmanager
     def piped(self) -> Iterator[dict[str, pipes.Pipes]]:
         """The pipes of each host that has channels in Pipe mode, closed in the end."""
+        s3, disturb = self._job.backend.s3, None
+        if any(self._mode(each) == "Pipe" for each in self._job.request.get("InputDataConfig", [])):
+            disturb = self._job.disturbance()
         with contextlib.ExitStack() as clean:
             made: dict[str, pipes.Pipes] = {}
             for host in self._hosts:
@@ -72,9 +75,7 @@ class TrainingData:
                     folder = clean.enter_context(self._job.backend.containers.folder())
                     streams = {
                         channel["ChannelName"]: clean.enter_context(
-                            contextlib.closing(
-                                pipes.Stream(self._job.backend.s3, channel, index, hosts)
-                            )
+                            contextlib.closing(pipes.Stream(s3, channel, index, hosts, disturb))
                         )
                         for channel, index, hosts in given
                         if self._mode(channel) == "Pipe"
@@ -92,7 +93,7 @@ class TrainingData:
             yield made
 
     def download(self) -> None:
-        transfer = self._job.transfer("Downloading input data")
+        transfer = self._job.transfer("Downloading input data", down=True)
         requested = self._job.request["ResourceConfig"].get("VolumeSizeInGB")
         self._volumes = {
             name: Volume(volumes.size(host.instance_type, requested))
