@@ -41,6 +41,7 @@ COMMANDS = (
     "check",
     "doctor",
     "policy",
+    "faults",
     "clean",
 )
 """In the order in which `harness --help` lists them."""

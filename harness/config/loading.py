@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness import machine
 from harness.config import scores
+from harness.config.faults import Fault
 from harness.config.places import Aws, Local
 from harness.config.settings import (
     Channel,
@@ -70,6 +71,7 @@ FREE: dict[str, type[BaseModel] | None] = {
     "requests": Requests,
     "processing.inputs": ProcessingInput,
     "processing.outputs": ProcessingOutput,
+    "faults": Fault,
 }
 """Tables whose keys are the project's own, and what stands under each, if that is a table."""
 

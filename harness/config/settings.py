@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,9 @@ from harness.config.values import (
     Source,
     Variables,
 )
+
+if TYPE_CHECKING:
+    from harness.config.faults import Fault
 
 
 class Project(Section):
@@ -366,6 +369,7 @@ class Settings(Section):
     processing: Processing | None = None
     aws: Aws = Aws()
     local: Local = Local()
+    faults: list[Fault] = Field([], max_length=1000)
     root: Path = Field(default_factory=Path.cwd)
 
     @model_validator(mode="after")

@@ -24,7 +24,12 @@ def main() -> None:
     what = sys.stdin.readline()
     if not what:
         return
-    server = LocalAWS(**json.loads(what)).start()
+    settings = json.loads(what)
+    if faults := settings.pop("faults", []):
+        from harness.config.faults import Fault  # not needed by most, and slow to import
+
+        settings["faults"] = [Fault(**each) for each in faults]
+    server = LocalAWS(**settings).start()
     print(json.dumps({"url": server.url}), flush=True)
     sys.stdin.read()
     server.close_providers()

@@ -118,6 +118,7 @@ class LocalAWS:
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
         self._dispatch: Dispatch
+        self._inner_dispatch: Dispatch
         self._closers: list[Callable[[], None]] = []
         self._servers: list[Server] = []
         self._inner_url = ""
@@ -166,9 +167,9 @@ class LocalAWS:
         if backend:
             sagemaker = self._services["sagemaker"]
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
-        self._dispatch = Dispatch(
-            self._trust, page, self._services.values(), self._moto, here, self.faults
-        )
+        parts = self._trust, page, self._services.values(), self._moto, here
+        self._dispatch = Dispatch(*parts, self.faults)
+        self._inner_dispatch = Dispatch(*parts, Faults())  # what we call ourselves, fails nobody
 
     def _make_backend(self) -> Backend:
         return Backend(
@@ -182,7 +183,7 @@ class LocalAWS:
             self._servers.append(listen(host, self.port, self._dispatch, shortcut=shortcut))
             self.port = self._servers[0].bind_addr[1]
         if self._given_providers is None:
-            inner = listen(_LOOPBACK, 0, self._dispatch, INNER_CONCURRENT)
+            inner = listen(_LOOPBACK, 0, self._inner_dispatch, INNER_CONCURRENT)
             self._servers.append(inner)
             self._inner_url = f"http://{_LOOPBACK}:{inner.bind_addr[1]}"
 

@@ -51,7 +51,10 @@ def serve(
         _allow_many_files()
         remove_leftovers(progress)
         local = settings.local
-        server = LocalAWS(settings.region, local.account_id, host, port, registry=local.registry)
+        server = LocalAWS(
+            settings.region, local.account_id, host, port, registry=local.registry,
+            faults=settings.faults,
+        )  # fmt: skip
         try:
             server.start()
         except OSError as error:

@@ -68,7 +68,7 @@ class Backend:
     @functools.cached_property
     def s3(self) -> S3Client:
         client: S3Client = self._client("s3", self.region)
-        s3_streaming.read_directly(client, self.account_id)
+        s3_streaming.directly(client, self.account_id)
         return client
 
     def logs_client(self, region: str) -> CloudWatchLogsClient:

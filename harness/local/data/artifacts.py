@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import io
 import logging
+import shutil
 import tarfile
-import tempfile
 from typing import TYPE_CHECKING, cast
 
 from harness.local.data import s3_objects
 from harness.local.data.opt_ml import CHUNK, TarReader, repack
+from harness.local.moto.s3_streaming import NewObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +43,6 @@ def upload_archive(
     folders: Iterable[Stream | None],
     below: str,
     uri: str,
-    packing: Transfer,
     sending: Transfer,
     *,
     volumes: Sequence[Volume],
@@ -54,19 +54,20 @@ def upload_archive(
     archive isn't uploaded. Raises `FullVolumeError` where a host's files don't fit into its own.
     """
     files = 0
+    sending.expect(None)
     taken: set[str] = set()
-    with tempfile.TemporaryFile() as packed:
-        with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=COMPRESS_LEVEL) as archive:
+    with NewObject() as packed:
+        with tarfile.open(
+            fileobj=cast("IO[bytes]", packed), mode="w:gz", compresslevel=COMPRESS_LEVEL
+        ) as archive:
             for stream, volume in zip(folders, volumes, strict=True):
                 if stream is not None:
                     with _closing(stream):
-                        files += repack(packing.counted(stream), archive, below, taken, volume)
+                        files += repack(sending.counted(stream), archive, below, taken, volume)
         if only_if_files and not files:
             return
-        sending.expect(packed.seek(0, io.SEEK_END))
-        packed.seek(0)
         bucket, key = s3_objects.split(uri)
-        client.upload_fileobj(packed, bucket, key, Callback=sending.add)
+        client.put_object(Bucket=bucket, Key=key, Body=cast("IO[bytes]", packed))
 
 
 def upload_files(
@@ -163,8 +164,10 @@ class _Target:
         if size <= SMALL:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content.read())
         else:
-            source = cast("IO[bytes]", _Unseekable(content))
-            self._client.upload_fileobj(source, self._bucket, key)
+            with NewObject() as new:
+                shutil.copyfileobj(content, cast("IO[bytes]", new), CHUNK)
+                body = cast("IO[bytes]", new)
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
 
 def _closing(stream: Stream | None) -> contextlib.AbstractContextManager[object]:
@@ -193,16 +196,3 @@ def _digest(content: IO[bytes]) -> bytes:
     while chunk := content.read(CHUNK):
         digest.update(chunk)
     return digest.digest()
-
-
-class _Unseekable(io.RawIOBase):
-    """A file of a tar stream, which tarfile says can be sought, and can't."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)

@@ -104,7 +104,7 @@ def _in_path(service: str, request: Request) -> Iterator[str]:
     path = urllib.parse.unquote(request.path)
     if service == "s3":
         bucket, _, key = path.strip("/").partition("/")
-        yield from [bucket, f"{bucket}/{key}"] if key else [bucket]
+        yield from filter(None, [bucket, key and f"{bucket}/{key}"])
     else:
         yield path.split("/")[2]
 
@@ -169,7 +169,8 @@ def error_status(service: str, code: str) -> int | None:
     except UnknownServiceError:
         return None
     for shape in model.error_shapes:
-        if code in (shape.name, shape.error_code):
-            status = shape.metadata.get("error", {}).get("httpStatusCode")
+        error = shape.metadata.get("error", {})
+        if code in (shape.name, error.get("code")):
+            status = error.get("httpStatusCode")
             return int(status) if status else None
     return None

@@ -266,6 +266,10 @@ class Endpoint(Resource):
         """The fault on demand by which this event happens to the endpoint."""
         return self._backend.faults.event(event, "CreateEndpoint", self.name)
 
+    def _require_capacity(self) -> None:
+        if self._fault(events.CAPACITY):
+            raise DeployError(NO_CAPACITY)
+
     def _begin_faults(self, instance: Instance) -> None:
         """Let those faults on demand come that are meant for containers that serve."""
 
@@ -286,8 +290,7 @@ class Endpoint(Resource):
         while True:
             attempts -= 1
             try:
-                if self._fault(events.CAPACITY):
-                    raise DeployError(NO_CAPACITY)
+                self._require_capacity()
                 return serving.start(
                     self._backend,
                     self._context,

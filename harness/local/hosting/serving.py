@@ -286,10 +286,8 @@ def _wait_healthy(
     while (flapped := flaps()) or not instance.ping():
         if abandoned():
             raise DeployError("It was deleted while its container was being started.")
-        if (
-            container.exited.wait(FLAP_INTERVAL if flapped else PING_INTERVAL)
-            or time.monotonic() > deadline
-        ):
+        pause = FLAP_INTERVAL if flapped else PING_INTERVAL
+        if container.exited.wait(pause) or time.monotonic() > deadline:
             return None
     return instance
 

@@ -54,7 +54,9 @@ class Shortcut:
         most: int,
         faults: Faults,
     ) -> None:
-        """`faults` that concern calls close the short way, whose calls they are. `most`: how many threads at once may stay with a connection that says nothing."""
+        """`faults`: where they concern calls, this way is closed to all. `most`: how many threads
+        at once may stay with a connection that says nothing.
+        """
         self._service = service
         self._is_trusted = is_trusted
         self._most = most

@@ -120,8 +120,7 @@ class Job(Resource):
 
     def run(self) -> None:
         try:
-            if self.fault(events.CAPACITY):
-                raise JobError(NO_CAPACITY)
+            self._require_capacity()
             self._run()
         except JobStoppedError as stopped:
             self._end("Stopped", stopped.why)
@@ -183,6 +182,10 @@ class Job(Resource):
         found = self.backend.faults.event(event, f"Create{self.noun}", self.name)
         self.blamed = self.blamed or (found is not None and event not in _HARMLESS)
         return found
+
+    def _require_capacity(self) -> None:
+        if self.fault(events.CAPACITY):
+            raise JobError(NO_CAPACITY)
 
     def disturbance(self) -> Callable[[int], None] | None:
         """What is done to S3's data by faults on demand, called with each number of bytes."""

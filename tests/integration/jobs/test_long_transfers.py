@@ -47,7 +47,7 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pace]:
     add, pace = Transfer.add, Pace()
 
     def slow(self: Transfer, size: int) -> None:
-        if "packing" in self._what:
+        if self._what == "Uploading generated training model":
             monkeypatch.setattr(errors, "TIMEOUT", LIMIT)
             pace.over.wait(size / pace.rate)
         add(self, size)
@@ -78,7 +78,7 @@ def wait_until_uploading(aws: AWS, name: str) -> None:
     def uploads() -> bool:
         job = aws.sagemaker.describe_training_job(TrainingJobName=name)
         return str(job["SecondaryStatusTransitions"][-1]["StatusMessage"]).startswith(
-            "Uploading generated training model, packing: "
+            "Uploading generated training model: "
         )
 
     aws.wait_until(uploads, "bytes of the model have come")

@@ -147,7 +147,7 @@ class TrainingData:
         `on_model` is called with the model's S3 URI once it is there, whatever becomes of the rest.
         """
         client, what = self._job.backend.s3, "Uploading generated training model"
-        packing, sending = self._job.transfer(f"{what}, packing"), self._job.transfer(what)
+        sending = self._job.transfer(what)
         output = self._job.request["OutputDataConfig"]
         prefix = f"{output['S3OutputPath'].rstrip('/')}/{self._job.name}/output"
         as_files = output.get("CompressionType") == "NONE"
@@ -160,7 +160,7 @@ class TrainingData:
                 artifacts.upload_files(client, found, "model", uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/model.tar.gz"
-                artifacts.upload_archive(client, found, "model", uri, packing, sending, volumes=own)
+                artifacts.upload_archive(client, found, "model", uri, sending, volumes=own)
             on_model(uri)
 
         def data() -> None:
@@ -171,7 +171,7 @@ class TrainingData:
             else:
                 uri = f"{prefix}/output.tar.gz"
                 artifacts.upload_archive(
-                    client, found, "data", uri, packing, sending, volumes=own, only_if_files=True
+                    client, found, "data", uri, sending, volumes=own, only_if_files=True
                 )
 
         def checkpoints() -> None:

@@ -48,11 +48,11 @@ def test_a_file_from_a_container_that_does_not_fit_is_not_read():
 def test_no_archive_of_what_does_not_fit_is_uploaded(aws, new):
     for upload in (
         lambda: artifacts.upload_archive(
-            aws.s3, [hole(2 * GB)], "model", f"s3://{aws.bucket}/{new('m')}.tar.gz", untold(),
-            untold(), volumes=[Volume(1)],
+            aws.direct, [hole(2 * GB)], "model", f"s3://{aws.bucket}/{new('m')}.tar.gz", untold(),
+            volumes=[Volume(1)],
         ),
         lambda: artifacts.upload_files(
-            aws.s3, [hole(2 * GB)], "model", f"s3://{aws.bucket}/{new('m')}", untold(),
+            aws.direct, [hole(2 * GB)], "model", f"s3://{aws.bucket}/{new('m')}", untold(),
             volumes=[Volume(1)],
         ),
     ):  # fmt: skip
