@@ -19,7 +19,8 @@ class Fault(Section):
         "and `?` stand for anything. With `event`, the operation that creates what it happens to."
     )  # fmt: skip
     service: Pattern = Field(
-        "*", description="Calls of this service: `s3`, `sagemaker`, `sagemaker-runtime`, `sts`, …"
+        "*",
+        description="Calls of this service: `s3`, `sagemaker`, `sagemaker-runtime`, `sts`, ….",
     )
     resource: Pattern = Field(
         "*", description="Calls about what has this name: a job, an endpoint, a bucket, "

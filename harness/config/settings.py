@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.config.faults import Fault  # noqa: TC001  # pydantic reads the annotation
 from harness.config.places import Aws, Local
 from harness.config.values import (
     Function,
@@ -32,9 +33,6 @@ from harness.config.values import (
     Source,
     Variables,
 )
-
-if TYPE_CHECKING:
-    from harness.config.faults import Fault
 
 
 class Project(Section):

@@ -65,5 +65,6 @@ def _words(error: Any) -> str:
     return f"{where}: {error['msg']}" if where else str(error["msg"])
 
 
-def _json(status: int, **members: Any) -> Response:
-    return Response(status, {"Content-Type": "application/json"}, json.dumps(members).encode())
+def _json(http_status: int, /, **members: Any) -> Response:
+    headers = {"Content-Type": "application/json"}
+    return Response(http_status, headers, json.dumps(members).encode())

@@ -52,8 +52,8 @@ def train() -> int:
     if PROBE == "output":
         (ML / "output/data/extra.txt").write_text("extra")
     if PROBE == "large":
-        for folder in ("model", "output/data"):
-            (ML / folder / "large.bin").write_bytes(os.urandom(int(os.environ["BYTES"])))
+        for place in ("model", "output/data"):
+            (ML / place / "large.bin").write_bytes(os.urandom(int(os.environ["BYTES"])))
     if PROBE == "hole":
         with (ML / "model/hole").open("wb") as file:
             file.truncate(1 << 40)
