@@ -45,12 +45,15 @@ class Call(NamedTuple):
     resources: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        about = f" of {self.resources[-1]}" if self.resources else ""
+        about = f" of {self.resources[0]}" if self.resources else ""
         return f"{self.service}:{self.operation}{about}"
 
 
 def named(request: Request, body: Callable[[], bytes]) -> Call:
-    """Service, operation and resources; `body` is called where they stand in it."""
+    """Service, operation and resources, the first of which says it best.
+
+    `body` is called where they stand in it.
+    """
     scope = credential_scope(request)
     signed = scope[1] if scope else _unsigned(request)
     service = _ALIASES.get(signed, signed)
@@ -95,16 +98,16 @@ def _names(members: dict[str, Any]) -> Iterator[str]:
         if isinstance(value, str):
             if member.lower().endswith("name"):
                 yield value
-            elif member.lower().endswith("arn"):
+            elif member.lower().endswith("arn") and member != "RoleArn":
                 yield value.rpartition("/")[2]
 
 
 def _in_path(service: str, request: Request) -> Iterator[str]:
-    """A bucket, and bucket and key, or an endpoint."""
+    """Bucket and key, and the bucket, or an endpoint."""
     path = urllib.parse.unquote(request.path)
     if service == "s3":
         bucket, _, key = path.strip("/").partition("/")
-        yield from filter(None, [bucket, key and f"{bucket}/{key}"])
+        yield from filter(None, [key and f"{bucket}/{key}", bucket])
     else:
         yield path.split("/")[2]
 
