@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -41,5 +42,6 @@ class Console:
 
     def _write(self, text: str) -> None:
         """In place of the line that stands."""
-        sys.stderr.write(f"\r\x1b[K{text}" if self._stands else text)
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a full disk, or nobody who reads, ends no command
+            sys.stderr.write(f"\r\x1b[K{text}" if self._stands else text)
+            sys.stderr.flush()

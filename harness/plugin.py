@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.local.aws import LocalAWS
     from harness.session import LocalSession
     from harness.testing.factories import Factories
+    from harness.testing.faults import Faults
     from harness.testing.resources import Endpoint, ProcessingJob, TrainingJob, TransformJob
     from harness.testing.shared import SharedLocalAWS
     from harness.testing.target import Target
@@ -92,13 +93,34 @@ def local_aws(
         from harness.testing.shared import SharedLocalAWS
 
         folder = tmp_path_factory.getbasetemp().parent  # which is the same for all workers
-        with SharedLocalAWS(folder, region, local.account_id, local.registry) as shared:
+        faults = harness_settings.faults
+        with SharedLocalAWS(folder, region, local.account_id, local.registry, faults) as shared:
             yield shared
         return
     from harness.local.aws import LocalAWS
 
-    with LocalAWS(region, local.account_id, registry=local.registry) as server:
+    faults = harness_settings.faults
+    with LocalAWS(region, local.account_id, registry=local.registry, faults=faults) as server:
         yield server
+
+
+@pytest.fixture
+def faults(request: pytest.FixtureRequest, harness_settings: Settings) -> Iterator[Faults]:
+    """Lets the local AWS go wrong on demand: `faults.add(operation="CreateTrainingJob",
+    error="Throttling", count=2)`.
+
+    They are gone after the test, which fails where one has never happened: see
+    `harness.testing.faults.Faults.add`.
+    """
+    from harness.testing.faults import Faults
+
+    if harness_settings.target != "local":
+        pytest.skip("only the local AWS has faults on demand")
+    url = harness_settings.local.endpoint_url or request.getfixturevalue("local_aws").url
+    faults = Faults(url)
+    yield faults
+    if problems := faults.close():
+        pytest.fail("; ".join(problems), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -49,8 +49,16 @@ def prepare() -> None:
 
 
 def leave() -> None:
-    """At exit: a last garbage collection of so many objects would take half a second."""
+    """At exit: a last garbage collection of so many objects would take half a second.
+
+    What stderr can't take, on a full disk, is given up; Python would leave with a status of its own
+    for it.
+    """
     gc.freeze()
+    try:
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
 
 
 def _engine_by_ssh() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from harness.local.data import opt_ml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from harness.local.engine.streams.pieces import Stream
 
 CHUNK = 1 << 20
 CORRUPT = 1 << 20
@@ -39,12 +42,13 @@ class Model:
                     self._sizes[name] = member.size
 
     @classmethod
-    def of_container(cls, chunks: Iterable[bytes] | None) -> Model:
-        """The model in a container's tar stream of /opt/ml/model."""
+    def of_container(cls, chunks: Stream | None) -> Model:
+        """The model in a container's tar stream of /opt/ml/model, which is closed in the end."""
         file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the model
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
             if chunks is not None:
-                opt_ml.repack(iter(chunks), archive, "model")
+                with contextlib.closing(chunks):
+                    opt_ml.repack(iter(chunks), archive, "model")
         return cls(cast("BinaryIO", file))
 
     @classmethod

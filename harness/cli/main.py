@@ -21,11 +21,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from harness import startup
+from harness import paths, startup
 from harness.cli.arguments import add_common
 from harness.cli.output import print_json, say
 from harness.cli.signals import Interrupted, Signals
 from harness.errors import ConfigError, HarnessError
+from harness.limits import disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +42,7 @@ COMMANDS = (
     "check",
     "doctor",
     "policy",
+    "faults",
     "clean",
 )
 """In the order in which `harness --help` lists them."""
@@ -69,11 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(arguments, f"{interrupted} and torn down.", 128 + interrupted.signum)
     except HarnessError as error:
         return _fail(arguments, str(error), error.exit_code)
+    except OSError as error:
+        if not disk.is_full(error):
+            return _unexpected(arguments, error)
+        where = Path(error.filename).parent if error.filename else paths.state_folder()
+        return _fail(arguments, f"{disk.sentence(error, where)}.", 1)
     except Exception as error:  # noqa: BLE001  # with --json, this too is an object on stdout
-        import traceback
-
-        traceback.print_exc()
-        return _fail(arguments, f"unexpected {type(error).__name__}: {error}", 1)
+        return _unexpected(arguments, error)
     finally:
         signals.restore()
         startup.leave()
@@ -110,6 +114,13 @@ def _parser() -> argparse.ArgumentParser:
 def _first_paragraph(command: Command) -> str:
     paragraph = (command.__doc__ or "").partition("\n\n")[0]
     return " ".join(paragraph.split()).replace("%", "%%")
+
+
+def _unexpected(arguments: argparse.Namespace, error: Exception) -> int:
+    import traceback
+
+    traceback.print_exc()
+    return _fail(arguments, f"unexpected {type(error).__name__}: {error}", 1)
 
 
 def _fail(arguments: argparse.Namespace, sentence: str, status: int) -> int:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from harness import machine, memory
+from harness import machine
 from harness.config import scores
+from harness.config.faults import Fault
 from harness.config.places import Aws, Local
 from harness.config.settings import (
     Channel,
@@ -35,6 +36,7 @@ from harness.config.settings import (
     Transform,
 )
 from harness.errors import ConfigError
+from harness.limits import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -72,6 +74,7 @@ FREE: dict[str, type[BaseModel] | None] = {
     "requests": Requests,
     "processing.inputs": ProcessingInput,
     "processing.outputs": ProcessingOutput,
+    "faults": Fault,
 }
 """Tables whose keys are the project's own, and what stands under each, if that is a table."""
 

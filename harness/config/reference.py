@@ -37,6 +37,8 @@ _FREE = {
     "channels": "A table for each input channel.",
     "requests": "A table for each set of requests, or one set's keys under `[requests]` itself. "
     "Metrics have the set's name in front.",
+    "faults": "What the local AWS does wrong on demand, a table each: docs/how-to/faults.md. The "
+    "real AWS takes none.",
     "thresholds": "A bound for each metric: a number is a minimum; else `{ min = …, max = …, "
     "published = … }`.",
 }
@@ -58,6 +60,7 @@ def _sections() -> Iterator[str]:
         model = _model(field)
         if name in _FREE:
             title = f"[{name}]" if model is None or name == "thresholds" else f"[{name}.NAME]"
+            title = "[[faults]]" if name == "faults" else title
             fields = model.model_fields if model else {}
             yield from _table(title, _FREE[name], fields)
         elif model is not None:

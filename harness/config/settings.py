@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.config.faults import Fault  # noqa: TC001  # pydantic reads the annotation
 from harness.config.places import Aws, Local
 from harness.config.values import (
     Function,
@@ -142,7 +143,7 @@ class Requests(Section):
 
 def _expression(text: str) -> str:
     """A regular expression, as the local AWS reads a log with; few projects need the import."""
-    from harness import expressions
+    from harness.limits import expressions
 
     try:
         expressions.compile(text)
@@ -366,6 +367,7 @@ class Settings(Section):
     processing: Processing | None = None
     aws: Aws = Aws()
     local: Local = Local()
+    faults: list[Fault] = Field([], max_length=1000)
     root: Path = Field(default_factory=Path.cwd)
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.flow.ledger import Ledger
 from harness.local.core.client import LocalBotocoreSession, ensure_bucket, local_boto_session
 from harness.local.process import LocalProcess
+from harness.service import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,8 +41,11 @@ class Connection:
     def notes(self, settings: Settings) -> list[str]:
         """What of the settings the target takes and doesn't act on."""
         if self.target != "local":
-            return []
+            ignored = "faults: they are the local AWS's; the real one has none on demand"
+            return [ignored] if settings.faults else []
         notes = []
+        if settings.faults:
+            notes.append(f"faults: {len(settings.faults)} on demand, see docs/how-to/faults.md")
         if settings.training.spot:
             notes.append(
                 "training.spot: no instance is taken away locally, unless the running job gets the "
@@ -121,7 +125,8 @@ def connect(settings: Settings, started: LocalProcess | None = None) -> Iterator
     elif settings.local.endpoint_url:
         boto = local_boto_session(settings.local.endpoint_url, settings.region)
         ensure_bucket(boto, settings.local.bucket)
-        yield Connection(boto, ephemeral=False)
+        with faults.added(settings.local.endpoint_url, settings.faults):
+            yield Connection(boto, ephemeral=False)
     else:
         with started or LocalProcess() as server:
             server.start(settings)

@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 
-from harness import memory, startup
+from harness import startup
+from harness.limits import memory
 
 
 def main() -> None:
@@ -30,7 +31,12 @@ def _serve() -> None:
     what = sys.stdin.readline()
     if not what:
         return
-    server = LocalAWS(**json.loads(what)).start()
+    settings = json.loads(what)
+    if faults := settings.pop("faults", []):
+        from harness.config.faults import Fault  # not needed by most, and slow to import
+
+        settings["faults"] = [Fault(**each) for each in faults]
+    server = LocalAWS(**settings).start()
     print(json.dumps({"url": server.url}), flush=True)
     sys.stdin.read()
     server.close_providers()

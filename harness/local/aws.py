@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from harness.local.core.backend import Backend
 from harness.local.core.tags import Tags
+from harness.local.faults.faults import Faults
 from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
@@ -29,8 +30,10 @@ from harness.local.moto.quotas import Quotas
 from harness.local.protocol.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
+
+    from harness.config.faults import Fault
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +82,8 @@ class LocalAWS:
     container registry that ECR's repositories are in; without one they hold no image that Docker
     could pull. `providers` are the objects that implement operations, by botocore's service name;
     by default those of `make_providers`. One that has `close()` is closed first when the server
-    closes, while that still answers.
+    closes, while that still answers. `faults` are those that it begins with; further ones may be
+    added to its `faults`, or at /_harness/faults.
 
     moto keeps its state for the whole process: two of these at once share their buckets, roles
     and log groups, unless their `account_id`s differ (bucket names are global all the same). The
@@ -96,6 +100,7 @@ class LocalAWS:
         extra_hosts: Sequence[str] = (),
         registry: str = "",
         providers: Mapping[str, Sequence[object]] | None = None,
+        faults: Iterable[Fault] = (),
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -103,11 +108,13 @@ class LocalAWS:
         self.port = port
         self._hosts = [host, *extra_hosts]
         self._registry = registry
+        self.faults = Faults(faults)
         self._given_providers = providers
         self._moto = MotoApp(account_id, region, registry)
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
         self._dispatch: Dispatch
+        self._inner_dispatch: Dispatch
         self._closers: list[Callable[[], None]] = []
         self._server: Server | None = None
         self._inner_url = ""
@@ -152,20 +159,28 @@ class LocalAWS:
         self._closers += [close for each in objects if (close := getattr(each, "close", None))]
         here = {"region": self.region, "account_id": self.account_id}
         self._services = {name: Service(name, some, **here) for name, some in providers.items()}
-        page = Page(self._services["sagemaker"], backend.logs_client, **here) if backend else None
-        self._dispatch = Dispatch(self._trust, page, self._services.values(), self._moto, here)
+        page: Page | None = None
+        if backend:
+            sagemaker = self._services["sagemaker"]
+            page = Page(sagemaker, backend.logs_client, self.faults, **here)
+        parts = self._trust, page, self._services.values(), self._moto, here
+        self._dispatch = Dispatch(*parts, self.faults)
+        self._inner_dispatch = Dispatch(*parts, Faults())  # what we call ourselves, fails nobody
 
     def _make_backend(self) -> Backend:
         return Backend(
-            lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry
-        )
+            lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry,
+            self.faults,
+        )  # fmt: skip
 
     def _listen(self) -> None:
         self._server = Server(self._dispatch)
         for host in self._hosts:
             self.port = self._server.listen(host, self.port)
         if self._given_providers is None:
-            inner = self._server.listen(_LOOPBACK, 0, workers=INNER_CONCURRENT)
+            inner = self._server.listen(
+                _LOOPBACK, 0, workers=INNER_CONCURRENT, dispatch=self._inner_dispatch
+            )
             self._inner_url = f"http://{_LOOPBACK}:{inner}"
 
     def _warm_up(self) -> None:

@@ -8,8 +8,9 @@ import resource
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness import memory, startup
+from harness import startup
 from harness.errors import ServiceError
+from harness.limits import memory
 from harness.service import state
 from harness.service.engine import remove_leftovers
 from harness.service.environment import sdk_defaults
@@ -53,7 +54,10 @@ def serve(
         memory.limit()
         remove_leftovers(progress)
         local = settings.local
-        server = LocalAWS(settings.region, local.account_id, host, port, registry=local.registry)
+        server = LocalAWS(
+            settings.region, local.account_id, host, port, registry=local.registry,
+            faults=settings.faults,
+        )  # fmt: skip
         try:
             server.start()
         except OSError as error:

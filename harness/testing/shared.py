@@ -19,19 +19,34 @@ from harness.errors import ServiceError
 from harness.local.process import READY_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
+
+    from harness.config.faults import Fault
 
 
 class SharedLocalAWS:
     """The local AWS of everybody who names the same folder, from `start` to the last `close`."""
 
-    def __init__(self, folder: Path, region: str, account_id: str, registry: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        region: str,
+        account_id: str,
+        registry: str = "",
+        faults: Iterable[Fault] = (),
+    ) -> None:
         self.region = region
         self.account_id = account_id
         self.url = ""
         self._folder = folder
-        self._what = {"region": region, "account_id": account_id, "registry": registry}
+        self._what = {
+            "region": region,
+            "account_id": account_id,
+            "registry": registry,
+            "faults": [each.model_dump(exclude_defaults=True) for each in faults],
+        }
         self._pipe: int | None = None
 
     def start(self) -> Self:

@@ -54,12 +54,14 @@ def bare_image(docker_client: DockerClient) -> str:
 @pytest.fixture(scope="session")
 def probe_image(docker_client: DockerClient, bare_image: str) -> str:
     """The image of tests/integration/probe."""
-    tag = "harness-probe:latest"
     with locks.held("build", BuildError, progress=print):
-        docker_client.images.build(
-            path=str(PROBE), tag=tag, buildargs={"BASE_IMAGE": bare_image}, rm=True, forcerm=True
+        image, _ = docker_client.images.build(
+            path=str(PROBE), buildargs={"BASE_IMAGE": bare_image}, rm=True, forcerm=True
         )
-    return tag
+        # Another checkout's tests may run on the same engine, with another probe.
+        tag = str(image.id).rpartition(":")[2][:12]
+        image.tag("harness-probe", tag)
+    return f"harness-probe:{tag}"
 
 
 @pytest.fixture(scope="session")

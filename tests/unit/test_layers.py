@@ -15,9 +15,10 @@ import pytest
 HARNESS = Path(__file__).parents[2] / "harness"
 
 LAYERS = """
-    config errors machine locks checks console startup paths expressions memory
+    config errors machine locks checks console startup paths limits
     aws_model
     local.protocol
+    local.faults
     local.engine
     local.moto
     local.core

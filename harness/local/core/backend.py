@@ -16,6 +16,7 @@ from harness.local.core.logs import LogStreams
 from harness.local.core.store import Store
 from harness.local.engine.containers import Containers
 from harness.local.engine.image_registry import Registry
+from harness.local.faults.faults import Faults
 from harness.local.moto import s3_streaming
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Backend:
         account_id: str,
         listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
         registry: str = "",
+        faults: Faults | None = None,
     ) -> None:
         self._url = url
         self._listen = listen
@@ -55,6 +57,7 @@ class Backend:
         self._reachable_lock = threading.Lock()
         self.region = region
         self.account_id = account_id
+        self.faults = faults or Faults()
         self.store = Store()
         self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
@@ -65,7 +68,7 @@ class Backend:
     @functools.cached_property
     def s3(self) -> S3Client:
         client: S3Client = self._client("s3", self.region)
-        s3_streaming.read_directly(client, self.account_id)
+        s3_streaming.directly(client, self.account_id)
         return client
 
     def logs_client(self, region: str) -> CloudWatchLogsClient:

@@ -6,15 +6,17 @@ happens if they do: here the first host's file stays.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import logging
+import shutil
 import tarfile
-import tempfile
 from typing import TYPE_CHECKING, cast
 
 from harness.local.data import s3_objects
 from harness.local.data.opt_ml import CHUNK, TarReader, repack
+from harness.local.moto.s3_streaming import NewObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
     from harness.local.data.transfers import Transfer
+    from harness.local.data.volumes import Volume
     from harness.local.engine.container import Container
+    from harness.local.engine.streams.pieces import Stream
 
 _log = logging.getLogger(__name__)
 
@@ -36,56 +40,63 @@ SMALL = 8 << 20
 
 def upload_archive(
     client: S3Client,
-    folders: Iterable[Iterator[bytes] | None],
+    folders: Iterable[Stream | None],
     below: str,
     uri: str,
-    packing: Transfer,
     sending: Transfer,
     *,
+    volumes: Sequence[Volume],
     only_if_files: bool = False,
 ) -> None:
     """Pack the folders of all hosts, as the engine's tar streams, into one archive in S3.
 
-    `below` is the folder's own name. With `only_if_files` an empty archive isn't uploaded.
+    `below` is the folder's own name, `volumes` are the hosts'. With `only_if_files` an empty
+    archive isn't uploaded. Raises `FullVolumeError` where a host's files don't fit into its own.
     """
     files = 0
+    sending.expect(None)
     taken: set[str] = set()
-    with tempfile.TemporaryFile() as packed:
-        with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=COMPRESS_LEVEL) as archive:
-            for stream in folders:
+    with NewObject() as packed:
+        with tarfile.open(
+            fileobj=cast("IO[bytes]", packed), mode="w:gz", compresslevel=COMPRESS_LEVEL
+        ) as archive:
+            for stream, volume in zip(folders, volumes, strict=True):
                 if stream is not None:
-                    files += repack(packing.counted(stream), archive, below, taken)
+                    with _closing(stream):
+                        files += repack(sending.counted(stream), archive, below, taken, volume)
         if only_if_files and not files:
             return
-        sending.expect(packed.seek(0, io.SEEK_END))
-        packed.seek(0)
         bucket, key = s3_objects.split(uri)
-        client.upload_fileobj(packed, bucket, key, Callback=sending.add)
+        client.put_object(Bucket=bucket, Key=key, Body=cast("IO[bytes]", packed))
 
 
 def upload_files(
     client: S3Client,
-    folders: Iterable[Iterator[bytes] | None],
+    folders: Iterable[Stream | None],
     below: str,
     uri: str,
     sending: Transfer,
+    *,
+    volumes: Sequence[Volume],
 ) -> None:
     """Upload the files of the folders of all hosts as they are, below the prefix `uri`.
 
-    Links are left out, with a warning: S3 has none.
+    Links are left out, with a warning: S3 has none. Raises as `upload_archive` does.
     """
     target = _Target(client, uri)
     taken: set[str] = set()
     sending.expect(None)
-    for stream in folders:
-        for name, size, content in _files(stream and sending.counted(stream), below):
-            if name in taken:
-                continue
-            if content is None:
-                _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
-                continue
-            taken.add(name)
-            target.put(name, size, content)
+    for stream, volume in zip(folders, volumes, strict=True):
+        with _closing(stream):
+            for name, size, content in _files(stream and sending.counted(stream), below):
+                volume.take(size)
+                if name in taken:
+                    continue
+                if content is None:
+                    _log.warning("%s is not uploaded to %s: it is not a file", name, uri)
+                    continue
+                taken.add(name)
+                target.put(name, size, content)
 
 
 class Mirror:
@@ -101,16 +112,30 @@ class Mirror:
         self._known: dict[str, tuple[int, bytes]] = {}
         """By name: which host's it is, and the digest of what was uploaded."""
 
-    def update(self, containers: Sequence[Container]) -> None:
+    def update(self, containers: Sequence[Container], volumes: Sequence[Volume] = ()) -> None:
         """Upload what has changed since the last time. Links are left out: S3 has none.
 
         Raises what reading from the engine, or writing to S3, does; what it has uploaded by then
-        isn't uploaded again.
+        isn't uploaded again. With `volumes`, also as `upload_archive` does.
         """
-        below = self._path.rpartition("/")[2]
         for host, container in enumerate(containers):
-            large: list[tuple[str, bytes]] = []
-            for name, size, content in _files(container.get(self._path), below):
+            volume = volumes[host] if volumes else None
+            for name, digest in self._update(host, container.get(self._path), volume):
+                with _closing(stream := container.get(f"{self._path}/{name}")):
+                    for _, size, content in _files(stream, ""):
+                        if content is not None:
+                            self._target.put(name, size, content)
+                            self._known[name] = host, digest
+
+    def _update(
+        self, host: int, stream: Stream | None, volume: Volume | None
+    ) -> list[tuple[str, bytes]]:
+        """Upload what is small; returns the names of what else has changed, and its digests."""
+        large: list[tuple[str, bytes]] = []
+        with _closing(stream):
+            for name, size, content in _files(stream, self._path.rpartition("/")[2]):
+                if volume is not None:
+                    volume.take(size)
                 if content is None or self._known.get(name, (host,))[0] != host:
                     continue
                 kept = content.read() if size <= SMALL else None
@@ -122,12 +147,7 @@ class Mirror:
                     continue
                 self._target.put(name, size, io.BytesIO(kept))
                 self._known[name] = host, digest
-            for name, digest in large:
-                path = f"{self._path}/{name}"
-                for _, size, content in _files(container.get(path), ""):
-                    if content is not None:
-                        self._target.put(name, size, content)
-                        self._known[name] = host, digest
+        return large
 
 
 class _Target:
@@ -144,8 +164,15 @@ class _Target:
         if size <= SMALL:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content.read())
         else:
-            source = cast("IO[bytes]", _Unseekable(content))
-            self._client.upload_fileobj(source, self._bucket, key)
+            with NewObject() as new:
+                shutil.copyfileobj(content, cast("IO[bytes]", new), CHUNK)
+                body = cast("IO[bytes]", new)
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+
+def _closing(stream: Stream | None) -> contextlib.AbstractContextManager[object]:
+    """Close the stream in the end, if there is one, so that the engine is free for the next."""
+    return contextlib.nullcontext() if stream is None else contextlib.closing(stream)
 
 
 def _files(
@@ -169,16 +196,3 @@ def _digest(content: IO[bytes]) -> bytes:
     while chunk := content.read(CHUNK):
         digest.update(chunk)
     return digest.digest()
-
-
-class _Unseekable(io.RawIOBase):
-    """A file of a tar stream, which tarfile says can be sought, and can't."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)

@@ -7,9 +7,9 @@ memory: objects stream from S3 into the tar, and from the tar into S3.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
-import itertools
 import json
 import tarfile
 import time
@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from harness.local.engine.pieces import Piece
+    from harness.local.data.volumes import Volume
+    from harness.local.engine.streams.pieces import Piece, Stream
 
 FAILURE_LIMIT = 1024
 """Characters of /opt/ml/output/failure that become the failure reason."""
@@ -51,9 +52,15 @@ def file(name: str, content: bytes) -> Entry:
     return Entry(name, len(content), [content])
 
 
-def tar_stream(entries: Iterable[Entry]) -> Iterator[Piece]:
-    """A tar archive of `entries`, in the pax format, chunk by chunk."""
+def tar_stream(entries: Iterable[Entry], volume: Volume | None = None) -> Iterator[Piece]:
+    """A tar archive of `entries`, in the pax format, chunk by chunk.
+
+    They have to fit into the volume, if there is one: else raises `FullVolumeError`, before the
+    first byte of the one that doesn't.
+    """
     for entry in entries:
+        if volume is not None:
+            volume.take(entry.size)
         info = tarfile.TarInfo(entry.name)
         info.mtime = int(time.time())  # a fraction would take two more blocks a file
         if entry.chunks is None:
@@ -152,17 +159,6 @@ MODEL_FOLDERS = ("opt/ml", "opt/ml/model")
 """What must be there before a model archive is extracted."""
 
 
-def checked_gzip(chunks: Iterator[Piece]) -> Iterator[Piece]:
-    """The pieces of a model archive, if they begin as gzip does; raises `ContentError` if not.
-
-    The engine would also take a plain tar, which SageMaker refuses.
-    """
-    first = next(chunks, b"")
-    if bytes(first[:2]) != b"\x1f\x8b":
-        raise ContentError("it is not gzip-compressed")
-    return itertools.chain([first], chunks)
-
-
 class TarReader(io.RawIOBase):
     """A readable file over the chunks of a stream, for `tarfile`'s stream mode."""
 
@@ -186,17 +182,24 @@ class TarReader(io.RawIOBase):
 
 
 def repack(
-    chunks: Iterator[bytes], archive: tarfile.TarFile, below: str, taken: set[str] | None = None
+    chunks: Iterator[bytes],
+    archive: tarfile.TarFile,
+    below: str,
+    taken: set[str] | None = None,
+    volume: Volume | None = None,
 ) -> int:
     """Copy a container's tar stream into `archive`, with names relative to the folder `below`.
 
     Returns how many files were copied. Device nodes and the like are left out; symbolic links
     are kept as links. Names that are in `taken` are left out as well; those copied are added.
+    Raises `FullVolumeError` before it reads a file that, as large as it says, doesn't fit.
     """
     files = 0
     taken = set() if taken is None else taken
     with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
         for member in source:
+            if volume is not None:
+                volume.take(member.size)
             _, _, name = member.name.partition(f"{below}/")
             if not name or not (member.isfile() or member.isdir() or member.issym()
                                 or member.islnk()):  # fmt: skip
@@ -215,14 +218,17 @@ def repack(
     return files
 
 
-def read_failure(chunks: Iterator[bytes] | None) -> str:
+def read_failure(chunks: Stream | None) -> str:
     """The text of /opt/ml/output/failure: its first 1,024 characters.
 
-    Empty if there is none, or if it isn't a file.
+    Empty if there is none, or if it isn't a file. Closes the stream.
     """
     if chunks is None:
         return ""
-    with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
+    with (
+        contextlib.closing(chunks),
+        tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source,
+    ):
         member = source.next()
         content = source.extractfile(member) if member and member.isreg() else None
         # At most four bytes a character, so no more than this can be needed.

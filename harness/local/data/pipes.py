@@ -62,13 +62,20 @@ class Stream:
     where its name ends in `-ref`, else its value as JSON. With `RecordWrapperType` RecordIO each
     object or value is a record of its own, and not cut in parts where it holds the magic number
     itself: only a reader that seeks needs that, and few read such parts. `ShardedByS3Key` deals
-    out objects, or lines, after they have been shuffled: both as in `ShuffleConfig`.
+    out objects, or lines, after they have been shuffled: both as in `ShuffleConfig`. `disturb` is
+    called with the size of each piece of an object: it may wait, or raise.
     """
 
     def __init__(
-        self, client: S3Client, channel: Mapping[str, Any], index: int = 0, hosts: int = 1
+        self,
+        client: S3Client,
+        channel: Mapping[str, Any],
+        index: int = 0,
+        hosts: int = 1,
+        disturb: Callable[[int], None] | None = None,
     ) -> None:
         self._client = client
+        self._disturb = disturb
         self._source = channel["DataSource"]["S3DataSource"]
         self._is_packed = channel.get("CompressionType") == "Gzip"
         self._as_records = channel.get("RecordWrapperType") == "RecordIO"
@@ -110,6 +117,8 @@ class Stream:
 
     def _object(self, bucket: str, key: str) -> Iterator[bytes]:
         size, chunks = s3_objects.opened(self._client, bucket, key)
+        if self._disturb is not None:
+            chunks = _disturbed(chunks, self._disturb)
         name = f"s3://{bucket}/{key}"
         if self._is_packed:
             chunks = _unpacked(name, chunks)
@@ -172,6 +181,12 @@ class _Lines:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _disturbed(chunks: Iterator[bytes], disturb: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        disturb(len(chunk))
 
 
 def _unpacked(name: str, chunks: Iterator[bytes]) -> Iterator[bytes]:

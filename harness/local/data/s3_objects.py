@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from harness.local.data.opt_ml import CHUNK, Entry
-from harness.local.engine.pieces import Content
+from harness.local.engine.streams.pieces import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
     from harness.local.data.transfers import Transfer
-    from harness.local.engine.pieces import Piece
+    from harness.local.engine.streams.pieces import Piece
 
 MAX_NAME = 255
 """Bytes of a file's name, on Linux."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from harness.local.engine.pieces import Piece
+    from harness.local.engine.streams.pieces import Piece
 
 P = TypeVar("P", bound="Piece")
 
@@ -23,12 +23,20 @@ PERIOD = 1.0
 class Transfer:
     """Counts bytes, of which some may be expected, and tells their number once a second.
 
+    `disturb` is called with each number of bytes before it counts: it may wait, or raise.
+
     What takes less than a second is never told of. `what` is what happens: "Downloading input
     data". Several threads may count at once.
     """
 
-    def __init__(self, what: str, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        what: str,
+        tell: Callable[[str], None],
+        disturb: Callable[[int], None] | None = None,
+    ) -> None:
         self._what = what
+        self._disturb = disturb
         self._tell = tell
         self._lock = threading.Lock()
         self._done = 0
@@ -43,6 +51,8 @@ class Transfer:
 
     def add(self, size: int) -> None:
         """So many bytes more are there."""
+        if self._disturb is not None:
+            self._disturb(size)
         with self._lock:
             self._done += size
             if time.monotonic() < self._next:

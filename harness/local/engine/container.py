@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import http
 import json
 import logging
 import signal
 import threading
-import urllib.parse
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from docker.errors import APIError, NotFound
-from docker.transport import UnixHTTPAdapter
+from docker.errors import APIError
 
 from harness.errors import EngineError
-from harness.local.engine import addresses, errors, log_lines, put_archive
+from harness.local.engine import addresses, errors, log_lines
+from harness.local.engine.archives import Archives
 from harness.local.engine.errors import (
     UNREACHABLE,
-    ArchiveError,
-    MissingFolderError,
     NotRunningError,
     StartError,
     engine_errors,
@@ -29,15 +25,16 @@ from harness.local.engine.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from docker import APIClient
     from docker.models.containers import Container as DockerContainer
     from testcontainers.core.docker_client import DockerClient
 
+    from harness.local.engine.archives import Archive
     from harness.local.engine.gate import Gate
-    from harness.local.engine.pieces import Piece
+    from harness.local.engine.streams.pieces import Piece
 
 KILLED = 128 + signal.SIGKILL
 """The exit code of a container that was killed."""
@@ -84,10 +81,12 @@ class Container:
         self._container = container
         self._port = port
         self._gate = gate
+        self._archives = Archives(client.client.api, cast("str", container.id))
         self._process: Path | None = None
         """Its first one, if this machine's kernel runs it."""
         self._waiter: threading.Thread | None = None
         self._ended_by_us = False
+        self._starves = False
         self._removing = threading.Lock()
         self.removed = False
         self.exited = threading.Event()
@@ -108,50 +107,12 @@ class Container:
         return self._client.client.api
 
     def put(self, path: str, tar: Iterable[Piece]) -> None:
-        """Extract a tar (plain or compressed) in the folder `path`, streamed.
+        """Extract a tar in the folder `path`, as `Archives.put` does."""
+        self._archives.put(path, tar)
 
-        Raises `MissingFolderError` if there is no such folder, `ArchiveError` if the tar can't be
-        extracted.
-        """
-        source = _Source(tar)
-        try:
-            with engine_errors():
-                status, words = self._put(path, source)
-        except EngineError:
-            # An S3 object that can't be read may look like a lost connection to the engine.
-            if source.error is not None:
-                raise source.error from None
-            raise
-        if status == http.HTTPStatus.NOT_FOUND:
-            raise MissingFolderError(words)
-        if status >= http.HTTPStatus.BAD_REQUEST:
-            raise ArchiveError(words)
-
-    def _put(self, path: str, source: _Source) -> tuple[int, str]:
-        """The engine's status, and what it says if that is an error."""
-        api = self._client.client.api
-        engine = api.get_adapter(api.base_url)
-        if isinstance(engine, UnixHTTPAdapter):
-            where = urllib.parse.urlencode({"path": path})
-            url = f"/v{api.api_version}/containers/{self.id}/archive?{where}"
-            return put_archive.put(engine.socket_path, url, source, errors.TIMEOUT)
-        try:
-            self._container.put_archive(path, source.read())
-        except APIError as error:
-            return int(error.status_code or 500), engine_words(error)
-        return http.HTTPStatus.OK, ""
-
-    def get(self, path: str) -> Iterator[bytes] | None:
-        """Stream a file or folder as a tar whose names begin with its last part.
-
-        None if it doesn't exist. The stream, too, raises `EngineError`.
-        """
-        with engine_errors():
-            try:
-                stream, _ = self._container.get_archive(path)
-            except NotFound:
-                return None
-        return _watched(stream)
+    def get(self, path: str) -> Archive | None:
+        """Stream a file or folder as a tar, as `Archives.get` does."""
+        return self._archives.get(path)
 
     def start(
         self, on_line: Callable[[str], None], on_exit: Callable[[], None] | None = None
@@ -217,7 +178,7 @@ class Container:
 
     def _try_bridge(self) -> None:
         """See whether it is reached at its own address; where it doesn't listen, it refuses."""
-        found = self._client.client.api.inspect_container(self.id)
+        found = self._inspect()
         if "bridge" in found["NetworkSettings"]["Networks"] and found["State"]["Running"]:
             leads = addresses.own_address(found, DISCARD_PORT) is not None
             self._owner.bridge_leads = self._owner.bridge_leads or leads
@@ -228,8 +189,10 @@ class Container:
         The engine hears of an end and of the kernel's reason in two ways: where the end comes
         first, as it may on a busy machine, only an event that follows tells the reason.
         """
+        if self._starves:
+            return True
         api = self._client.client.api
-        state = api.inspect_container(self.id)["State"]
+        state = self._inspect()["State"]
         if state.get("OOMKilled"):
             return True
         begun, ended = (
@@ -246,6 +209,11 @@ class Container:
         )
         return events.ok and bool(events.content)
 
+    def _inspect(self) -> dict[str, Any]:
+        """What the engine says of it, once it is free to."""
+        with self._archives.alone():
+            return dict(self._client.client.api.inspect_container(self.id))
+
     @property
     def address(self) -> tuple[str, int]:
         """Host and port at which this machine reaches the container's port.
@@ -258,7 +226,7 @@ class Container:
         if self._gate is not None:
             return self._gate.container.address
         with engine_errors():
-            found = self._client.client.api.inspect_container(self.id)
+            found = self._inspect()
         process = addresses.first_process(found)
         if addresses.runs(process, self.id):
             self._process = process
@@ -292,9 +260,16 @@ class Container:
             return
         self._ended_by_us = True
         # The engine answers only once it has stopped, so this call outlasts the usual limit.
+        self._archives.wait()
         with engine_errors():
             ignore_gone(self._client.client.api.stop, self.id, timeout=grace)
         self.exited.wait(errors.TIMEOUT)
+
+    def kill(self, *, out_of_memory: bool = False) -> None:
+        """SIGKILL, as if something else had sent it: the kernel for want of memory, say."""
+        self._starves = out_of_memory
+        with engine_errors():
+            ignore_gone(self._client.client.api.kill, self.id)
 
     def remove(self) -> None:
         """Kill it if it runs, and remove it with its volumes and its gate.
@@ -304,11 +279,12 @@ class Container:
         closed.
         """
         self._ended_by_us = True
+        self._archives.end()
         with self._removing:
             if self.removed:
                 return
             try:
-                with engine_errors():
+                with engine_errors(), self._archives.alone():
                     ignore_gone(
                         self._client.client.api.remove_container, self.id, force=True, v=True
                     )
@@ -321,30 +297,6 @@ class Container:
         self._owner.forget(self)
         if self._waiter not in (None, threading.current_thread()):
             self._waiter.join(OUTPUT_TIMEOUT)
-
-
-class _Source:
-    """The pieces of a stream to the engine; `error` is what reading them has raised."""
-
-    def __init__(self, pieces: Iterable[Piece]) -> None:
-        self._pieces = pieces
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[Piece]:
-        try:
-            yield from self._pieces
-        except Exception as error:
-            self.error = error
-            raise
-
-    def read(self) -> Iterator[bytes]:
-        for piece in self:
-            yield from [piece] if isinstance(piece, bytes) else piece
-
-
-def _watched(stream: Iterator[bytes]) -> Iterator[bytes]:
-    with engine_errors():
-        yield from stream
 
 
 def _close(output: Any) -> None:

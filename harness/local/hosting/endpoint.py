@@ -11,6 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import EngineError
+from harness.local.faults import events
+from harness.local.faults.faults import MARK
 from harness.local.hosting import serving
 from harness.local.hosting.serving import DeployError, Instance
 from harness.local.protocol.errors import AwsError
@@ -18,6 +20,7 @@ from harness.local.protocol.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from harness.config.faults import Fault
     from harness.local.core.backend import Backend
     from harness.local.hosting.variant import Deployment, Variant
     from harness.local.protocol.messages import RequestContext
@@ -33,6 +36,12 @@ STOP_GRACE = 30
 
 DRAIN_TIMEOUT = 65
 """Seconds that a container which is replaced gets to answer its requests: what they may take."""
+
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+    f"Please retry using a different ML instance type or after some time. ({MARK})"
+)
+"""What AWS says of an endpoint that there are no instances for, and that it was wanted so."""
 
 REPLACEMENTS = 3
 """How often a container that ended while it served is started anew before it is given up."""
@@ -250,11 +259,38 @@ class Endpoint(Resource):
             instance.close()
         elif instance.container.exited.is_set():  # perhaps before there was anything to replace
             self._replace(variant)
+        else:
+            self._begin_faults(instance)
+
+    def _fault(self, event: str) -> Fault | None:
+        """The fault on demand by which this event happens to the endpoint."""
+        return self._backend.faults.event(event, "CreateEndpoint", self.name)
+
+    def _require_capacity(self) -> None:
+        if self._fault(events.CAPACITY):
+            raise DeployError(NO_CAPACITY)
+
+    def _begin_faults(self, instance: Instance) -> None:
+        """Let those faults on demand come that are meant for containers that serve."""
+
+        def kill(*, out_of_memory: bool) -> None:
+            if instance.container.exited.is_set():
+                return
+            try:
+                instance.container.kill(out_of_memory=out_of_memory)
+            except EngineError as error:
+                _log.warning("endpoint %s: nothing was killed on demand: %s", self.name, error)
+
+        for event in (events.CONTAINER_EXIT, events.OUT_OF_MEMORY):
+            if fault := self._fault(event):
+                call = partial(kill, out_of_memory=event == events.OUT_OF_MEMORY)
+                events.after(fault.delay, call)
 
     def _attempt(self, variant: Variant, attempts: int) -> Instance:
         while True:
             attempts -= 1
             try:
+                self._require_capacity()
                 return serving.start(
                     self._backend,
                     self._context,
@@ -273,9 +309,10 @@ class Endpoint(Resource):
                     owner=f"production variant {variant.name}",
                     resource="endpoint",
                     instance_type=variant.request.get("InstanceType", ""),
-                    volume=variant.request.get("VolumeSizeInGB"),
+                    volume_size=variant.request.get("VolumeSizeInGB"),
                     on_exit=lambda: self._replace(variant),
                     on_transfer=partial(setattr, variant, "transfer"),
+                    flaps=lambda: self._fault(events.PING) is not None,
                 )
             except (DeployError, EngineError) as error:
                 if not attempts or not self._wants(variant):

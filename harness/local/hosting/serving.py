@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.aws_model import instance_types
-from harness.local.data import opt_ml, s3_objects
+from harness.aws_model import instance_types, volumes
+from harness.local.data import model_archive, opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
+from harness.local.data.volumes import FullVolumeError, Volume
 from harness.local.engine.errors import (
     ArchiveError,
     ImageError,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.logs import LogStream
     from harness.local.engine.container import Container
-    from harness.local.engine.pieces import Piece
+    from harness.local.engine.streams.pieces import Piece
     from harness.local.hosting.models import Model
     from harness.local.protocol.messages import RequestContext
 
@@ -48,6 +49,9 @@ PING_CHUNK = 65_536
 
 PING_INTERVAL = 0.02
 """Seconds between two pings of a container that doesn't answer yet."""
+
+FLAP_INTERVAL = 0.5
+"""The same after a ping that a fault on demand lets fail."""
 
 MODEL_FOLDER = "/opt/ml/model"
 
@@ -164,10 +168,11 @@ def start(
     owner: str,
     resource: str,
     instance_type: str = "",
-    volume: int | None = None,
+    volume_size: int | None = None,
     environment: Mapping[str, str] | None = None,
     on_exit: Callable[[], None] | None = None,
     on_transfer: Callable[[str], None] | None = None,
+    flaps: Callable[[], bool] = bool,
 ) -> Instance:
     """Start a container for a model, and return once it is healthy.
 
@@ -179,11 +184,13 @@ def start(
         owner: whose container it is, in the words of failure reasons: "production variant v".
         resource: whose logs are to be read, in the same words: "endpoint".
         instance_type: whose memory and processors it has.
-        volume: GiB that it may write, where the engine can limit that.
+        volume_size: GB of its volume, which the model must fit into, and what it writes, where the
+            engine can limit that; by default the type's.
         environment: variables on top of the model's own.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
             and with nothing once they are there.
+        flaps: asked before each ping; true is a ping that fails.
 
     Raises:
         DeployError: why it doesn't serve, in AWS's words. No container is left.
@@ -217,15 +224,17 @@ def start(
         isolated=model.isolated,
         memory=instance_types.memory(instance_type),
         cpus=instance_types.cpus(instance_type),
-        disk=volume * instance_types.GIB if volume else None,
+        disk=volume_size * instance_types.GIB if volume_size else None,
     )
     try:
-        put_model(backend, container, model, tell)
+        volume = Volume(volumes.size(instance_type, volume_size))
+        put_model(backend, container, model, tell, volume)
         if on_transfer:
             on_transfer("")
         return _serve(
-            container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit
-        )
+            container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit,
+            flaps=flaps,
+        )  # fmt: skip
     except BaseException:
         container.remove()
         raise
@@ -240,6 +249,7 @@ def _serve(
     owner: str,
     resource: str,
     on_exit: Callable[[], None] | None,
+    flaps: Callable[[], bool],
 ) -> Instance:
     """Start the container, and wait until it is healthy."""
     deadline = time.monotonic() + limit
@@ -251,7 +261,7 @@ def _serve(
             f"{owner.removeprefix('production ')} starts correctly when invoked with "
             f"'docker run <image> serve'. ({error})"
         ) from error
-    instance = _wait_healthy(container, deadline, abandoned)
+    instance = _wait_healthy(container, deadline, abandoned, flaps)
     if instance is not None:
         return instance
     if container.exited.is_set() and container.exit_code is None:
@@ -265,7 +275,10 @@ def _serve(
 
 
 def _wait_healthy(
-    container: Container, deadline: float, abandoned: Callable[[], bool]
+    container: Container,
+    deadline: float,
+    abandoned: Callable[[], bool],
+    flaps: Callable[[], bool],
 ) -> Instance | None:
     """Ping until the answer is 200; None if the container ends, or the time is up."""
     try:
@@ -273,16 +286,21 @@ def _wait_healthy(
     except NotRunningError:
         container.exited.wait(PING_TIMEOUT)
         return None
-    while not instance.ping():
+    while (flapped := flaps()) or not instance.ping():
         if abandoned():
             raise DeployError("It was deleted while its container was being started.")
-        if container.exited.wait(PING_INTERVAL) or time.monotonic() > deadline:
+        pause = FLAP_INTERVAL if flapped else PING_INTERVAL
+        if container.exited.wait(pause) or time.monotonic() > deadline:
             return None
     return instance
 
 
 def put_model(
-    backend: Backend, container: Container, model: Model, tell: Callable[[str], None]
+    backend: Backend,
+    container: Container,
+    model: Model,
+    tell: Callable[[str], None],
+    volume: Volume,
 ) -> None:
     """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
     url = model.data_url
@@ -291,10 +309,15 @@ def put_model(
         return
     try:
         try:  # most images have the folder, and a put takes 50 ms
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell))
+            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
         except MissingFolderError:
             _put_folders(container)
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell))
+            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
+    except FullVolumeError as error:
+        raise DeployError(
+            "The model data archive is too large. Please reduce the size of the model data "
+            f"archive or move to an instance type with more memory. ({url}: {error})"
+        ) from error
     except (ClientError, BotoCoreError, s3_objects.DataError) as error:
         raise DeployError(f"Could not access model data at {url}: {error}.") from error
     except (ArchiveError, opt_ml.ContentError) as error:
@@ -309,18 +332,18 @@ def _put_folders(container: Container) -> None:
 
 
 def _files(
-    backend: Backend, model: Model, url: str, tell: Callable[[str], None]
+    backend: Backend, model: Model, url: str, tell: Callable[[str], None], volume: Volume
 ) -> Iterator[Piece]:
-    """A tar of what belongs in /opt/ml/model: the model's archive as it is, or its objects."""
+    """A tar of what belongs in /opt/ml/model: what the model's archive holds, or its objects."""
     transfer = Transfer("Downloading model data", tell)
     if model.compressed:
         size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(url))
         transfer.expect(size)
-        return opt_ml.checked_gzip(transfer.counted(pieces))
+        return model_archive.unpacked(transfer.counted(pieces), volume)
     found = model.objects(backend.s3)
     if not found:
         raise s3_objects.DataError("there is no such object")
-    return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer))
+    return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer), volume)
 
 
 def _last_words(container: Container, last_line: str, limit: float) -> str:

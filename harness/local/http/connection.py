@@ -119,7 +119,7 @@ class Connection(Reader):
         super().on_message_begin()
 
     def _begin(self, incoming: Incoming, request: Request) -> None:
-        plan = self._server.dispatch.plan(request)
+        plan = self._listener.dispatch.plan(request)
         if isinstance(plan, Response):
             incoming.answer = plan
         elif plan is not None:
@@ -325,7 +325,7 @@ class Connection(Reader):
             body_read, workers = incoming.body, self._server.uploads
         request.stream = cast("IO[bytes]", body_read)
         try:
-            response = await workers.run(self._server.dispatch.respond, request)
+            response = await workers.run(self._listener.dispatch.respond, request)
         except DisconnectedError:
             if incoming.answer is None:
                 raise

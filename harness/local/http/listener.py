@@ -39,15 +39,21 @@ class Client(Protocol):
 
 
 class Listener:
-    """One address: its connections, and who works on what they ask.
+    """One address: its connections, and who answers what they ask.
 
     `accepts`, called in a thread, says whether a client of that address is answered.
     """
 
     def __init__(
-        self, server: Host, workers: Workers, accepts: Callable[[str], bool] | None, most: int
+        self,
+        server: Host,
+        dispatch: Dispatch,
+        workers: Workers,
+        accepts: Callable[[str], bool] | None,
+        most: int,
     ) -> None:
         self.server = server
+        self.dispatch = dispatch
         self.workers = workers
         self.accepts = accepts
         self.connections: dict[Client, None] = {}
@@ -82,12 +88,10 @@ class Host:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        dispatch: Dispatch,
         limits: Limits,
         uploads: Workers,
     ) -> None:
         self.loop = loop
-        self.dispatch = dispatch
         self.limits = limits
         self.uploads = uploads
         """The threads for bodies that are read while they come."""

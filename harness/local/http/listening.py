@@ -45,7 +45,8 @@ class Server(Host):
 
     def __init__(self, dispatch: Dispatch, limits: Limits | None = None) -> None:
         loop: asyncio.AbstractEventLoop = loops.new_event_loop()
-        super().__init__(loop, dispatch, limits or LIMITS, Workers("harness-upload", UPLOADS))
+        super().__init__(loop, limits or LIMITS, Workers("harness-upload", UPLOADS))
+        self._dispatch = dispatch
         self.loop.set_exception_handler(_log_error)
         self.workers = Workers("harness-request", WORKERS)
         self._pools = [self.workers, self.uploads]
@@ -61,8 +62,11 @@ class Server(Host):
         port: int,
         accepts: Callable[[str], bool] | None = None,
         workers: int | None = None,
+        dispatch: Dispatch | None = None,
     ) -> int:
         """Accept connections there, with so many threads of their own; returns the port.
+
+        `dispatch` answers instead of the server's own.
 
         Raises:
             OSError: the port is taken, or the address isn't this machine's.
@@ -81,7 +85,7 @@ class Server(Host):
         if workers is not None:
             pool = Workers("harness-inner", workers)
             self._pools.append(pool)
-        listener = Listener(self, pool, accepts, self._most)
+        listener = Listener(self, dispatch or self._dispatch, pool, accepts, self._most)
         self._call(self._accept(listener, listening))
         bound: int = listening.getsockname()[1]
         return bound

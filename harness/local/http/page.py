@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from types_boto3_logs import CloudWatchLogsClient
 
+    from harness.local.faults.faults import Faults
     from harness.local.protocol.service import Service
 
 LOGS_PATH = "/_harness/logs"
@@ -115,18 +116,22 @@ class Row:
 
 
 class Page:
-    """Answers browsers. `logs` makes a client of CloudWatch Logs for a region."""
+    """Answers browsers. `logs` makes a client of CloudWatch Logs for a region, `faults` are those
+    on demand.
+    """
 
     def __init__(
         self,
         service: Service,
         logs: Callable[[str], CloudWatchLogsClient],
+        faults: Faults,
         *,
         region: str,
         account_id: str,
     ) -> None:
         self._service = service
         self._logs = logs
+        self._faults = faults
         self._region = region
         self._account_id = account_id
 
@@ -157,6 +162,7 @@ class Page:
             "overview.html",
             region=region,
             sections=sections,
+            faults=self._faults.rules,
             url=f"http://{request.headers.get('host', '')}",
             limit=LIMIT,
             refresh=REFRESH_SECONDS,

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.aws_model import instance_types as types
+from harness.errors import EngineError
 from harness.local.engine.errors import StartError, engine_lost
+from harness.local.faults import events
 from harness.local.jobs.job import FAILURE_REASON_LIMIT, JobError, JobStoppedError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.local.engine.container import Container
     from harness.local.engine.containers import Mounts
+    from harness.local.engine.streams.pieces import Stream
     from harness.local.jobs.job import Job
+
+_log = logging.getLogger(__name__)
 
 STOP_GRACE = 120
 """Seconds from SIGTERM to SIGKILL (StopTrainingJob and StopProcessingJob in the API reference)."""
@@ -38,6 +45,13 @@ def _none() -> None:
     """No failure."""
 
 
+class HostLostError(JobError):
+    """A host of several is gone; AWS says no more of it, and may try again."""
+
+    def __init__(self) -> None:
+        super().__init__("InternalServerError: We encountered an internal error. Please try again.")
+
+
 class End(NamedTuple):
     """How the containers of a job have ended."""
 
@@ -54,6 +68,8 @@ class Cluster:
         self._job = job
         self.hosts = list(hosts)
         self.containers: list[Container] = []
+        self._faults: list[threading.Timer] = []
+        self._lost: Container | None = None
         self.logs = {
             host: job.backend.logs.open(
                 job.context.region, log_group, f"{job.name}/{host}-{int(time.time())}"
@@ -86,6 +102,8 @@ class Cluster:
                 network = backend.containers.network(job.name, self.hosts, isolated=isolated)
                 clean.callback(network.remove)
             self.containers = []
+            self._lost = None
+            clean.callback(self._end_faults)
             clean.callback(self.containers.clear)  # each knows 20 KB, and jobs are kept
             for host in self.hosts:
                 kind = instance_types[host]
@@ -138,6 +156,33 @@ class Cluster:
                 f"run with '{usage}'. ({error})"
             ) from error
 
+        self._begin_faults()
+
+    def _begin_faults(self) -> None:
+        """Let those faults on demand come that are meant for running containers."""
+
+        def kill(container: Container, *, lost: bool) -> None:
+            if lost:
+                self._lost = container
+            try:
+                container.kill(out_of_memory=not lost)
+            except EngineError as error:
+                _log.warning("%s could not be killed on demand: %s", container.name, error)
+
+        for event in (events.OUT_OF_MEMORY, events.HOST_LOST):
+            lost = event == events.HOST_LOST
+            if lost and len(self.hosts) == 1:
+                continue
+            if fault := self._job.fault(event):
+                host = self.hosts.index(fault.host) if fault.host in self.hosts else -1
+                call = partial(kill, self.containers[host], lost=lost)
+                self._faults.append(events.after(fault.delay, call))
+
+    def _end_faults(self) -> None:
+        for timer in self._faults:
+            timer.cancel()
+        self._faults.clear()
+
     def until_end(
         self,
         deadlines: Mapping[str, float],
@@ -153,7 +198,7 @@ class Cluster:
         come (by the reason that it is, in `time.monotonic()`), when `interrupted` returns a
         reason, or when `failure` returns an error, which is raised then. `tick` is called every
         `period` seconds meanwhile. Raises `JobStoppedError` if the job is abandoned, and
-        `EngineError` if the engine was lost.
+        `EngineError` if the engine was lost, `HostLostError` if a host was.
         """
         job = self._job
         why, until = min(deadlines.items(), key=lambda item: item[1])
@@ -187,9 +232,11 @@ class Cluster:
             raise JobStoppedError
         if any(container.exit_code is None for container in self.containers):
             raise engine_lost()
+        if end.failed is not None and end.failed is self._lost:
+            raise HostLostError
         return End("Stopped") if self._job.stopping else end
 
-    def folders(self, path: str) -> Iterator[Iterator[bytes] | None]:
+    def folders(self, path: str) -> Iterator[Stream | None]:
         """The file or folder at `path` in each container, as tar streams."""
         return (container.get(path) for container in self.containers)
 

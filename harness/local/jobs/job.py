@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness import memory
 from harness.errors import EngineError
+from harness.limits import disk, memory
 from harness.local.core.store import Resource
+from harness.local.data import s3_objects
 from harness.local.data.transfers import PASSING, Transfer
 from harness.local.engine.errors import ImageError
+from harness.local.faults import events
+from harness.local.faults.faults import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from harness.config.faults import Fault
     from harness.local.core.backend import Backend
     from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
 
 FAILURE_REASON_LIMIT = 1024
+
+NO_CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a "
+    "different ML instance type."
+)
+"""What AWS says, word for word, of a job that there are no instances for."""
+
+NO_DATA = (
+    "An error occurred (InternalError) when calling the GetObject operation (reached max retries: "
+    "4): We encountered an internal error. Please try again."
+)
+
+MEGABYTE = 1_000_000
+
+_HARMLESS = {events.SLOW_DATA, events.PING}
+"""Faults that no job fails by."""
+
+PAUSE = 0.1
+"""Seconds after which a job that waits looks whether it is to be stopped."""
 
 
 class JobError(Exception):
@@ -73,6 +97,8 @@ class Job(Resource):
         """Set when something has happened that the job's thread should look at."""
         self.stopping = False
         self.abandoned = False
+        self.blamed = False
+        """Whether a fault on demand has happened to it."""
 
     def stop(self) -> bool:
         """Ask the job to stop; False if it has ended already."""
@@ -94,6 +120,7 @@ class Job(Resource):
 
     def run(self) -> None:
         try:
+            self._require_capacity()
             self._run()
         except JobStoppedError as stopped:
             self._end("Stopped", stopped.why)
@@ -105,6 +132,10 @@ class Job(Resource):
             _log.error("%s %s failed: %s", self.noun, self.name, memory.exhausted())
             self._fail(f"InternalServerError: {memory.exhausted()}.")
         except Exception as error:  # noqa: BLE001 - the thread's last resort
+            if disk.is_full(error):
+                _log.error("%s %s: %s", self.noun, self.name, disk.sentence(error))
+                self._fail(f"InternalServerError: {disk.sentence(error)}.")
+                return
             if not self.abandoned:
                 _log.exception("%s %s: unexpected error", self.noun, self.name)
             self._fail(
@@ -129,7 +160,7 @@ class Job(Resource):
 
     def check_stopped(self) -> None:
         """Raise `JobStoppedError` if the job is to be stopped."""
-        if self.stopping or self.abandoned:
+        if self._is_ending:
             raise JobStoppedError
 
     def require_image(self, image: str, on_pull: Callable[[], None] | None = None) -> None:
@@ -149,22 +180,60 @@ class Job(Resource):
         elif calls:
             self.backend.together(calls, f"{what}-{self.name}")
 
-    def transfer(self, what: str) -> Transfer:
-        """Counts what is copied for the job; how far that is goes into its status, and the log."""
+    def fault(self, event: str) -> Fault | None:
+        """The fault on demand by which this event happens to the job."""
+        found = self.backend.faults.event(event, f"Create{self.noun}", self.name)
+        self.blamed = self.blamed or (found is not None and event not in _HARMLESS)
+        return found
+
+    def _require_capacity(self) -> None:
+        if self.fault(events.CAPACITY):
+            raise JobError(NO_CAPACITY)
+
+    def disturbance(self) -> Callable[[int], None] | None:
+        """What is done to S3's data by faults on demand, called with each number of bytes."""
+        slow, broken = self.fault(events.SLOW_DATA), self.fault(events.DATA_ERROR)
+        if slow is None and broken is None:
+            return None
+        lock, passed = threading.Lock(), 0
+
+        def disturb(size: int) -> None:
+            nonlocal passed
+            if slow is not None:
+                until = time.monotonic() + slow.latency * size / MEGABYTE
+                while (left := until - time.monotonic()) > 0 and not self._is_ending:
+                    time.sleep(min(left, PAUSE))
+            with lock:
+                passed += size
+            if broken is not None and passed >= broken.megabytes * MEGABYTE:
+                raise s3_objects.DataError(NO_DATA)
+
+        return disturb
+
+    @property
+    def _is_ending(self) -> bool:
+        return self.stopping or self.abandoned
+
+    def transfer(self, what: str, *, down: bool = False) -> Transfer:
+        """Counts what is copied for the job; how far that is goes into its status, and the log.
+
+        `down`: it comes from S3.
+        """
 
         def tell(text: str) -> None:
             _log.info("%s: %s", self.name, text, extra=PASSING)
             with self.lock:
                 self._on_transfer(text)
 
-        return Transfer(what, tell)
+        return Transfer(what, tell, self.disturbance() if down else None)
 
     def _on_transfer(self, text: str) -> None:
         """Something is as far as `text` says."""
 
     def _fail(self, reason: str) -> None:
+        mark = f" ({MARK})" if self.blamed else ""
         with self.lock:
-            self.failure_reason = reason[:FAILURE_REASON_LIMIT]
+            self.failure_reason = reason[: FAILURE_REASON_LIMIT - len(mark)] + mark
         self._end("Failed", "Failed")
 
     def _end(self, status: str, why: str) -> None:

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness import memory
+from harness.limits import disk, memory
 from harness.local.moto import (
     bounds,
     iam,
@@ -140,6 +140,11 @@ class MotoApp:
             _log.error("moto: %s", text)  # its traceback says nothing
             return _error(request, http.HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
+            if disk.is_full(error):
+                text = f"{disk.sentence(error)}."
+                _log.error("%s: %s", _asked_for(request), text)  # it says it all
+                status = http.HTTPStatus.INSUFFICIENT_STORAGE  # which no SDK tries again
+                return _error(request, status, "InsufficientStorage", text)
             if _service(request) == "sagemaker":
                 return _refusal(request, error)
             request_id = str(uuid.uuid4())

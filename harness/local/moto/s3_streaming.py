@@ -5,8 +5,8 @@ and from each PutObject, and CompleteMultipartUpload holds an object four times 
 go from the connection to a file, from files to a file, and from the file to the connection. All
 else remains moto's: what is checked, and what is answered.
 
-Jobs and endpoints are in the same process as moto: what they read needs no connection
-(`read_directly`).
+Jobs and endpoints are in the same process as moto: what they read and write needs no connection
+(`directly`), and no second copy.
 """
 
 from __future__ import annotations
@@ -15,18 +15,24 @@ import hashlib
 import mmap
 import os
 import tempfile
-from typing import TYPE_CHECKING, Any
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from harness.local.engine.pieces import PIECE, Content
+from harness.local.engine.streams.pieces import PIECE, Content, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGE = 1 << 20
 """Bytes from which on the body of a PUT goes into a file."""
+
+REMEMBERED = 1000
+"""Multipart uploads of which it is known, once they are complete, what has become of them."""
 
 
 def prepare() -> None:
@@ -43,13 +49,17 @@ def prepare() -> None:
     response.get_object = _streaming(response.get_object)
     multipart: Any = models.FakeMultipart
     multipart.complete = _joining(multipart.complete)
+    backend: Any = models.S3Backend
+    backend.complete_multipart_upload = _once(backend.complete_multipart_upload)
 
 
-def read_directly(client: Any, account_id: str) -> None:
-    """Let an S3 client of this very process have the `Content` of large objects as their `Body`.
+def directly(client: Any, account_id: str) -> None:
+    """Let an S3 client of this very process get and put large objects without a connection.
 
-    That is for whole objects; all else it gets as any client does, errors among them.
+    The `Body` of GetObject is then `Content`, and that of PutObject may be a `NewObject`. That is
+    for whole objects; all else goes as for any client, errors among them.
     """
+    _put_directly(client, account_id)
 
     def note(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         context["harness.params"] = dict(params)
@@ -72,6 +82,34 @@ def read_directly(client: Any, account_id: str) -> None:
 
     client.meta.events.register("before-parameter-build.s3.GetObject", note)
     client.meta.events.register("before-call.s3.GetObject", answer)
+
+
+def _put_directly(client: Any, account_id: str) -> None:
+    def note(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+        if isinstance(params.get("Body"), NewObject):
+            context["harness.put"] = dict(params)
+            params["Body"] = b""
+
+    def answer(context: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        put = context.get("harness.put")
+        if put is None:
+            return None
+        from moto.s3.exceptions import S3ClientError
+        from moto.s3.models import s3_backends
+
+        backend = s3_backends[account_id][client.meta.partition]
+        try:
+            backend.get_bucket(put["Bucket"])
+        except S3ClientError:
+            return None  # it will be told so in the usual way
+        prepare()
+        value: Any = put["Body"].taken()
+        key = backend.put_object(put["Bucket"], put["Key"], value)
+        parsed = {"ETag": key.etag, "ResponseMetadata": {"HTTPStatusCode": 200}}
+        return AWSResponse("", 200, HTTPHeaders(), None), parsed
+
+    client.meta.events.register("before-parameter-build.s3.PutObject", note)
+    client.meta.events.register("before-call.s3.PutObject", answer)
 
 
 def _readable(account_id: str, partition: str, bucket: str, name: str) -> Any:
@@ -118,8 +156,48 @@ class _File:
         self.size = 0
         self.etag: str | None = None
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes) -> int:
         self.size += self.file.write(piece)
+        return len(piece)
+
+    def append(self, content: Content | bytes) -> None:
+        """Write the bytes of another file. Nothing may have been written with `write`."""
+        descriptor = self.file.fileno()
+        if isinstance(content, bytes):
+            write_all(descriptor, content)
+        else:
+            content.copy_to(descriptor)
+        self.size += len(content)
+
+
+class NewObject(_File):
+    """A large object that is being written, and then put by a client that does so `directly`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._taken = False
+
+    def write(self, piece: bytes) -> int:
+        self._digest.update(piece)
+        return super().write(piece)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file, unless it is an object's."""
+        if not self._taken:
+            self.file.close()
+
+    def taken(self) -> _File | bytes:
+        """What an object keeps: the file, or of a small one the bytes."""
+        if self.size < LARGE:
+            self.file.seek(0)
+            return self.file.read()
+        self._taken = True
+        self.etag = self._digest.hexdigest()
+        return self
 
 
 class _Value(property):
@@ -194,10 +272,38 @@ def _streaming(get_object: Any) -> Any:
 def _joined(parts: list[Any]) -> _File:
     joined = _File()
     for part in parts:
-        content = _content(part)
-        for piece in [content] if isinstance(content, bytes) else content:
-            joined.write(piece)
+        joined.append(_content(part))
     return joined
+
+
+def _once(complete: Any) -> Any:
+    """`S3Backend.complete_multipart_upload`, which a client may repeat, as S3 has it.
+
+    Joining gigabytes takes longer on a slow disk than SDKs wait for an answer.
+    """
+    lock = threading.Lock()
+    known: OrderedDict[tuple[str, str], Future[Any]] = OrderedDict()
+
+    def completing(self: Any, bucket: str, upload: str, body: Iterator[tuple[int, str]]) -> Any:
+        with lock:
+            found = known.get((bucket, upload))
+            if found is None:
+                mine = known[bucket, upload] = Future()
+                while len(known) > REMEMBERED:
+                    known.popitem(last=False)
+        if found is not None:
+            return found.result()
+        try:
+            key = complete(self, bucket, upload, body)
+        except BaseException as error:
+            with lock:
+                known.pop((bucket, upload), None)
+            mine.set_exception(error)
+            raise
+        mine.set_result(key)
+        return key
+
+    return completing
 
 
 def _joining(complete: Any) -> Any:

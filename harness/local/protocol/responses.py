@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
-from harness import memory
+from harness.limits import memory
 from harness.local.protocol import wire
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import Response

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.local.data import transfers
-from harness.local.engine.pieces import SENT_PIECE, Content
+from harness.local.engine.streams.pieces import SENT_PIECE, Content
 from tests.integration.training import channel, finish
 
 if TYPE_CHECKING:

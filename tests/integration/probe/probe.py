@@ -54,6 +54,12 @@ def train() -> int:
     (ML / "model/deep/er/file.txt").write_text("deep")
     if PROBE == "output":
         (ML / "output/data/extra.txt").write_text("extra")
+    if PROBE == "large":
+        for place in ("model", "output/data"):
+            (ML / place / "large.bin").write_bytes(os.urandom(int(os.environ["BYTES"])))
+    if PROBE == "hole":
+        with (ML / "model/hole").open("wb") as file:
+            file.truncate(1 << 40)
     if PROBE == "odd-names":
         for name in ("üñï", "x" * 200, "line\nbreak"):
             (ML / "model" / name).write_text("odd")

@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
+from harness.local.moto import s3_streaming
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -27,16 +28,18 @@ def no_engine(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def aws(no_engine):
-    """boto3's clients on a local AWS, and a bucket."""
+    """boto3's clients on a local AWS, a `direct` one as jobs have it, and a bucket."""
     with LocalAWS() as server:
         session = local_boto_session(server.url, server.region)
-        s3 = session.client("s3")
+        s3, direct = session.client("s3"), session.client("s3")
+        s3_streaming.directly(direct, server.account_id)
         bucket = f"tests-{uuid.uuid4().hex[:8]}"
         s3.create_bucket(Bucket=bucket)
         yield SimpleNamespace(
             session=session,
             sagemaker=session.client("sagemaker"),
             s3=s3,
+            direct=direct,
             logs=session.client("logs"),
             bucket=bucket,
         )

@@ -51,6 +51,21 @@ def test_a_taken_port_is_status_1_and_one_sentence(commands, detach):
     assert commands.run("env").returncode == 1
 
 
+@pytest.mark.parametrize("detach", ["", "--detach"], ids=["foreground", "detached"])
+def test_a_full_disk_is_status_1_and_one_sentence(commands, detach):
+    """No file may get larger than it is: neither the state file nor the log."""
+    command = 'ulimit -f 0 && exec "$1" -m harness up --port 0 --json $2'
+    up = subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, detach], cwd=commands.folder,
+        env=commands.environ, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert up.returncode == 1
+    sentence = json.loads(up.stdout)["error"]
+    assert sentence.startswith(f"this machine has no room left in {commands.state} (")
+    assert up.stderr.splitlines()[-1] == f"harness: {sentence}"
+    assert "Traceback" not in up.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_service_in_the_foreground(commands, number):
     process = commands.start("up", "--port", "0", "--json")

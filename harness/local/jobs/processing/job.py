@@ -5,6 +5,7 @@ The contract is that of "Build Your Own Processing Container" in AWS's developer
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.aws_model import volumes
 from harness.errors import EngineError
 from harness.local.data import artifacts, channels, opt_ml, s3_objects
+from harness.local.data.volumes import FullVolumeError, Volume
 from harness.local.engine.errors import ArchiveError
 from harness.local.jobs.cluster import Cluster, End
 from harness.local.jobs.job import Job, JobError, JobStoppedError
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.data.transfers import Transfer
     from harness.local.engine.container import Container
+    from harness.local.engine.streams.pieces import Stream
     from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
@@ -77,6 +81,8 @@ class ProcessingJob(Job):
         hosts = [f"algo-{number}" for number in range(1, cluster["InstanceCount"] + 1)]
         self._cluster = Cluster(self, hosts, LOG_GROUP)
         self._instance_types = dict.fromkeys(hosts, cluster["InstanceType"])
+        size = volumes.size(cluster["InstanceType"], cluster["VolumeSizeInGB"])
+        self._volumes = {host: Volume(size) for host in hosts}
         self._continuous = [
             artifacts.Mirror(backend.s3, place["LocalPath"], place["S3Uri"])
             for place in self._places("Continuous")
@@ -151,10 +157,11 @@ class ProcessingJob(Job):
                 raise self._cluster.algorithm_error(end.failed, "")
 
     def _download(self) -> None:
-        transfer = self.transfer("Downloading input data")
+        transfer = self.transfer("Downloading input data", down=True)
 
         def put(host: str, container: Container) -> None:
-            container.put("/", opt_ml.tar_stream(self._entries(host, transfer)))
+            entries = self._entries(host, transfer)
+            container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
         try:
             self._cluster.each(put, "download")
@@ -164,6 +171,7 @@ class ProcessingJob(Job):
             s3_objects.DataError,
             ArchiveError,
             opt_ml.ContentError,
+            FullVolumeError,
         ) as error:
             raise JobError(f"ClientError: Failed to download data. {error}") from error
 
@@ -249,18 +257,21 @@ class ProcessingJob(Job):
     def _upload(self) -> None:
         """Upload the outputs, however the containers have ended."""
         containers = self._cluster.containers
+        own = [self._volumes[host] for host in self._cluster.hosts]
         sending = self.transfer("Uploading output data")
 
         def upload(place: dict[str, Any]) -> None:
             path = place["LocalPath"].rstrip("/")
             folders, name = self._cluster.folders(path), path.rpartition("/")[2]
-            artifacts.upload_files(self.backend.s3, folders, name, place["S3Uri"], sending)
+            artifacts.upload_files(
+                self.backend.s3, folders, name, place["S3Uri"], sending, volumes=own
+            )
 
         calls = [lambda place=place: upload(place) for place in self._places("EndOfJob")]
-        calls += [lambda each=each: each.update(containers) for each in self._continuous]
+        calls += [lambda each=each: each.update(containers, own) for each in self._continuous]
         try:
             self.together(calls, "upload")
-        except (ClientError, BotoCoreError, s3_objects.DataError) as error:
+        except (ClientError, BotoCoreError, s3_objects.DataError, FullVolumeError) as error:
             raise JobError(f"ClientError: Failed to upload output data. {error}") from error
 
     def _read_messages(self) -> None:
@@ -289,7 +300,7 @@ def _with_parents(paths: list[str]) -> list[str]:
     return sorted({"opt/ml/processing", *ends})
 
 
-def _message(stream: Iterator[bytes] | None) -> str:
+def _message(stream: Stream | None) -> str:
     """The first `MESSAGE_LIMIT` characters of a file; empty if it is none.
 
     Raises `UnicodeDecodeError` if they aren't UTF-8.
@@ -297,7 +308,7 @@ def _message(stream: Iterator[bytes] | None) -> str:
     if stream is None:
         return ""
     reader = io.BufferedReader(opt_ml.TarReader(stream), opt_ml.CHUNK)
-    with tarfile.open(fileobj=reader, mode="r|") as source:
+    with contextlib.closing(stream), tarfile.open(fileobj=reader, mode="r|") as source:
         member = source.next()
         content = source.extractfile(member) if member and member.isreg() else None
         if content is None:

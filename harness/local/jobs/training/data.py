@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.aws_model import volumes
 from harness.local.data import artifacts, channels, opt_ml, pipes, s3_objects
+from harness.local.data.volumes import FullVolumeError, Volume
 from harness.local.engine.errors import ArchiveError, ElsewhereError
 from harness.local.jobs.job import JobError
 from harness.local.jobs.training import requests
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
     from harness.local.jobs.cluster import Cluster
     from harness.local.jobs.job import Job
 
-DATA_ERRORS = (ClientError, BotoCoreError, s3_objects.DataError, ArchiveError, opt_ml.ContentError)
+DATA_ERRORS = (
+    ClientError,
+    BotoCoreError,
+    s3_objects.DataError,
+    ArchiveError,
+    opt_ml.ContentError,
+    FullVolumeError,
+)
 
 
 def data_failure(error: Exception, mode: str) -> JobError:
@@ -36,6 +45,7 @@ class TrainingData:
         self._job = job
         self._cluster = cluster
         self._hosts = hosts
+        self._volumes: dict[str, Volume] = {}
 
     def _channels(self, host: str) -> Iterator[tuple[dict[str, Any], int, int]]:
         """The channels of a host, its index among those that get data of each, and their number."""
@@ -51,6 +61,9 @@ class TrainingData:
     @contextlib.contextmanager
     def piped(self) -> Iterator[dict[str, pipes.Pipes]]:
         """The pipes of each host that has channels in Pipe mode, closed in the end."""
+        s3, disturb = self._job.backend.s3, None
+        if any(self._mode(each) == "Pipe" for each in self._job.request.get("InputDataConfig", [])):
+            disturb = self._job.disturbance()
         with contextlib.ExitStack() as clean:
             made: dict[str, pipes.Pipes] = {}
             for host in self._hosts:
@@ -62,9 +75,7 @@ class TrainingData:
                     folder = clean.enter_context(self._job.backend.containers.folder())
                     streams = {
                         channel["ChannelName"]: clean.enter_context(
-                            contextlib.closing(
-                                pipes.Stream(self._job.backend.s3, channel, index, hosts)
-                            )
+                            contextlib.closing(pipes.Stream(s3, channel, index, hosts, disturb))
                         )
                         for channel, index, hosts in given
                         if self._mode(channel) == "Pipe"
@@ -82,7 +93,12 @@ class TrainingData:
             yield made
 
     def download(self) -> None:
-        transfer = self._job.transfer("Downloading input data")
+        transfer = self._job.transfer("Downloading input data", down=True)
+        requested = self._job.request["ResourceConfig"].get("VolumeSizeInGB")
+        self._volumes = {
+            name: Volume(volumes.size(host.instance_type, requested))
+            for name, host in self._hosts.items()
+        }
         try:
             self._cluster.each(partial(self._download_to, transfer=transfer), "download")
         except DATA_ERRORS as error:
@@ -117,7 +133,7 @@ class TrainingData:
                 else ()
             ),
         )
-        container.put("/", opt_ml.tar_stream(layout.entries()))
+        container.put("/", opt_ml.tar_stream(layout.entries(), self._volumes[host]))
 
     def upload(
         self,
@@ -131,42 +147,43 @@ class TrainingData:
         `on_model` is called with the model's S3 URI once it is there, whatever becomes of the rest.
         """
         client, what = self._job.backend.s3, "Uploading generated training model"
-        packing, sending = self._job.transfer(f"{what}, packing"), self._job.transfer(what)
+        sending = self._job.transfer(what)
         output = self._job.request["OutputDataConfig"]
         prefix = f"{output['S3OutputPath'].rstrip('/')}/{self._job.name}/output"
         as_files = output.get("CompressionType") == "NONE"
-        folders = self._cluster.folders
+        folders, own = self._cluster.folders, [self._volumes[host] for host in self._cluster.hosts]
 
         def model() -> None:
             found = folders("/opt/ml/model")
             if as_files:
                 uri = f"{prefix}/model/"
-                artifacts.upload_files(client, found, "model", uri, sending)
+                artifacts.upload_files(client, found, "model", uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/model.tar.gz"
-                artifacts.upload_archive(client, found, "model", uri, packing, sending)
+                artifacts.upload_archive(client, found, "model", uri, sending, volumes=own)
             on_model(uri)
 
         def data() -> None:
             found = folders("/opt/ml/output/data")
             if as_files:
-                artifacts.upload_files(client, found, "data", f"{prefix}/data/", sending)
+                uri = f"{prefix}/data/"
+                artifacts.upload_files(client, found, "data", uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/output.tar.gz"
                 artifacts.upload_archive(
-                    client, found, "data", uri, packing, sending, only_if_files=True
+                    client, found, "data", uri, sending, volumes=own, only_if_files=True
                 )
 
         def checkpoints() -> None:
             config = self._job.request["CheckpointConfig"]
             path = config.get("LocalPath", opt_ml.CHECKPOINTS).rstrip("/")
-            name = path.rpartition("/")[2]
-            artifacts.upload_files(client, folders(path), name, config["S3Uri"], sending)
+            name, uri = path.rpartition("/")[2], config["S3Uri"]
+            artifacts.upload_files(client, folders(path), name, uri, sending, volumes=own)
 
         calls = [] if only_checkpoints else [model, data]
         if "CheckpointConfig" in self._job.request:
             calls.append(checkpoints)
         try:
             self._job.together([*calls, beside], "upload")
-        except (ClientError, BotoCoreError, s3_objects.DataError) as error:
+        except DATA_ERRORS as error:
             raise JobError(f"ClientError: Artifact upload failed: {error}") from error

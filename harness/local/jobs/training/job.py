@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.local.data import opt_ml, pipes
-from harness.local.jobs.cluster import Cluster, End
+from harness.local.faults import events
+from harness.local.faults.faults import MARK
+from harness.local.jobs.cluster import Cluster, End, HostLostError
 from harness.local.jobs.job import Job, JobError, JobStoppedError
 from harness.local.jobs.training import requests
 from harness.local.jobs.training.data import TrainingData, data_failure
@@ -16,6 +18,7 @@ from harness.local.jobs.training.metrics import Metrics
 from harness.local.jobs.training.requests import DEFAULT_MAX_RUNTIME
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
     from harness.local.core.backend import Backend
@@ -145,8 +148,7 @@ class TrainingJob(Job):
     def on_tags(self, added: Mapping[str, str]) -> None:
         """Take the instances away, as AWS does with those of managed spot training."""
         if INTERRUPT in added and self.request.get("EnableManagedSpotTraining"):
-            self._interrupted = True
-            self.wake.set()
+            self._interrupt()
 
     # What the job does.
 
@@ -156,9 +158,18 @@ class TrainingJob(Job):
             image, lambda: self._enter("Downloading", "Downloading the training image")
         )
         self.check_stopped()
-        while not self._attempt(image):
+        retries = self.request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        while True:
+            try:
+                if self._attempt(image):
+                    return
+                why = "an interruption"
+            except HostLostError:
+                if not retries:
+                    raise
+                retries, why = retries - 1, "an internal error"
             self.check_stopped()
-            self._enter("Starting", "Starting the training job again, after an interruption")
+            self._enter("Starting", f"Starting the training job again, after {why}")
 
     def _attempt(self, image: str) -> bool:
         """Run the job's containers once; False if they were interrupted, as spot instances are."""
@@ -188,7 +199,8 @@ class TrainingJob(Job):
             self._enter("Training", "Training image download completed. Training in progress.")
             end = self._train(piped)
             if end.why == "Interrupted":
-                self._enter("Interrupted", "Training job interrupted")
+                mark = f" ({MARK})" if self.blamed else ""
+                self._enter("Interrupted", f"Training job interrupted{mark}")
                 self._upload(only_checkpoints=True)
                 return False
             self._enter("Uploading", "Uploading generated training model")
@@ -217,6 +229,7 @@ class TrainingJob(Job):
         wait = condition.get("MaxWaitTimeInSeconds", math.inf)
         wait -= (now - self.created).total_seconds()
         self._cluster.start(self._on_line, usage="docker run <image> train")
+        interruption = self._interruption_on_demand()
         try:
             return self._cluster.until_end(
                 {"MaxRuntimeExceeded": begun + limit, "MaxWaitTimeExceeded": begun + wait},
@@ -226,6 +239,19 @@ class TrainingJob(Job):
             )
         finally:
             self._trained += time.monotonic() - begun
+            if interruption is not None:
+                interruption.cancel()
+
+    def _interruption_on_demand(self) -> threading.Timer | None:
+        """The timer of a fault that is to take the instances away."""
+        if not self.request.get("EnableManagedSpotTraining"):
+            return None
+        fault = self.fault(events.INTERRUPTION)
+        return events.after(fault.delay, self._interrupt) if fault else None
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        self.wake.set()
 
     def _interruption(self) -> str:
         interrupted, self._interrupted = self._interrupted, False

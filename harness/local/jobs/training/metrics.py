@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness import expressions
+from harness.limits import expressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

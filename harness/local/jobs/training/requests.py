@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from harness import expressions
 from harness.aws_model import quotas
+from harness.limits import expressions
 from harness.local.core import instances
 from harness.local.data import opt_ml, s3_objects
 from harness.local.protocol.errors import AwsError

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.local.data import channels, s3_objects
+from harness.local.faults import events
 from harness.local.hosting import serving
 from harness.local.hosting.serving import DeployError, Instance, UnhealthyError
 from harness.local.jobs.job import Job, JobError
@@ -170,6 +171,7 @@ class TransformJob(Job):
                 resource="transform job",
                 instance_type=self.request["TransformResources"]["InstanceType"],
                 environment=self._environment(),
+                flaps=lambda: self.fault(events.PING) is not None,
             )
         except UnhealthyError as error:
             self.check_stopped()

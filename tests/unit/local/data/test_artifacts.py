@@ -8,6 +8,7 @@ import pytest
 
 from harness.local.data import artifacts
 from harness.local.data.transfers import untold
+from harness.local.data.volumes import Volume
 
 
 class Folder:
@@ -35,7 +36,7 @@ class Folder:
                     info.size = len(content)
                     archive.addfile(info, io.BytesIO(content))
         data = packed.getvalue()
-        return iter([data[at : at + 100_000] for at in range(0, len(data), 100_000)])
+        return (data[at : at + 100_000] for at in range(0, len(data), 100_000))
 
 
 class Empty:
@@ -66,7 +67,7 @@ def content(aws, bucket, key):
 
 def test_only_what_is_new_or_has_changed_is_uploaded(aws, bucket):
     folder: Any = Folder(a=b"1", b=b"1")
-    mirror = artifacts.Mirror(aws.s3, "/data/out/", f"s3://{bucket}/there")
+    mirror = artifacts.Mirror(aws.direct, "/data/out/", f"s3://{bucket}/there")
     mirror.update([folder])
     folder.files |= {"b": b"2", "c/d": b"3"}
     mirror.update([folder])
@@ -79,7 +80,7 @@ def test_only_what_is_new_or_has_changed_is_uploaded(aws, bucket):
 def test_large_files_are_uploaded_once_too(aws, bucket):
     big = b"x" * artifacts.SMALL
     folder: Any = Folder(big=big + b"1")
-    mirror = artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}/")
+    mirror = artifacts.Mirror(aws.direct, "/data/out", f"s3://{bucket}/")
     mirror.update([folder])
     mirror.update([folder])
     assert uploads(aws, bucket) == {"big": 1}
@@ -91,7 +92,7 @@ def test_large_files_are_uploaded_once_too(aws, bucket):
 
 def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
     hosts: list[Any] = [Empty(), Folder(same=b"2"), Folder(same=b"3", own=b"3")]
-    mirror = artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}")
+    mirror = artifacts.Mirror(aws.direct, "/data/out", f"s3://{bucket}")
     mirror.update(hosts)
     mirror.update(hosts)
     assert uploads(aws, bucket) == {"same": 1, "own": 1}
@@ -100,15 +101,22 @@ def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
 
 def test_links_are_left_out(aws, bucket):
     folder: Any = Folder(link=None, file=b"1")
-    artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}/").update([folder])
-    artifacts.upload_files(aws.s3, [folder.get("/data/out")], "out", f"s3://{bucket}/end", untold())
+    artifacts.Mirror(aws.direct, "/data/out", f"s3://{bucket}/").update([folder])
+    artifacts.upload_files(
+        aws.direct,
+        [folder.get("/data/out")],
+        "out",
+        f"s3://{bucket}/end",
+        untold(),
+        volumes=[Volume(1)],
+    )
     assert uploads(aws, bucket) == {"file": 1, "end/file": 1}
 
 
 def test_a_failed_upload_is_made_up_for(aws, bucket):
     folder: Any = Folder(a=b"1")
-    mirror = artifacts.Mirror(aws.s3, "/data/out", f"s3://{bucket}-later/")
-    with pytest.raises(aws.s3.exceptions.NoSuchBucket):
+    mirror = artifacts.Mirror(aws.direct, "/data/out", f"s3://{bucket}-later/")
+    with pytest.raises(aws.direct.exceptions.NoSuchBucket):
         mirror.update([folder])
     aws.s3.create_bucket(Bucket=f"{bucket}-later")
     mirror.update([folder])

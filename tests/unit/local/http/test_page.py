@@ -14,6 +14,7 @@ import pytest
 
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
+from harness.local.faults.faults import Faults
 from harness.local.http.page import Page
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import Request
@@ -82,7 +83,8 @@ def logs(aws):
 @pytest.fixture
 def page(logs):
     service = Service("sagemaker", [Jobs()])
-    return Page(service, lambda region: logs, region="us-east-1", account_id="135792468013")
+    here = {"region": "us-east-1", "account_id": "135792468013"}
+    return Page(service, lambda region: logs, Faults(), **here)
 
 
 def request(path, query="", method="GET", **headers):

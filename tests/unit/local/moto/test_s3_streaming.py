@@ -3,15 +3,17 @@
 import base64
 import hashlib
 import os
+import threading
 import tracemalloc
 import urllib.request
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.local.engine.pieces import Content
+from harness.local.engine.streams.pieces import Content
 from harness.local.moto import s3_streaming
 
 MB = 1 << 20
@@ -169,14 +171,38 @@ def test_no_object_is_whole_in_memory(aws, new):
     assert peak < 3 * len(part)
 
 
+def test_an_upload_that_is_completed_again_is_the_same_object(aws, new, monkeypatch):
+    """As SDKs do that have waited too long for the answer: while it is joined, and after it."""
+    where = {"Bucket": aws.bucket, "Key": new("object")}
+    upload = {**where, "UploadId": aws.s3.create_multipart_upload(**where)["UploadId"]}
+    etag = aws.s3.upload_part(**upload, PartNumber=1, Body=b"x" * 6 * MB)["ETag"]
+    begun, go_on, joined = threading.Event(), threading.Event(), s3_streaming._joined
+
+    def slowly(parts):
+        begun.set()
+        assert go_on.wait(30)
+        return joined(parts)
+
+    def complete():
+        parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+        return aws.s3.complete_multipart_upload(**upload, MultipartUpload=parts)["ETag"]
+
+    monkeypatch.setattr(s3_streaming, "_joined", slowly)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(complete)
+        assert begun.wait(30)
+        again = threads.submit(complete)
+        go_on.set()
+        assert first.result() == again.result() == complete()
+    assert aws.s3.head_object(**where)["ContentLength"] == 6 * MB
+
+
 class TestShortcut:
     """An S3 client in moto's own process."""
 
     @pytest.fixture
     def inside(self, aws):
-        client = aws.session.client("s3")
-        s3_streaming.read_directly(client, "123456789012")
-        return client
+        return aws.direct
 
     def test_a_large_object_is_its_file_and_anything_else_as_before(self, aws, inside, stored):
         where, body = stored
@@ -210,6 +236,25 @@ class TestShortcut:
         first = bytes(next(pieces))
         aws.s3.delete_object(**where)
         assert first + b"".join(map(bytes, pieces)) == content
+
+    @pytest.mark.parametrize("size", [0, 1000, MB, 9 * MB])
+    def test_what_is_put_is_the_file_that_was_written(self, aws, inside, new, size):
+        where, body = {"Bucket": aws.bucket, "Key": new("object")}, os.urandom(size)
+        with s3_streaming.NewObject() as written:
+            written.write(body[:700])
+            written.write(body[700:])
+            inside.put_object(**where, Body=written)
+        found = aws.s3.get_object(**where)
+        assert found["Body"].read() == body
+        assert found["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+        listed = aws.s3.list_objects_v2(Bucket=aws.bucket, Prefix=where["Key"])["Contents"]
+        assert [each["Size"] for each in listed] == [size]
+
+    def test_what_is_put_nowhere_is_refused(self, inside):
+        with s3_streaming.NewObject() as written:
+            written.write(b"x" * 2 * MB)
+            with pytest.raises(inside.exceptions.NoSuchBucket):
+                inside.put_object(Bucket="no-such-bucket", Key="x", Body=written)
 
 
 def test_an_object_that_is_overwritten_leaves_no_file(aws, new, content):

@@ -9,7 +9,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import expressions
+from harness.limits import expressions
 
 USUAL = [
     "m=(.*?);",
@@ -78,8 +78,8 @@ def test_what_is_taken_compiles_in_little_memory():
         import resource
         resource.setrlimit(resource.RLIMIT_DATA, (400 << 20, 400 << 20))
         from hypothesis import given, settings
-        from tests.unit.test_expressions import nested
-        from harness import expressions
+        from tests.unit.limits.test_expressions import nested
+        from harness.limits import expressions
 
         @settings(max_examples=300, deadline=None, database=None)
         @given(nested())

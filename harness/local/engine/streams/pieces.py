@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import socket
@@ -73,6 +73,34 @@ class Content:
         for piece in self:
             connection.sendall(piece)
 
+    def copy_to(self, descriptor: int) -> None:
+        """Write them all to a file; on Linux they don't pass through this process's memory."""
+        if not _SENDS_FILES:
+            for piece in self:
+                write_all(descriptor, piece)
+            return
+        at = self._begin
+        while at < self._end and (
+            sent := os.sendfile(descriptor, self._descriptor, at, self._end - at)
+        ):
+            at += sent
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
 
 Piece = bytes | Content
 """A part of a stream, read or not."""
+
+
+class Stream(Protocol):
+    """Bytes out of a container, to be read to their end or closed: see `Archives.get`."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from harness import memory
 from harness.config import loading
 from harness.errors import ConfigError
+from harness.limits import memory
 
 LIMITED = """
 import json, logging, resource, urllib.request
-from harness import memory
+from harness.limits import memory
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 
@@ -58,7 +58,7 @@ def test_a_request_that_reaches_it_fails_and_the_next_one_does_not():
 def test_a_tighter_one_stays():
     program = """if True:
         import resource
-        from harness import memory
+        from harness.limits import memory
         resource.setrlimit(resource.RLIMIT_DATA, (500 << 20, 600 << 20))
         print(memory.limit(), *(each >> 20 for each in resource.getrlimit(resource.RLIMIT_DATA)))
     """

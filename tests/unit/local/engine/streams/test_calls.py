@@ -1,4 +1,4 @@
-"""A PUT to the engine's socket, as a server of another make reads it."""
+"""Calls to the engine's socket, as a server of another make reads and answers them."""
 
 import os
 import socketserver
@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.local.engine import put_archive
-from harness.local.engine.pieces import Content
+from harness.local.engine.streams import calls
+from harness.local.engine.streams.pieces import Content
 
 MB = 1 << 20
 
@@ -32,6 +32,21 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         return self.answer(seen.status, seen.body)
 
+    def do_GET(self):
+        seen = self.server.seen
+        if seen.refuse:
+            return self.answer(404, b'{"message": "no such folder"}')
+        self.protocol_version = "HTTP/1.1"
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for at in range(0, len(seen.sent), 100_000):
+            piece = seen.sent[at : at + 100_000]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not seen.breaks_off:
+            self.wfile.write(b"0\r\n\r\n")
+        return None
+
     def answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -49,7 +64,13 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def engine(tmp_path):
     seen = SimpleNamespace(
-        chunks=[], status=200, body=b"", refuse=False, path=None, socket=str(tmp_path / "s")
+        chunks=[],
+        status=200,
+        body=b"",
+        refuse=False,
+        breaks_off=False,
+        path=None,
+        socket=str(tmp_path / "s"),
     )
     with Server(seen.socket, Handler) as server:
         server.seen = seen
@@ -70,7 +91,7 @@ def content(tmp_path):
 
 
 def put(engine, stream):
-    return put_archive.put(engine.socket, "/archive?path=%2F", stream, 10)
+    return calls.put(engine.socket, "/archive?path=%2F", stream, 10)
 
 
 def test_bytes_and_parts_of_files_arrive_in_their_order(engine, content):
@@ -110,4 +131,32 @@ def test_an_error_of_the_stream_comes_out_and_the_engine_has_no_whole_body(engin
 
 def test_no_engine_is_a_lost_connection(tmp_path):
     with pytest.raises(OSError, match="No such file"):
-        put_archive.put(str(tmp_path / "none"), "/", [b"x"], 1)
+        calls.put(str(tmp_path / "none"), "/", [b"x"], 1)
+
+
+def get(engine, timeout=10):
+    return calls.get(engine.socket, "/archive?path=%2F", timeout)
+
+
+def test_an_archive_comes_as_it_was_sent(engine, content):
+    part, engine.sent = content
+    answer = get(engine)
+    assert answer.status == 200
+    assert b"".join(answer) == engine.sent
+    answer.close()
+    assert len(part) == len(engine.sent)
+
+
+def test_an_archive_that_breaks_off_is_a_lost_connection(engine):
+    engine.sent, engine.breaks_off = b"x" * MB, True
+    answer = get(engine)
+    with pytest.raises(OSError, match="not HTTP"):
+        list(answer)
+    answer.close()
+
+
+def test_what_the_engine_says_in_place_of_an_archive(engine):
+    engine.refuse = True
+    answer = get(engine)
+    assert (answer.status, answer.message) == (404, "no such folder")
+    answer.close()
