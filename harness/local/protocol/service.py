@@ -144,8 +144,7 @@ class Service:
 
     def answers_in_loop(self, request: Request) -> bool:
         """Whether `request` asks for an operation that runs in the loop."""
-        operation = self.match(request)
-        return operation is not None and operation in self._coroutines
+        return self.match(request) in self._coroutines
 
     @functools.cached_property
     def _coroutines(self) -> frozenset[str]:
