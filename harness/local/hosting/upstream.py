@@ -35,7 +35,6 @@ MAX_HEAD = 64 * 1024
 USER_AGENT = "AHC/2.0"  # SageMaker's, which containers' access logs show
 
 _NO_VALUE = re.compile(r"[\r\n\0]")
-_BODILESS = (204, 304)
 
 
 class MalformedError(ConnectionError):
@@ -66,7 +65,7 @@ class Pool:
         self._is_there = is_there
         self._connect = connect
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._idle: list[Connection] = []
+        self._idle: list[Answer] = []
         self._asking = 0
         self._turns: deque[asyncio.Future[None]] = deque()
         self._closed = False
@@ -96,11 +95,12 @@ class Pool:
         else:
             await self._turn(deadline)
         try:
-            connection = self._kept() or await self._made(deadline)
+            answer = self._kept() or await self._made(deadline)
         except BaseException:
             self._next()
             raise
-        return await connection.ask(head, body, deadline)
+        await answer.ask(head, body, deadline)
+        return answer
 
     async def _turn(self, deadline: float) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -122,15 +122,15 @@ class Pool:
                 return
         self._asking -= 1
 
-    def _kept(self) -> Connection | None:
+    def _kept(self) -> Answer | None:
         while self._idle:
-            connection = self._idle.pop()
-            if connection.is_idle():
-                return connection
-            connection.close()
+            answer = self._idle.pop()
+            if answer.is_idle():
+                return answer
+            answer.abort()
         return None
 
-    async def _made(self, deadline: float) -> Connection:
+    async def _made(self, deadline: float) -> Answer:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(min(deadline, loop.time() + CONNECT_TIMEOUT)):
@@ -141,10 +141,8 @@ class Pool:
             connected.close()
             raise ConnectionError("the container has ended")
         connected.setblocking(False)
-        _, connection = await loop.create_connection(
-            lambda: Connection(self, connected), sock=connected
-        )
-        return connection
+        _, answer = await loop.create_connection(lambda: Answer(self, connected), sock=connected)
+        return answer
 
     async def _connected(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
         if self._connect is not None:
@@ -159,17 +157,17 @@ class Pool:
             raise
         return connected
 
-    def end(self, connection: Connection, *, keep: bool) -> None:
-        """After an exchange: `keep` the connection for another one."""
+    def end(self, answer: Answer, *, keep: bool) -> None:
+        """After an exchange: `keep` its connection for another one."""
         self._next()
         if keep and not self._closed and len(self._idle) < CONNECTIONS:
-            self._idle.append(connection)
+            self._idle.append(answer)
         else:
-            connection.close()
+            answer.abort()
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, answer: Answer) -> None:
         with contextlib.suppress(ValueError):
-            self._idle.remove(connection)
+            self._idle.remove(answer)
 
     def close(self) -> None:
         """Close the connections that are idle; the others close after their exchange.
@@ -186,108 +184,57 @@ class Pool:
 
     async def _close(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop().abort()
         await asyncio.sleep(0)  # in which their sockets are closed
 
 
-class Connection(asyncio.Protocol):
-    """A connection to a container, for one exchange at a time."""
+class Answer(asyncio.Protocol):
+    """A container's answer, from its head on; and the connection that it comes by.
+
+    A connection has one after another: what is said of an answer holds until it is closed.
+    """
 
     def __init__(self, pool: Pool, connected: socket.socket) -> None:
         self._pool = pool
+        self._loop = asyncio.get_running_loop()
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
         self._transport: asyncio.Transport
-        self._answer: Answer | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._timer: asyncio.TimerHandle | None = None  # while there is an exchange
+        self._pieces: deque[bytes] = deque()
+        self._woken: asyncio.Future[None] | None = None
+        self._reset()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+    def _reset(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._head_size = self._size = 0
+        self._has_begun = self._has_ended = self._is_paused = self._keep = False
+        self._error: Exception | None = None
+        self.status = 0
 
-    def is_idle(self) -> bool:
-        """Whether the container hasn't closed it, nor said anything unasked."""
-        return not self._transport.is_closing() and not self._poll.poll(0)
-
-    async def ask(self, head: bytes, body: bytes, deadline: float) -> Answer:
-        self._answer = answer = Answer(self, deadline)
+    async def ask(self, head: bytes, body: bytes, deadline: float) -> None:
+        """Send that, and wait for the head of the answer. Raises as `read` does."""
+        self._reset()
+        self._timer = self._loop.call_at(deadline, self._fail, TimeoutError("timed out"))
         try:
             if len(body) <= BUFFERED:
                 self._transport.write(head + body)
             else:
                 self._transport.write(head)
                 self._transport.write(body)
-            await answer.begin()
+            while not self._has_begun:
+                if self._error is not None:
+                    raise self._error  # noqa: TRY301
+                self._woken = self._loop.create_future()
+                await self._woken
         except BaseException:
-            answer.close()
-            raise
-        return answer
-
-    def data_received(self, data: bytes) -> None:
-        if self._answer is None:
-            self._pool.forget(self)  # it speaks unasked
             self.close()
-        else:
-            self._answer.feed(data)
-
-    def eof_received(self) -> bool:
-        if self._answer is not None:
-            self._answer.end()
-        return False
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._answer is not None:
-            self._answer.end(error)
-        else:
-            self._pool.forget(self)
-
-    def end(self, *, keep: bool) -> None:
-        self._answer = None
-        keep = keep and not self._transport.is_closing()
-        # What it hasn't read of the request would be the beginning of the next one.
-        self._pool.end(self, keep=keep and not self._transport.get_write_buffer_size())
-
-    def pause(self) -> None:
-        self._transport.pause_reading()
-
-    def resume(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def close(self) -> None:
-        self._transport.abort()
-
-
-class Answer:
-    """A container's answer, from its head on."""
-
-    __slots__ = (
-        "_connection", "_error", "_fields_size", "_has_begun", "_has_ended", "_headers",
-        "_is_closed", "_is_paused", "_keep", "_loop", "_parser", "_pieces", "_size", "_timer",
-        "_woken", "status",
-    )  # fmt: skip
-
-    def __init__(self, connection: Connection, deadline: float) -> None:
-        self._connection = connection
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_at(deadline, self._fail, TimeoutError("timed out"))
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
-        self._headers: dict[str, str] = {}
-        self._fields_size = 0
-        self._pieces: deque[bytes] = deque()
-        self._size = 0
-        self._woken: asyncio.Future[None] | None = None
-        self._has_begun = self._has_ended = self._is_paused = self._is_closed = False
-        self._keep = False
-        self._error: Exception | None = None
-        self.status = 0
+            raise
 
     def header(self, name: str) -> str | None:
         """A header's value, by its name in lower case; of several, all, with commas."""
         return self._headers.get(name)
-
-    async def begin(self) -> None:
-        """Wait for the head. Raises as `read` does."""
-        while not self._has_begun:
-            await self._wait()
 
     async def read(self) -> bytes:
         """What comes next of the body, none at its end.
@@ -299,19 +246,35 @@ class Answer:
         while not self._pieces:
             if self._has_ended:
                 return b""
-            await self._wait()
+            if self._error is not None:
+                raise self._error
+            self._woken = self._loop.create_future()
+            await self._woken
         piece = self._pieces.popleft()
         self._size -= len(piece)
-        if self._is_paused and self._size <= BUFFERED // 2:
+        if self._is_paused and self._size <= BUFFERED // 2 and not self._transport.is_closing():
             self._is_paused = False
-            self._connection.resume()
+            self._transport.resume_reading()
         return piece
 
-    async def _wait(self) -> None:
-        if self._error is not None:
-            raise self._error
-        self._woken = self._loop.create_future()
-        await self._woken
+    def close(self) -> None:
+        """Give the connection back, for the next exchange if this one went to its end."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        self._pieces.clear()
+        keep = self._has_ended and self._keep and not self._transport.is_closing()
+        # What it hasn't read of the request would be the beginning of the next one.
+        self._pool.end(self, keep=keep and not self._transport.get_write_buffer_size())
+
+    def is_idle(self) -> bool:
+        """Whether the container hasn't closed the connection, nor said anything unasked."""
+        return not self._transport.is_closing() and not self._poll.poll(0)
+
+    def abort(self) -> None:
+        """Close the connection."""
+        self._transport.abort()
 
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
@@ -323,19 +286,20 @@ class Answer:
             self._error = error
             self._wake()
 
-    def close(self) -> None:
-        """Give the connection back, for the next exchange if this one went to its end."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._timer.cancel()
-            self._parser = None  # which knows this answer; such a circle is work for the collector
-            self._connection.end(keep=self._has_ended and self._keep and self._error is None)
+    # What the transport says
 
-    # Of the connection
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
-    def feed(self, data: bytes) -> None:
-        if self._error is not None or self._parser is None:
-            return
+    def data_received(self, data: bytes) -> None:
+        if self._timer is None:  # it speaks unasked
+            self._pool.forget(self)
+            self.abort()
+        elif self._error is None:
+            self._feed(data)
+            self._wake()
+
+    def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -344,28 +308,32 @@ class Answer:
             self._fail(cast("Exception", error.__context__ or error))
         except httptools.HttpParserError as error:
             self._fail(MalformedError(str(error)))
-        self._wake()
 
-    def end(self, error: Exception | None = None) -> None:
-        """Nothing more will come."""
-        ends_so = "content-length" not in self._headers and (
-            self._headers.get("transfer-encoding") is None
-        )
-        self._keep = False
-        if self._has_begun and ends_so and error is None:
+    def eof_received(self) -> bool:
+        self._end("it closed the connection")
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end(str(error or "it closed the connection"), is_failure=error is not None)
+        self._pool.forget(self)
+
+    def _end(self, how: str, *, is_failure: bool = False) -> None:
+        """Nothing more will come, which is the end of an answer that has no other."""
+        has_no_other = self._headers.keys().isdisjoint(("content-length", "transfer-encoding"))
+        if self._has_begun and has_no_other and not is_failure:
             self._has_ended = True
             self._wake()
-        self._fail(ConnectionAbortedError(f"the container broke off: {error or 'it closed'}"))
+        self._fail(ConnectionAbortedError(f"the container broke off: {how}"))
 
-    # Of the parser
+    # What the parser says
 
     def on_message_begin(self) -> None:
         if self._has_ended:
             raise MalformedError("there is more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields_size += len(name) + len(value)
-        if self._fields_size > MAX_HEAD:
+        self._head_size += len(name) + len(value)
+        if self._head_size > MAX_HEAD:
             raise MalformedError("its head is too long")
         if self._has_begun:
             return  # a trailer
@@ -373,18 +341,17 @@ class Answer:
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
-        parser = cast("httptools.HttpResponseParser", self._parser)
-        self.status = parser.get_status_code()
+        self.status = self._parser.get_status_code()
         if self.status >= 200:
             self._has_begun = True
-            self._keep = parser.should_keep_alive()
+            self._keep = self._parser.should_keep_alive()
 
     def on_body(self, piece: bytes) -> None:
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size > BUFFERED and not self._is_paused:
             self._is_paused = True
-            self._connection.pause()
+            self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         if self._has_begun:

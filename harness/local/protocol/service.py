@@ -25,7 +25,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import random
+import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from botocore import xform_name
@@ -144,8 +146,7 @@ class Service:
 
     def answers_in_loop(self, request: Request) -> bool:
         """Whether `request` asks for an operation that runs in the loop."""
-        operation = self.match(request)
-        return operation is not None and operation in self._coroutines
+        return self.match(request) in self._coroutines
 
     @functools.cached_property
     def _coroutines(self) -> frozenset[str]:
@@ -222,6 +223,10 @@ class Service:
         return b"".join(pieces) if left else None
 
 
+_REQUESTS = str(uuid.uuid4())[:-12]
+_numbers = itertools.count(random.getrandbits(40))
+
+
 def _leave_to_moto(_context: RequestContext, _request: dict[str, Any]) -> NoReturn:
     """The handler of operations that no provider has: moto looks at no request before it uses it,
     and so gets none that AWS would refuse.
@@ -230,10 +235,8 @@ def _leave_to_moto(_context: RequestContext, _request: dict[str, Any]) -> NoRetu
 
 
 def _request_id() -> str:
-    """A UUID of version 4."""
-    # No secret, and so not from the system's source, a call that lets other threads in.
-    digits = f"{random.getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    """In the form of a UUID, and as unique, but no secret."""
+    return f"{_REQUESTS}{next(_numbers):012x}"
 
 
 class _Call(NamedTuple):

@@ -184,8 +184,7 @@ def nothing_seen(container):
     container.seen.clear()
 
 
-@pytest.fixture(scope="module")
-def instance(container):
+def make_instance(container):
     stand_in: Any = SimpleNamespace(
         address=container.server.getsockname(),
         has_address=lambda: True,
@@ -197,7 +196,11 @@ def instance(container):
 
 
 @pytest.fixture(scope="module")
-def provider(instance):
+def instance(container):
+    return make_instance(container)
+
+
+def make_provider(instance):
     context = RequestContext("sagemaker", "CreateEndpoint", "us-east-1", "123456789012", "r")
     model: Any = SimpleNamespace(container={})
     variant = Variant({"VariantName": "v"}, model)
@@ -210,8 +213,8 @@ def provider(instance):
 
 
 @pytest.fixture(scope="module")
-def aws(provider):
-    with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
+def aws(instance):
+    with LocalAWS(providers={"sagemaker-runtime": [make_provider(instance)]}) as server:
         yield server
 
 
@@ -548,8 +551,9 @@ def test_boto3(aws):
         runtime.invoke_endpoint(EndpointName="other", Body=b"")
 
 
-def test_nothing_is_left_when_the_server_closes(provider, instance, container):
+def test_nothing_is_left_when_the_server_closes(container):
     before = set(threading.enumerate())
+    provider = make_provider(make_instance(container))
     with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
         connections = [connect(server) for _ in range(20)]
         for connection in connections:
