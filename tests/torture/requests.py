@@ -187,6 +187,10 @@ SPLICES = [
 ]  # fmt: skip
 
 
+REFUSALS = (b"501", b"505")
+"""Server errors that say what the client should not have sent."""
+
+
 def wire(service: Service, seconds: float, choose: random.Random, tally: Tally) -> None:
     """Bytes that are nearly HTTP: spliced, cut, repeated. Refused, or answered, or closed."""
     deadline = time.monotonic() + seconds
@@ -199,7 +203,7 @@ def wire(service: Service, seconds: float, choose: random.Random, tally: Tally) 
                 sent = sent[:at] + own.choice(SPLICES) + sent[at + own.choice((0, 0, 1, 3)) :]
             tally.attempt()
             answer = exchange(service.address, sent, tally)
-            if answer.startswith(b"HTTP/1.1 5") and b" 501 " not in answer[:20]:
+            if answer[9:12].startswith(b"5") and answer[9:12] not in REFUSALS:
                 tally.went_wrong("5xx", f"{answer[:120]!r} to {sent[:300]!r}")
 
     _together(client, choose)

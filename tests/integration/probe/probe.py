@@ -5,7 +5,6 @@ Standard library only; it runs inside the container.
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import json
 import os
@@ -111,7 +110,7 @@ def train() -> int:
             time.sleep(0.1)
     if PROBE == "reach":
         targets = json.loads(seen["input/config/hyperparameters.json"])["targets"]
-        print("REACHED", json.dumps(reached(json.loads(targets))))
+        print("REACHED", json.dumps(reach.reached(*json.loads(targets))))
     if PROBE == "evil-lines":
         for _ in range(300):
             print("a" * 5_000 + "!")
@@ -172,33 +171,6 @@ def host(seen: dict[str, str]) -> int:
     (ML / "model/both.txt").write_text(name)
     (ML / f"output/data/{name}.txt").write_text(name)
     return 0
-
-
-def gateways() -> set[str]:
-    """Where the gateway of a network that this container is in usually has its address."""
-    try:
-        first, second, third, _ = socket.gethostbyname(socket.gethostname()).split(".")
-    except OSError:
-        return set()
-    return {f"{first}.{second}.{third}.1", f"{first}.{second}.0.1"} if first != "127" else set()
-
-
-def reached(targets: list[tuple[str, int]]) -> list[str]:
-    """Those of the addresses that answer from in here, and outside names that resolve.
-
-    The ports are tried at this container's own gateways, too.
-    """
-    found = []
-    near = [(host, port) for host in sorted(gateways()) for port in {port for _, port in targets}]
-    for host, port in [*targets, *near]:
-        try:
-            socket.create_connection((host, port), timeout=1).close()
-            found.append(f"{host}:{port}")
-        except OSError:
-            pass
-    with contextlib.suppress(OSError):
-        found.append("DNS: " + socket.gethostbyname("example.com"))
-    return found
 
 
 def sums(body: bytes, content_type: str) -> bytes:
@@ -321,8 +293,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(200, json.dumps(dict(self.headers)).encode())
             case "probe/instance":
                 self.answer(200, INSTANCE.encode())
-            case "probe/reach":
-                self.answer(200, json.dumps(reached(json.loads(body))).encode())
             case "probe/host":
                 self.answer(200, os.uname().nodename.encode())
             case _:
