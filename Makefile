@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test-local e2e-aws lint bench clean constraints reference coverage
+.PHONY: help setup run test-local e2e-aws lint bench torture clean constraints reference coverage
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ lint: setup ## ruff, strict type checks, and a look at the CI's workflows
 
 bench: setup ## the figures of benchmarks/, which go into benchmarks/results.json, too
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+torture: setup ## attack a service of its own from all sides for 15 minutes; all must be 0
+	@$(BIN)/harness build
+	@$(BIN)/python -m tests.torture $(ARGS)
 
 clean: ## remove what runs left behind, and .venv
 	@if [ -x $(BIN)/harness ]; then $(BIN)/harness clean; fi

@@ -5,7 +5,37 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_AWS = ("AWS_", "BOTO")
+
+aws_environment: dict[str, str] = {}
+"""What `without_aws` has taken out of the environment: only Docker's credential helpers need it,
+to pull images from the user's own ECR."""
+
+
+@contextmanager
+def without_aws() -> Iterator[None]:
+    """Let a program that is a local AWS, and nothing else, not see the user's choice of AWS.
+
+    That is their profile, keys, region, endpoints and certificates: what it shares a process with,
+    moto for one, would otherwise read them.
+    """
+    aws_environment.update(
+        {name: value for name, value in os.environ.items() if name.startswith(_AWS)}
+    )
+    for name in aws_environment:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(aws_environment)
+        aws_environment.clear()
 
 
 def prepare() -> None:

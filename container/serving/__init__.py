@@ -6,7 +6,10 @@ accept.py     which content type the client wants
 hooks.py      the user's functions: model_fn, input_fn, predict_fn, output_fn, transform_fn
 settings.py   the environment variables
 app.py        the WSGI app: /ping, /invocations, /execution-parameters
-relay.py      which of a worker's threads answers a request
+connection.py HTTP: bytes to requests, and answers to bytes
+loop.py       a worker's connections, and which of its threads answers a request
 watchdog.py   ends a worker that is stuck in one request
-server.py     loads the model once, then forks the workers
+signals.py    signals that are read rather than handled
+workers.py    the processes that answer, each replaced when it ends
+server.py     loads the model once, then has workers answer
 """

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from serving.errors import NotAcceptableError
 
 ANY = "*/*"
+MAX_RANGES = 100
 
 
 def media_type(header: str) -> str:
@@ -15,10 +16,11 @@ def media_type(header: str) -> str:
 def media_ranges(accept: str) -> tuple[tuple[str, float], ...]:
     """The header's media ranges, in its order, each with its quality from 0 to 1.
 
-    A quality that is no number counts as 1; parameters other than `q` are left out.
+    A quality that is no number counts as 1; parameters other than `q` are left out, and so is what
+    comes after `MAX_RANGES` of them.
     """
     ranges = []
-    for item in accept.split(","):
+    for item in accept.split(",", MAX_RANGES)[:MAX_RANGES]:
         name = media_type(item)
         if not name:
             continue

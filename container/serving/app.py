@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from serving import content
 from serving.accept import media_type, negotiate, preferred
-from serving.errors import BadRequestError, BodyTooLargeError, RequestError
+from serving.errors import BadRequestError, RequestError, UnsupportedMediaTypeError
 from serving.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("serving")
 
-# The most that batch transform sends (MaxPayloadInMB); an endpoint's limit is far below.
-MAX_BODY = 100 * 1024 * 1024  # bytes
-
 # Content types whose body hooks get as str, as in AWS's inference toolkit.
 _TEXT = frozenset({content.JSON, content.CSV})
 _PLAIN = "text/plain; charset=utf-8"
+_SENTENCE = 1000  # characters, at most
 _FAULT = "The model could not answer this request; the container's log says why."
 
 
@@ -90,7 +88,7 @@ class App:
             return handler(environ)
         except RequestError as error:
             logger.warning("%d %s: %s", error.status, path, error, exc_info=error.__cause__)
-            return _sentence(HTTPStatus(error.status), str(error))
+            return _sentence(HTTPStatus(error.status), str(error)[:_SENTENCE])
         except Exception:
             logger.exception("500 %s", path)
             return _sentence(HTTPStatus.INTERNAL_SERVER_ERROR, _FAULT)
@@ -112,10 +110,10 @@ class App:
         return Response(HTTPStatus.OK, content.JSON, [json.dumps(parameters).encode()])
 
     def _invocations(self, environ: WSGIEnvironment) -> Response:
-        body = _read(environ)
+        body = environ["wsgi.input"].read()
         if self._watchdog is None:
             return self._transform(body, environ)
-        with self._watchdog.watch():
+        with self._watchdog:
             return self._transform(body, environ)
 
     def _transform(self, body: bytes, environ: WSGIEnvironment) -> Response:
@@ -139,6 +137,11 @@ class App:
             accept = preferred(accept, self._default_accept)
 
         if hooks.input_fn is None:
+            coding = environ.get("HTTP_CONTENT_ENCODING", "identity")
+            if coding.lower() != "identity":
+                raise UnsupportedMediaTypeError(
+                    f"This model reads bodies as they are, not as {coding[:100]!r}."
+                )
             sent = content.decode(body, media_type(content_type))
             data: Any = content.rows(sent, self._features)
         else:
@@ -158,26 +161,6 @@ class App:
         if hooks.output_fn is None:
             return Response(HTTPStatus.OK, accept, content.encode(prediction, accept))
         return _hook_response(hooks.output_fn(prediction, accept), accept)
-
-
-def _read(environ: WSGIEnvironment) -> bytes:
-    """The whole body; chunked ones (batch transform sends them) have no length."""
-    length = environ.get("CONTENT_LENGTH") or ""
-    if not length:
-        if "HTTP_TRANSFER_ENCODING" not in environ:
-            return b""
-        body: bytes = environ["wsgi.input"].read(MAX_BODY + 1)
-    elif not length.isdecimal():
-        raise BadRequestError("The Content-Length header is not a number.")
-    elif int(length) > MAX_BODY:
-        raise BodyTooLargeError(f"The body has {length} bytes; at most {MAX_BODY} are read.")
-    else:
-        body = environ["wsgi.input"].read(int(length))
-        if len(body) != int(length):
-            raise BadRequestError(f"The body ended after {len(body)} of {length} bytes.")
-    if len(body) > MAX_BODY:
-        raise BodyTooLargeError(f"The body has more than {MAX_BODY} bytes.")
-    return body
 
 
 def _sentence(status: HTTPStatus, text: str, *headers: tuple[str, str]) -> Response:

@@ -19,12 +19,6 @@ class NotAcceptableError(RequestError):
     status = 406
 
 
-class BodyTooLargeError(RequestError):
-    """The body is longer than the container takes."""
-
-    status = 413
-
-
 class UnsupportedMediaTypeError(RequestError):
     """The body's content type is not one of those there are."""
 

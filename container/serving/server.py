@@ -9,26 +9,13 @@ from __future__ import annotations
 
 import gc
 import logging
-import multiprocessing
 import os
-import signal
 import sys
 import time
-from typing import TYPE_CHECKING
 
-from serving import signals
 from serving.errors import StartError
 
-if TYPE_CHECKING:
-    from serving.app import App
-
 logger = logging.getLogger("serving")
-
-# SageMaker sends SIGKILL 30 s after SIGTERM; what still runs shortly before that is given up.
-GRACE = 25  # seconds
-
-# Connections that a worker holds open, idle ones included.
-CONNECTIONS = 1024
 
 
 def main() -> int:
@@ -53,14 +40,9 @@ def main() -> int:
 
 
 def _serve() -> None:
-    from granian.constants import HTTPModes, Interfaces
-    from granian.log import LogLevels
-    from granian.server import mp
-
-    from serving import hooks
+    from serving import hooks, workers
     from serving.app import App
     from serving.content import CONTENT_TYPES
-    from serving.relay import Relay
     from serving.settings import Settings
 
     started = time.perf_counter()
@@ -84,47 +66,17 @@ def _serve() -> None:
     gc.collect()
     gc.freeze()
 
-    multiprocessing.set_start_method("fork")
-    server = mp.MPServer(
-        settings.program,
-        address="0.0.0.0",  # noqa: S104  (a container's own network)
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        workers=settings.workers,
-        # Python runs one thread at a time, so more make a worker no faster, and Relay keeps all but
-        # one out of the way. They are there so that /ping is answered within SageMaker's 2 s while
-        # predictions take longer than that; this is the most that Granian advises.
-        blocking_threads=2 * multiprocessing.cpu_count() + 1,
-        backpressure=CONNECTIONS,
-        respawn_failed_workers=True,
-        workers_kill_timeout=GRACE,
-        log_level=LogLevels.warning,
-    )
+    try:
+        bound = workers.bind(settings.port)
+    except OSError as error:
+        raise StartError(f"Port {settings.port} can't be listened to: {error}") from error
     logger.info(
         "Model loaded in %.2f s; serving it on port %d with %d worker(s)",
         time.perf_counter() - started,
         settings.port,
         settings.workers,
     )
-
-    def start_worker() -> App:
-        """What Granian calls first in a new worker; its own signal handlers come next."""
-        for number in signals.STOP:
-            signal.signal(number, _leave)
-        signals.release()
-        signals.wake_main_thread()
-        return app
-
-    # What Granian's threads call, with the means to answer from another one; there is no setting.
-    call = mp._wsgi_call_wrap  # type: ignore[attr-defined]
-    mp._wsgi_call_wrap = lambda *options: Relay(call(*options))  # type: ignore[attr-defined]
-
-    signals.hold_in_forks()
-    signals.wake_main_thread()
-    server.serve(target_loader=start_worker, wrap_loader=False)
-
-
-def _leave(*_: object) -> None:
-    """Ends a worker that has not begun to listen."""
-    os._exit(0)
+    # Python runs one thread at a time, so more answer no faster; they are there for hooks that wait
+    # for something else.
+    helpers = 2 * (os.cpu_count() or 1) + 1
+    workers.Workers(app, bound, settings.workers, helpers).serve()

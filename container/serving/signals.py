@@ -1,71 +1,66 @@
-"""What it takes for no SIGTERM to be lost, in a process of many threads that forks."""
+"""Signals that are read rather than handled, so that none is lost, whichever thread gets it."""
 
 from __future__ import annotations
 
 import os
-import queue
 import signal
-import threading
-from functools import partial
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STOP = (signal.SIGTERM, signal.SIGINT)
 
-# Its default is to be ignored, so that one which comes from elsewhere does no harm.
-_WAKE = signal.SIGURG
 
+def readable(*numbers: int) -> int:
+    """A pipe into which each of these signals is written from now on, as a byte: its number.
 
-def hold_in_forks() -> None:
-    """Makes the processes that this one forks begin with `STOP` blocked, until they `release` it.
-
-    A new process has its parent's handlers, and Python drops what comes before it is set up.
-    """
-    parent = os.getpid()
-
-    def mask(how: int) -> None:
-        if os.getpid() == parent:  # its children inherit this
-            signal.pthread_sigmask(how, STOP)
-
-    os.register_at_fork(
-        before=partial(mask, signal.SIG_BLOCK), after_in_parent=partial(mask, signal.SIG_UNBLOCK)
-    )
-
-
-def release() -> None:
-    """Lets the signals in that were held since the fork; for the main thread to call."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
-
-
-def wake_main_thread() -> None:
-    """Makes the main thread run the handlers of all signals, whichever thread gets them.
-
-    Python's handlers run in the main thread. One that waits for a lock, as Granian's does, wakes
-    only for a signal that it was given itself; the kernel may give a process's signal to any of
-    its threads, and Granian's do take some. Their handlers then wouldn't run.
-
-    For the main thread to call, once in each process: threads don't survive a fork.
+    Python's own handlers run in the main thread, when that gets to it, but what writes to this pipe
+    runs at once in any. For the main thread to call, once in each process.
     """
     reader, writer = os.pipe()
+    os.set_blocking(reader, False)
     os.set_blocking(writer, False)
-    # A queue, as its put may interrupt itself, which a handler has to bear.
-    awake: queue.SimpleQueue[None] = queue.SimpleQueue()
-    signal.signal(_WAKE, lambda *_: awake.put(None))
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    threading.Thread(target=_run, args=(reader, awake), name="signals", daemon=True).start()
+    for number in numbers:
+        signal.signal(number, _written)
+    return reader
 
 
-def _run(reader: int, awake: queue.SimpleQueue[None]) -> None:
-    while numbers := os.read(reader, 1024):
-        if any(number != _WAKE for number in numbers):
-            while not _wake(awake):
-                pass
-
-
-def _wake(awake: queue.SimpleQueue[None]) -> bool:
-    main = threading.main_thread().ident
-    assert main is not None  # noqa: S101  (it runs)
-    signal.pthread_kill(main, _WAKE)
+def read(pipe: int) -> set[int]:
+    """The signals that have come; waits for none."""
     try:
-        awake.get(timeout=0.1)
-    except queue.Empty:  # it came just before the main thread began to wait, or that one is busy
-        return False
-    return True
+        return set(os.read(pipe, 1024))
+    except BlockingIOError:
+        return set()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Blocks `STOP` in this thread; a process that is forked meanwhile begins with it blocked.
+
+    Signals that come until the end aren't lost: a new process has its parent's handlers, which are
+    not what it wants, until it has its own.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def reset_in_forks() -> None:
+    """Gives processes that this one or its children fork, as hooks may, the usual signals."""
+    os.register_at_fork(after_in_child=_reset)
+
+
+def _reset() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in STOP:
+        if signal.getsignal(number) is _written:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _written(*_: object) -> None:
+    """A signal without a handler in Python isn't written to the pipe."""

@@ -11,17 +11,12 @@ import logging
 import os
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 logger = logging.getLogger("serving")
 
 
 class Watchdog:
-    """Watches requests, each for at most `timeout` seconds."""
+    """Watches requests, each for at most `timeout` seconds: `with` it, a request is answered."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
@@ -29,17 +24,14 @@ class Watchdog:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    @contextmanager
-    def watch(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Limits the time of the block."""
         if self._thread is None:
             self._start()
-        thread = threading.get_ident()
-        self._started[thread] = time.monotonic()
-        try:
-            yield
-        finally:
-            del self._started[thread]
+        self._started[threading.get_ident()] = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        del self._started[threading.get_ident()]
 
     def _start(self) -> None:
         # On the first request: threads don't survive the fork that makes a worker.

@@ -30,6 +30,12 @@ _RULED = "cmrt"
 # and Nvidia's Grace (p6e-gb200).
 _ARM = re.compile(r"ml\.(?:[a-z]+\d+g[a-z]*\.|[a-z0-9]+-gb\d)")
 
+# Instances with NVMe disks ("Instance store volumes" in the EC2 guide): a d in the family's name,
+# and the newer GPUs.
+_OWN_DISK = re.compile(
+    r"ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[5-9][a-z]*|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*)\."
+)
+
 
 def named_in(shape: str) -> list[str]:
     """The instance types of an enumeration of SageMaker's service model."""
@@ -51,6 +57,22 @@ def memory(instance_type: str) -> int | None:
         large = _LARGE[family[0]]
     times = _times(size)
     return int(large * times * GIB) if large and times else None
+
+
+def cpus(instance_type: str) -> int | None:
+    """Virtual processors of an `ml.` instance type, where its memory is known, too."""
+    if memory(instance_type) is None:
+        return None
+    _, _, kind = instance_type.partition("ml.")
+    family, _, size = kind.partition(".")
+    if size == "medium":
+        return 2 if family.startswith("t") else 1
+    return round(2 * (_times(size) or 1))
+
+
+def has_own_disk(instance_type: str) -> bool:
+    """Whether jobs get its own disks, however large, and no volume of the size they ask for."""
+    return _OWN_DISK.match(instance_type) is not None
 
 
 def _times(size: str) -> float | None:

@@ -22,6 +22,8 @@ SERVICE = "sagemaker"
 TRAINING = "{} for training job usage"
 SPOT_TRAINING = "{} for spot training job usage"
 ENDPOINT = "{} for endpoint usage"
+PROCESSING = "{} for processing job usage"
+TRANSFORM = "{} for transform job usage"
 
 ALL_TRAINING = "Number of instances across all training jobs"
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
@@ -42,8 +44,8 @@ _BY_TYPE = {
     SPOT_TRAINING: "TrainingInstanceType",
     "{} for training warm pool usage": "TrainingInstanceType",
     ENDPOINT: "ProductionVariantInstanceType",
-    "{} for processing job usage": "ProcessingInstanceType",
-    "{} for transform job usage": "TransformInstanceType",
+    PROCESSING: "ProcessingInstanceType",
+    TRANSFORM: "TransformInstanceType",
 }
 _ACROSS_TYPES = (ALL_TRAINING, ALL_SPOT_TRAINING, ALL_ENDPOINTS)
 

@@ -104,6 +104,17 @@ def npy_with_pickle() -> bytes:
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + pickle()
 
 
+def padded_json() -> bytes:
+    """Two MB, which an array of strings of one length makes 8 GB."""
+    return json.dumps(["a" * (1 << 20), *[1] * 2000]).encode()
+
+
+def npy_with_header() -> bytes:
+    """No data, behind a header that isn't Python."""
+    header = b"{" * 10_000
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
 def deep_json() -> bytes:
     return b"[" * DEPTH + b"]" * DEPTH
 

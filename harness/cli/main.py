@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from harness import disk, paths, startup
+from harness import paths, startup
 from harness.cli.arguments import add_common
 from harness.cli.output import print_json, say
 from harness.cli.signals import Interrupted, Signals
@@ -71,10 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HarnessError as error:
         return _fail(arguments, str(error), error.exit_code)
     except OSError as error:
-        if not disk.is_full(error):
+        if not paths.is_full(error):
             return _unexpected(arguments, error)
         where = Path(error.filename).parent if error.filename else paths.state_folder()
-        return _fail(arguments, f"{disk.sentence(error, where)}.", 1)
+        return _fail(arguments, f"{paths.no_room(error, where)}.", 1)
     except Exception as error:  # noqa: BLE001  # with --json, this too is an object on stdout
         return _unexpected(arguments, error)
     finally:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from harness import machine
+from harness import machine, memory
 from harness.config import scores
 from harness.config.faults import Fault
 from harness.config.places import Aws, Local
@@ -46,7 +46,9 @@ PREFIX = "HARNESS_"
 # Variables of ours that are not keys: they say how the harness starts, not what it does.
 CONFIG_VARIABLE = "HARNESS_CONFIG"
 NO_ENGINE_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
-OTHER_VARIABLES = frozenset({CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE, machine.VARIABLE})
+OTHER_VARIABLES = frozenset(
+    {CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE, machine.VARIABLE, memory.VARIABLE}
+)
 
 _SHOWN = 200
 """Characters of a wrong value that are told."""
@@ -89,6 +91,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     file = _find(path, environ)
     data = _read(file) if file else {}
     origin = _override(data, environ)
+    memory.asked(environ)  # which the local AWS would say only once it is started
     root = file.parent if file else Path.cwd()
     try:
         settings = Settings.model_validate({**data, "root": root})

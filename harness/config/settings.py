@@ -143,11 +143,11 @@ class Requests(Section):
 
 def _expression(text: str) -> str:
     """A regular expression, as the local AWS reads a log with; few projects need the import."""
-    import regex
+    from harness import expressions
 
     try:
-        regex.compile(text)
-    except regex.error as error:
+        expressions.compile(text)
+    except ValueError as error:
         raise ValueError(f"{text!r} is no regular expression: {error}") from None
     return text
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -199,9 +199,14 @@ def _keep_house(
 
 
 def _tag_stages(settings: Settings, client: DockerClient, stages: list[str]) -> None:
-    """A tag keeps a stage in the build cache, whoever prunes; the one it replaces is freed."""
+    """A tag keeps a stage in the build cache, whoever prunes; the one it replaces goes."""
     for number, image in enumerate(stages, start=1):
-        client.api.tag(image, names.stage_name(settings), str(number))
+        repository, tag = names.stage_name(settings), str(number)
+        before = base_image.image_id(client, f"{repository}:{tag}")
+        client.api.tag(image, repository, tag)
+        with suppress(APIError):  # a build or a container uses it, or it is gone
+            if before and not client.images.get(before).tags:
+                client.images.remove(before)
 
 
 @contextmanager

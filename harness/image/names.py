@@ -6,6 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
+from harness import machine
 from harness.image import base
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ _ECR = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/.+")
 
 
 def project_id(root: Path) -> str:
-    """What tells a project's images from those of another one of the same name."""
-    return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    """What tells a project's images from those of another one of the same name.
+
+    Its folder, and the machine that this is on: where several use one engine, containers of a CI
+    say, their folders may have the same path.
+    """
+    return hashlib.sha256(f"{machine.name()}:{root.resolve()}".encode()).hexdigest()[:16]
 
 
 def image_name(settings: Settings, content_hash: str) -> str:

@@ -11,13 +11,19 @@ import os
 import signal
 import sys
 
-from harness import startup
+from harness import memory, startup
 
 
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of stdin is the one way to end it
     startup.prepare()
+    memory.limit()
+    with startup.without_aws():
+        _serve()
+
+
+def _serve() -> None:
     from harness.local.aws import LocalAWS, load
 
     load()

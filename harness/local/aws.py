@@ -5,6 +5,7 @@ SageMaker, its Runtime and its quotas run here; every other service is moto's.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import threading
@@ -17,11 +18,9 @@ from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
 from harness.local.hosting.runtime import Runtime
-from harness.local.http import listening
 from harness.local.http.dispatch import Dispatch
-from harness.local.http.listening import Server, listen
+from harness.local.http.listening import Server
 from harness.local.http.page import Page
-from harness.local.http.shortcut import Shortcut
 from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from harness.config.faults import Fault
 
 _log = logging.getLogger(__name__)
-
-MAX_LINGERING = listening.MAX_CONCURRENT * 3 // 4
-"""Threads that may wait for the next invocation on a connection; the others are for the others."""
 
 INNER_CONCURRENT = 32
 """Requests that are worked on at once of those that our own operations and jobs make, of S3 for
@@ -118,9 +114,8 @@ class LocalAWS:
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
         self._dispatch: Dispatch
-        self._inner_dispatch: Dispatch
         self._closers: list[Callable[[], None]] = []
-        self._servers: list[Server] = []
+        self._server: Server | None = None
         self._inner_url = ""
         self._started = False
         self._warming: threading.Thread | None = None
@@ -167,9 +162,8 @@ class LocalAWS:
         if backend:
             sagemaker = self._services["sagemaker"]
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
-        parts = self._trust, page, self._services.values(), self._moto, here
-        self._dispatch = Dispatch(*parts, self.faults)
-        self._inner_dispatch = Dispatch(*parts, Faults())  # what we call ourselves, fails nobody
+        services = self._services.values()
+        self._dispatch = Dispatch(self._trust, page, services, self._moto, here, self.faults)
 
     def _make_backend(self) -> Backend:
         return Backend(
@@ -178,29 +172,18 @@ class LocalAWS:
         )  # fmt: skip
 
     def _listen(self) -> None:
-        shortcut = self._shortcut()
+        self._server = Server(self._dispatch)
         for host in self._hosts:
-            self._servers.append(listen(host, self.port, self._dispatch, shortcut=shortcut))
-            self.port = self._servers[0].bind_addr[1]
+            self.port = self._server.listen(host, self.port, faults=self.faults)
         if self._given_providers is None:
-            inner = listen(_LOOPBACK, 0, self._inner_dispatch, INNER_CONCURRENT)
-            self._servers.append(inner)
-            self._inner_url = f"http://{_LOOPBACK}:{inner.bind_addr[1]}"
-
-    def _shortcut(self) -> Shortcut | None:
-        """The short way of invocations, where there are any."""
-        runtime = self._services.get("sagemaker-runtime")
-        if runtime is None:
-            return None
-        return Shortcut(runtime, self._trust.allows, MAX_LINGERING, self.faults)
+            inner = self._server.listen(_LOOPBACK, 0, workers=INNER_CONCURRENT)
+            self._inner_url = f"http://{_LOOPBACK}:{inner}"
 
     def _warm_up(self) -> None:
         """Load what the first requests need, while the process that waits does something else."""
         self._moto.load("s3")
         for service in self._services.values():
             _ = service.operations
-        for server in self._servers:
-            server.requests.grow(listening.MAX_CONCURRENT)
 
     def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
         """Listen on a further address of this machine, for clients whose address `accepts` takes.
@@ -208,18 +191,14 @@ class LocalAWS:
         On the same port if it is free there. Returns the URL; None if the address isn't this
         machine's. It is closed with the server.
         """
-        if not self._started:
+        if not self._started or self._server is None:
             return None
         if self.host in _ALL_ADDRESSES:
             return f"http://{host}:{self.port}"
+        listen = self._server.listen
         for port in (self.port, 0):
-            try:
-                server = listen(host, port, self._dispatch.only_for(accepts))
-            except OSError:
-                continue
-            self._servers.append(server)
-            server.requests.grow(listening.MAX_CONCURRENT)
-            return f"http://{host}:{server.bind_addr[1]}"
+            with contextlib.suppress(OSError):
+                return f"http://{host}:{listen(host, port, accepts, faults=self.faults)}"
         return None
 
     def close(self) -> None:
@@ -228,10 +207,8 @@ class LocalAWS:
             return
         self._started = False
         self.close_providers()
-        if self._warming is not None:
-            self._warming.join(listening.CLOSE_TIMEOUT)  # it starts threads that shall stop
-        listening.stop(self._servers)
-        self._servers.clear()
+        if self._server is not None:
+            self._server.stop()
         self._moto.close()
 
     def close_providers(self) -> None:

@@ -8,6 +8,7 @@ import resource
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from harness import memory, startup
 from harness.errors import ServiceError
 from harness.service import state
 from harness.service.engine import remove_leftovers
@@ -47,8 +48,9 @@ def serve(
         account_id=settings.local.account_id,
         bucket=bucket,
     )
-    with state.being_the_only_one(running):
+    with state.being_the_only_one(running), startup.without_aws():
         _allow_many_files()
+        memory.limit()
         remove_leftovers(progress)
         local = settings.local
         server = LocalAWS(

@@ -6,8 +6,10 @@ so will its alarms: a warning.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.check import contract, payloads
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from harness.check.verdict import Verdict
 
 REFUSE = "answer it with 400, in a sentence"
+SLOW = 16
+"""Clients that send no more of a body."""
+
 RECOVERS = 5
 """Seconds within which it must be healthy after what was sent to it."""
 
@@ -183,6 +188,42 @@ def _deep(subject: Subject) -> Sent:
     return _send(
         subject, "JSON of 100,000 lists in each other", payloads.deep_json(), payloads.JSON
     )
+
+
+@check("hostile", "costly-body", contract.HOSTING)
+def costly_body(subject: Subject) -> Verdict:
+    """Bodies that libraries take gigabytes or minutes for don't kill it, and hold up nobody.
+
+    One is a JSON list of a string and numbers, of which NumPy gives each the room of the longest.
+    The other is an npy file whose header is ten kilobytes of brackets.
+    """
+    subject.answered()
+    json = _send(
+        subject, "JSON of one long string and numbers", payloads.padded_json(), payloads.JSON
+    )
+    npy = _send(subject, "an npy file with a long header", payloads.npy_with_header(), payloads.NPY)
+    return _worst([_judge(json), _judge(npy)])
+
+
+@check("hostile", "slow-bodies", contract.HOSTING)
+def slow_bodies(subject: Subject) -> Verdict:
+    """`GET /ping` is answered while the bodies of 16 requests don't come."""
+    subject.answered()
+    kind = subject.inputs.content_type
+    with subject.hostile_lock, contextlib.ExitStack() as stack:
+        server = subject.hostile_server()
+        for _ in range(SLOW):
+            connection = server.connect(subject.limits.ping)
+            stack.callback(connection.close)
+            connection.putrequest("POST", "/invocations")
+            connection.putheader("Content-Type", kind)
+            connection.putheader("Content-Length", "1000")
+            connection.endheaders(b"1")
+        ping = server.get("/ping", subject.limits.ping)
+    words = f"while {SLOW} bodies don't come, GET /ping: {ping.words}"
+    if ping.status != HTTPStatus.OK:
+        return warned(words, "read bodies without a worker, as behind nginx, which buffers them")
+    return passed(words)
 
 
 @check("hostile", "random-bytes", contract.HOSTING)

@@ -17,7 +17,7 @@ from harness.check.subject import SHORT_BODY
 from harness.check.verdict import NotTriedError, UnstartableError, failed, passed, warned
 from harness.local.engine.container import KILLED
 from harness.local.engine.containers import Mounts
-from harness.local.engine.errors import ElsewhereError
+from harness.local.engine.errors import ElsewhereError, NoGateError
 from harness.local.hosting.serving import MODEL_FOLDER, PORT
 
 if TYPE_CHECKING:
@@ -246,11 +246,14 @@ def no_network(subject: Subject) -> Verdict:
     Models of the Marketplace always run so; for others it is a choice, so this only warns.
     """
     subject.server()
-    with subject.another(replace(subject.conditions(), isolated=True)) as server:
-        return _serves(subject, server, "without a network") or warned(
-            f"without a network, {server.words}",
-            "put what it fetches into the image or the model archive",
-        )
+    try:
+        with subject.another(replace(subject.conditions(), isolated=True)) as server:
+            return _serves(subject, server, "without a network") or warned(
+                f"without a network, {server.words}",
+                "put what it fetches into the image or the model archive",
+            )
+    except NoGateError as error:
+        raise NotTriedError(str(error), "try it on AWS, with EnableNetworkIsolation") from error
 
 
 def _serves(subject: Subject, server: Server, how: str) -> Verdict | None:

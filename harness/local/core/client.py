@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.config import Config
 
 from harness.aws_model import waiters
-from harness.aws_model.loader import LOADER
+from harness.aws_model.loader import LOADER, IsolatedSession
 
 # What the local AWS is signed with. It checks no signature, and real keys must not get there.
 DUMMY_KEY = "harness"
 
-# Each of these has a counterpart in the environment or in ~/.aws, which would turn a local call
-# elsewhere or have it refused: proxies, FIPS and dual-stack endpoints, a look at the instance's
-# metadata for AWS_DEFAULTS_MODE=auto. Host prefixes ("data-127.0.0.1") don't resolve.
+# What no session can say: requests would go through the environment's proxies, and host prefixes
+# ("data-127.0.0.1") don't resolve.
 _LOCAL_CONFIG = Config(
     proxies={},
     use_fips_endpoint=False,
@@ -43,7 +40,7 @@ class _LocalLoader:
         return getattr(LOADER, name)
 
 
-class LocalBotocoreSession(botocore.session.Session):
+class LocalBotocoreSession(IsolatedSession):
     """A botocore session whose clients all talk to `url`, whatever the environment says.
 
     An endpoint in a config file would not do: variables such as AWS_ENDPOINT_URL_S3 and
@@ -51,11 +48,8 @@ class LocalBotocoreSession(botocore.session.Session):
     """
 
     def __init__(self, url: str, region: str) -> None:
-        # Neither AWS_PROFILE nor ~/.aws has a say.
-        super().__init__(session_vars={"profile": (None, [], None, None)})
+        super().__init__()
         self.url = url
-        self.set_config_variable("config_file", os.devnull)
-        self.set_config_variable("credentials_file", os.devnull)
         self.set_config_variable("region", region)
         self.set_credentials(DUMMY_KEY, DUMMY_KEY)
         self.register_component("data_loader", _LocalLoader())

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_logs.type_defs import InputLogEventTypeDef
@@ -26,6 +26,9 @@ FLUSH_TIMEOUT = 30
 MAX_QUEUED = 50_000
 """Events of a stream that wait to be sent; a container that writes faster has to wait itself."""
 
+MAX_QUEUED_BYTES = 16 << 20
+"""Bytes of them, in as many characters."""
+
 
 class LogStream:
     """One log stream: lines are queued by `write`, and sent by the writer of `LogStreams`."""
@@ -38,8 +41,12 @@ class LogStream:
         self.last_line = ""
         self.created = False
         self.events: list[InputLogEventTypeDef] = []
+        self.size = 0
+        """Characters of the events that wait."""
         self.queued = 0
         self.sent = 0
+        self.lost = False
+        """Whether it was said that its lines get lost."""
 
     def write(self, line: str) -> None:
         if line.strip():
@@ -71,14 +78,15 @@ class LogStreams:
 
     def queue(self, stream: LogStream, event: InputLogEventTypeDef) -> None:
         with self._changed:
-            if len(stream.events) >= MAX_QUEUED:
-                self._changed.wait_for(lambda: len(stream.events) < MAX_QUEUED, FLUSH_TIMEOUT)
+            if _is_full(stream):
+                self._changed.wait_for(lambda: not _is_full(stream), FLUSH_TIMEOUT)
             if self._closed:
                 return
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write, name="logs", daemon=True)
                 self._writer.start()
             stream.events.append(event)
+            stream.size += len(event["message"])
             self._dirty[stream] = None
             stream.queued += 1
             self._changed.notify_all()
@@ -111,13 +119,20 @@ class LogStreams:
                     return
                 stream = next(iter(self._dirty))
                 del self._dirty[stream]
-                events, stream.events = stream.events, []
+                events, stream.events, stream.size = stream.events, [], 0
                 self._sending = True
                 self._changed.notify_all()
             try:
                 self._send(stream, events)
-            except Exception:  # noqa: BLE001 - the other streams' lines are still to be sent
-                _log.exception("lost %d log lines of %s", len(events), stream.name)
+                stream.lost = False
+            except Exception as error:  # noqa: BLE001 - the other streams' lines are still to be sent
+                # Once: a container may write a thousand lines a second.
+                _log.log(
+                    logging.DEBUG if stream.lost else logging.ERROR,
+                    "lost %d log lines of %s, and others if this goes on: %s: %s",
+                    len(events), stream.name, type(error).__name__, error,
+                )  # fmt: skip
+                stream.lost = True
             with self._changed:
                 self._sending = False
                 stream.sent += len(events)
@@ -128,23 +143,48 @@ class LogStreams:
         if client is None:
             client = self._clients[stream.region] = self._make_client(stream.region)
         if not stream.created:
-            with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
-                client.create_log_group(logGroupName=stream.group)
-            with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
-                client.create_log_stream(logGroupName=stream.group, logStreamName=stream.name)
-            stream.created = True
-        batch: list[InputLogEventTypeDef] = []
-        size = 0
-        for event in events:
-            weight = len(event["message"].encode()) + EVENT_OVERHEAD
-            if batch and (size + weight > BATCH_BYTES or len(batch) == BATCH_EVENTS):
-                client.put_log_events(
-                    logGroupName=stream.group, logStreamName=stream.name, logEvents=batch
-                )
-                batch, size = [], 0
-            batch.append(event)
-            size += weight
-        if batch:
-            client.put_log_events(
-                logGroupName=stream.group, logStreamName=stream.name, logEvents=batch
-            )
+            self._create(client, stream)
+        for batch in _batches(events):
+            try:
+                self._put(client, stream, batch)
+            except client.exceptions.ResourceNotFoundException:
+                _log.warning(
+                    "the log stream %s of %s was deleted while it was written to: its lines go on "
+                    "in a new one", stream.name, stream.group,
+                )  # fmt: skip
+                self._create(client, stream)
+                self._put(client, stream, batch)
+
+    def _create(self, client: CloudWatchLogsClient, stream: LogStream) -> None:
+        with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=stream.group)
+        with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_stream(logGroupName=stream.group, logStreamName=stream.name)
+        stream.created = True
+
+    def _put(
+        self,
+        client: CloudWatchLogsClient,
+        stream: LogStream,
+        batch: list[InputLogEventTypeDef],
+    ) -> None:
+        client.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=batch)
+
+
+def _is_full(stream: LogStream) -> bool:
+    return len(stream.events) >= MAX_QUEUED or stream.size >= MAX_QUEUED_BYTES
+
+
+def _batches(events: list[InputLogEventTypeDef]) -> Iterator[list[InputLogEventTypeDef]]:
+    """The events in lists that PutLogEvents takes."""
+    batch: list[InputLogEventTypeDef] = []
+    size = 0
+    for event in events:
+        weight = len(event["message"].encode()) + EVENT_OVERHEAD
+        if batch and (size + weight > BATCH_BYTES or len(batch) == BATCH_EVENTS):
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += weight
+    if batch:
+        yield batch

@@ -135,10 +135,7 @@ class Stream:
 
     def _line(self, at: int, line: bytes) -> Iterator[bytes]:
         where = f"line {at + 1} of {self._source['S3Uri']}"
-        try:
-            attributes = json.loads(line)
-        except ValueError as error:
-            raise s3_objects.DataError(f"{where} is not JSON: {error}") from error
+        attributes = s3_objects.parsed(line, where)
         if not isinstance(attributes, dict):
             raise s3_objects.DataError(f"{where} is not a JSON object")
         for name in self._source["AttributeNames"]:
@@ -150,7 +147,9 @@ class Stream:
                     raise s3_objects.DataError(f"{where}: {name} is not the URI of an object in S3")
                 yield from self._object(*s3_objects.split(value))
                 continue
-            text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
+                errors="backslashreplace"  # half a surrogate pair becomes what it is in JSON
+            )
             if self._as_records:
                 yield from _record(f"{name} of {where}", len(text), [text])
             else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from harness.local.data.transfers import Transfer
     from harness.local.engine.pieces import Piece
 
+MAX_NAME = 255
+"""Bytes of a file's name, on Linux."""
+
 _URI = re.compile(r"(?:s3|https)://(?P<bucket>[^/]+)/?(?P<key>.*)", re.DOTALL)
 
 
@@ -39,7 +43,30 @@ def split(uri: str) -> tuple[str, str]:
     match = _URI.fullmatch(uri)
     if match is None or uri.startswith("https"):
         raise DataError(f"{uri} is not of the form s3://bucket/key")
+    if not _is_utf8(uri):
+        raise DataError(f"{uri!r} is not UTF-8, as keys in S3 are")
     return match["bucket"], match["key"]
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether it is; half a surrogate pair, which JSON can have, isn't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def parsed(data: bytes, what: str) -> Any:
+    """The JSON of what somebody has put into S3. Raises `DataError` about `what` if it isn't."""
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{what} is not JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def exists(client: S3Client, uri: str) -> bool:
@@ -159,8 +186,12 @@ def without_clashes(found: list[Object]) -> list[Object]:
 def path(bucket: str, key: str, below: str) -> str:
     """The file's path below a folder that `below` stands for. Raises `DataError` if it has none."""
     parts = [part for part in below.split("/") if part not in ("", ".")]
-    if not parts or ".." in parts:
+    if not parts or ".." in parts or "\0" in below or not _is_utf8(below):
         raise DataError(f"s3://{bucket}/{key} can't be a file below a channel's folder")
+    if any(len(part.encode()) > MAX_NAME for part in parts):
+        raise DataError(
+            f"s3://{bucket}/{key} can't be a file: its name has more than {MAX_NAME} bytes"
+        )
     return "/".join(parts)
 
 

@@ -33,16 +33,23 @@ def own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
     try:
         if (process / "uid_map").read_text() != Path("/proc/self/uid_map").read_text():
             return None
-        for network in found["NetworkSettings"]["Networks"].values():
-            if not network["Gateway"] or not network["IPAddress"]:
-                continue
-            with socket.socket() as beside:
-                beside.bind((network["Gateway"], 0))  # only this machine's own addresses can be
-            if _reaches(network["IPAddress"], port):
-                return network["IPAddress"], port
+        network = first_network(found)
+        if not network["Gateway"] or not network["IPAddress"]:
+            return None
+        with socket.socket() as beside:
+            beside.bind((network["Gateway"], 0))  # only this machine's own addresses can be
+        if _reaches(network["IPAddress"], port):
+            return network["IPAddress"], port
     except OSError:
         pass
     return None
+
+
+def first_network(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a container has in the network that it was created with; it may have joined others."""
+    networks, mode = found["NetworkSettings"]["Networks"], found["HostConfig"]["NetworkMode"]
+    network: Mapping[str, Any] = networks[mode if mode in networks else "bridge"]
+    return network
 
 
 def _reaches(host: str, port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import signal
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
     from docker import APIClient
     from docker.models.containers import Container as DockerContainer
-    from docker.models.networks import Network
     from testcontainers.core.docker_client import DockerClient
 
     from harness.local.engine.archives import Archive
+    from harness.local.engine.gate import Gate
     from harness.local.engine.pieces import Piece
 
 KILLED = 128 + signal.SIGKILL
@@ -73,13 +74,13 @@ class Container:
         client: DockerClient,
         container: DockerContainer,
         port: int | None,
-        network: Network | None,
+        gate: Gate | None,
     ) -> None:
         self._owner = owner
         self._client = client
         self._container = container
         self._port = port
-        self._network = network
+        self._gate = gate
         self._archives = Archives(client.client.api, cast("str", container.id))
         self._process: Path | None = None
         """Its first one, if this machine's kernel runs it."""
@@ -87,7 +88,7 @@ class Container:
         self._ended_by_us = False
         self._starves = False
         self._removing = threading.Lock()
-        self._removed = False
+        self.removed = False
         self.exited = threading.Event()
         self.exit_code: int | None = None
         self.out_of_memory = False
@@ -140,6 +141,15 @@ class Container:
             target=self._wait, args=(reader, on_exit), name=f"wait-{self.name}", daemon=True
         )
         self._waiter.start()
+        if self._gate is not None:
+            self._gate.open(self._on_gate_loss)
+
+    def _on_gate_loss(self) -> None:
+        """Without its gate it can't be reached: end it, so that its owner replaces it."""
+        if not self._ended_by_us and not self.exited.is_set():
+            _log.warning("container %s has lost its gate, and is ended", self.name)
+            with contextlib.suppress(EngineError):
+                self.stop(0)
 
     def _read(self, output: Iterable[bytes], on_line: Callable[[str], None]) -> None:
         try:
@@ -213,6 +223,8 @@ class Container:
 
         Raises `NotRunningError` if the container has ended.
         """
+        if self._gate is not None:
+            return self._gate.container.address
         with engine_errors():
             found = self._inspect()
         process = addresses.first_process(found)
@@ -220,8 +232,7 @@ class Container:
             self._process = process
         settings, port = found["NetworkSettings"], cast("int", self._port)
         if not found["HostConfig"]["PortBindings"]:
-            (network,) = settings["Networks"].values()
-            host = network["IPAddress"]
+            host = addresses.first_network(found)["IPAddress"]
         elif own := addresses.own_address(found, port):
             host, port = own
             self._owner.bridge_leads = True
@@ -239,6 +250,8 @@ class Container:
         when a connection has been made, before anything is sent: the process lives longer than the
         address is kept.
         """
+        if self._gate is not None:
+            return self._gate.container.has_address()
         return self._process is None or addresses.runs(self._process, self.id)
 
     def stop(self, grace: int) -> None:
@@ -259,7 +272,7 @@ class Container:
             ignore_gone(self._client.client.api.kill, self.id)
 
     def remove(self) -> None:
-        """Kill it if it runs, and remove it with its volumes and its network.
+        """Kill it if it runs, and remove it with its volumes and its gate.
 
         Then nothing of it runs here, either, but `on_exit` where that calls this. May be called
         twice, also at the same time. What can't be removed now is tried once more when its owner is
@@ -268,19 +281,19 @@ class Container:
         self._ended_by_us = True
         self._archives.end()
         with self._removing:
-            if self._removed:
+            if self.removed:
                 return
             try:
                 with engine_errors(), self._archives.alone():
                     ignore_gone(
                         self._client.client.api.remove_container, self.id, force=True, v=True
                     )
-                    if self._network is not None:
-                        ignore_gone(self._network.remove)
             except EngineError as error:
                 _log.warning("left container %s, to be removed later: %s", self.name, error)
                 return
-            self._removed = True
+            self.removed = True
+        if self._gate is not None:
+            self._gate.remove()
         self._owner.forget(self)
         if self._waiter not in (None, threading.current_thread()):
             self._waiter.join(OUTPUT_TIMEOUT)

@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from docker.errors import APIError, ImageNotFound
 from docker.types import Mount
@@ -22,8 +22,10 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
+from harness import startup
 from harness.errors import EngineError
 from harness.local.engine import errors, networks
+from harness.local.engine import gate as gates
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
     ElsewhereError,
@@ -33,6 +35,7 @@ from harness.local.engine.errors import (
     engine_words,
     ignore_gone,
 )
+from harness.local.engine.gate import Gate
 from harness.local.engine.networks import JobNetwork
 from harness.local.engine.sessions import Session, clean
 
@@ -41,10 +44,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from docker import APIClient
-    from docker.models.networks import Network
+    from docker.models.containers import Container as DockerContainer
 
     from harness.local.engine.image_registry import Registry
     from harness.local.engine.networks import Subnet
+
+PIDS = 16_384
+"""Processes and threads of one container: many times what any has, and half of what Linux has room
+for by default, so that one which starts them without end doesn't take the machine along."""
+
+OUR_IMAGES = {"label": "harness.image"}
+"""Which images the harness has built; whatever a project puts into one, it is a Python's mostly."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +84,8 @@ class Containers:
         self._live: set[Container] = set()
         self._networks: set[JobNetwork] = set()
         self._closed = False
+        self._is_unsure = False
+        """Whether there may be a container that isn't known of."""
         self.bridge_leads: bool | None = None
         """Whether containers are reached at their own addresses, once one was tried.
 
@@ -81,6 +93,9 @@ class Containers:
         and end, and a process while it runs.
         """
         self._subnets: list[Subnet] = []
+        self._bounds_disks = True
+        """Whether the engine bounds what a container writes, or that wasn't tried."""
+        self._said: dict[str, Any] | None = None
 
     def _connect(self) -> tuple[DockerClient, Session]:
         """testcontainers' client and this process's session, made at first use."""
@@ -89,6 +104,8 @@ class Containers:
             if self._docker is None or self._session is None:
                 with engine_errors():
                     connected = DockerClient(timeout=errors.TIMEOUT)
+                    connected.client.api.credstore_env = startup.aws_environment
+                    connected.client.api.reload_config()
                     for name in clean(connected.client):
                         _log.warning("removed %s, left by a run that was killed", name)
                     _start_reaper(connected)
@@ -155,8 +172,7 @@ class Containers:
 
     def _is_kernel_ours(self, client: DockerClient) -> bool:
         """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
-        with engine_errors():
-            return bool(client.client.info()["KernelVersion"] == platform.release())
+        return bool(self._info(client)["KernelVersion"] == platform.release())
 
     def is_container(self, address: str) -> bool:
         """Whether the address is in one of the engine's networks."""
@@ -180,22 +196,32 @@ class Containers:
         shared: JobNetwork | None = None,
         mounts: Mounts | None = None,
         memory: int | None = None,
+        cpus: int | None = None,
+        disk: int | None = None,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
         `port` is the one that the container listens on, to be reached at `Container.address`.
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
-        `memory` is what it may take, in bytes, where the engine can limit that.
+        `memory` is what it may take, in bytes, `cpus` how many processors, and `disk` the bytes
+        that it may write, each where the engine can limit that. `PIDS` holds for every one, and
+        that no program in it gains rights which the one that starts it hasn't.
         """
         mounts = mounts or Mounts()
         client, session = self._connect()
-        network: Network | None = None
+        gate: Gate | None = None
         options: dict[str, Any] = {
             "name": f"{name}-{uuid.uuid4().hex[:6]}",
             "hostname": hostname,
             "mem_limit": memory,
             "memswap_limit": memory,  # of both together: no swap
+            "nano_cpus": self._nano_cpus(client, cpus),
+            "pids_limit": PIDS,
+            "security_opt": ["no-new-privileges"],
+            # Those of the user's ~/.docker/config.json, with their passwords: they lead out, and
+            # where the local AWS is they don't.
+            "use_config_proxy": False,
             "environment": dict(environment or {}),
             # "z": also where SELinux keeps containers from files that aren't labelled as theirs.
             "volumes": {
@@ -209,10 +235,11 @@ class Containers:
         if shared is not None:
             options |= shared.options(client, hostname)
         elif isolated and port is None:
-            options |= {"network_mode": "none", "extra_hosts": {hostname: "127.0.0.1"}}
+            # Not as `network_mode`: testcontainers would then let it have ours, if we are in one.
+            options |= {"network": "none", "extra_hosts": {hostname: "127.0.0.1"}}
         elif isolated:
-            network = networks.create_internal(client, name, session.labels)
-            options["network"] = network.name
+            gate = self._gate(image, name, hostname, cast("int", port))
+            options |= gate.network.options(client, hostname)
         elif port is not None and not self.bridge_leads:
             # Only this machine may reach it, unless the engine is on another one.
             options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if _is_near(client) else None}
@@ -220,19 +247,81 @@ class Containers:
             # Under the lock, so that `close` never misses a container that is being made.
             with self._lock, engine_errors():
                 self._check_open()
-                created = client.create(
-                    image,
-                    command=list(command) if command else None,
-                    labels=session.labels,
-                    **options,
-                )
-                container = Container(self, client, created, port, network)
+                options |= {"command": list(command) if command else None, "labels": session.labels}
+                created = self._create(client, image, options, disk)
+                container = Container(self, client, created, port, gate)
                 self._live.add(container)
-        except BaseException:
-            if network is not None:
-                networks.remove(network)
+        except BaseException as error:
+            # If the engine was lost, it may have made one all the same.
+            self._is_unsure |= not isinstance(error.__cause__, APIError)
+            if gate is not None:
+                gate.remove()
             raise
         return container
+
+    def _create(
+        self, client: DockerClient, image: str, options: dict[str, Any], disk: int | None
+    ) -> DockerContainer:
+        """Have the engine create it, with a bound to what it writes if there can be one."""
+        if disk is None or not self._bounds_disks or not self._has_project_quotas(client):
+            return client.create(image, **options)
+        try:
+            return client.create(image, **options, storage_opt={"size": str(disk)})
+        except APIError as error:
+            if "storage" not in engine_words(error):
+                raise
+            created = client.create(image, **options)
+            self._bounds_disks = False
+            return created
+
+    def _has_project_quotas(self, client: DockerClient) -> bool:
+        """Whether it may: overlay2 can on XFS that is mounted with them, which it doesn't tell.
+
+        ("Set storage driver options per container" in Docker's reference.) Other drivers have a
+        bound, too, but count the image in.
+        """
+        said = self._info(client)
+        backing = dict(said.get("DriverStatus") or []).get("Backing Filesystem")
+        return said["Driver"] == "overlay2" and backing == "xfs"
+
+    def _nano_cpus(self, client: DockerClient, cpus: int | None) -> int | None:
+        """In the engine's unit, if it has more of them: it refuses to give what it lacks."""
+        if cpus is None:
+            return None
+        return cpus * 10**9 if cpus < self._info(client)["NCPU"] else None
+
+    def _info(self, client: DockerClient) -> dict[str, Any]:
+        """What the engine says of itself and its machine; asked once."""
+        if self._said is None:
+            with engine_errors():
+                self._said = client.client.info()
+        return self._said
+
+    def _gate(self, image: str, name: str, hostname: str, port: int) -> Gate:
+        """A network of its own for an isolated container, and the way in to its port."""
+        client, _ = self._connect()
+        network = self.network(name, [hostname, gates.NAME], isolated=True)
+        # In a container, we are its neighbour there: testcontainers lets it have our network.
+        neighbours = "neighbours" if client.find_host_network() else ""
+        command = [gates.PROGRAM, network.addresses[hostname], str(port), neighbours]
+
+        def images() -> Iterator[str]:
+            yield image
+            with engine_errors():
+                yield from (each["Id"] for each in client.client.api.images(filters=OUR_IMAGES))
+
+        def create(candidate: str) -> Container:
+            return self.create(
+                candidate,
+                name=f"{name}-{gates.NAME}",
+                hostname=gates.NAME,
+                entrypoint=gates.COMMAND,
+                command=command,
+                port=port,
+                memory=gates.MEMORY,
+            )
+
+        return Gate(network, images(), create)
 
     def network(self, name: str, hosts: Sequence[str], *, isolated: bool) -> JobNetwork:
         """A network for the containers of one job, with an address for each of these host names.
@@ -246,7 +335,7 @@ class Containers:
             made, addresses = networks.create_for_hosts(
                 client, name, hosts, session.labels, isolated=isolated
             )
-            network = JobNetwork(made, addresses, self._forget_network)
+            network = JobNetwork(made, addresses, self._forget_network, isolated=isolated)
             self._networks.add(network)
         return network
 
@@ -281,7 +370,8 @@ class Containers:
         for image in self._pulled:
             self._forget_image(image)
         if self._session:
-            self._session.close()
+            known = self._networks or [each for each in live if not each.removed]
+            self._session.close(left=bool(known) or self._is_unsure)
         if self._docker:
             self._docker.client.close()
 

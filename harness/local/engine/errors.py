@@ -38,6 +38,10 @@ class ElsewhereError(Exception):
     """The engine is on another machine, where containers can't see this one's folders."""
 
 
+class NoGateError(EngineError):
+    """Nothing at hand can lead in to an isolated container."""
+
+
 class NotRunningError(Exception):
     """A container that should be reached has ended."""
 

@@ -6,6 +6,7 @@ import ipaddress
 import itertools
 import logging
 import uuid
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from docker.errors import APIError
@@ -25,6 +26,26 @@ if TYPE_CHECKING:
 SUBNET_ATTEMPTS = 5
 """Times that a subnet is asked for, if others take the one that was free."""
 
+NO_ADDRESS = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+"""With this option of the engine's bridge driver, the engine's machine has no address in it.
+
+An internal network leads nowhere else, but has a gateway, at which this machine's own services
+answer. The driver gives containers in it no IPv6 at all.
+"""
+
+ISOLATION: Mapping[str, Any] = MappingProxyType(
+    {
+        # The engine's name server asks this machine's from outside of the container, if that is at
+        # a loopback address. This one is the container's own, where nobody listens.
+        "dns": ["127.0.0.1"],
+        "dns_search": ["."],
+        "dns_opt": ["timeout:1", "attempts:1"],  # that nobody answers is known soon
+        # Packets to addresses that the network doesn't have could else be made by hand.
+        "cap_drop": ["NET_RAW"],
+    }
+)
+"""How a container is created that is in a network which leads nowhere."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,8 +57,11 @@ class JobNetwork:
         network: Network,
         addresses: Mapping[str, str],
         on_removal: Callable[[JobNetwork], None],
+        *,
+        isolated: bool,
     ) -> None:
         self._network = network
+        self._isolated = isolated
         self._on_removal = on_removal
         self.addresses = addresses
         """By host name."""
@@ -51,6 +75,7 @@ class JobNetwork:
         address = self.addresses[hostname]
         endpoint = client.client.api.create_endpoint_config(ipv4_address=address)
         return {
+            **(ISOLATION if self._isolated else {}),
             "network": self.name,
             "networking_config": {self.name: endpoint},
             "extra_hosts": {
@@ -58,9 +83,21 @@ class JobNetwork:
             },
         }
 
+    def join(self, container_id: str, hostname: str) -> None:
+        """Let a container that has a network already be this host in this one, too."""
+        self._network.connect(container_id, ipv4_address=self.addresses[hostname])
+
     def remove(self) -> None:
-        """Remove it, once its containers are. May be called twice."""
-        remove(self._network)
+        """Remove it, once its containers are. May be called twice.
+
+        What can't be removed now is tried once more when its owner is closed.
+        """
+        try:
+            with engine_errors():
+                ignore_gone(self._network.remove)
+        except EngineError as error:
+            _log.warning("left network %s, to be removed later: %s", self.name, error)
+            return
         self._on_removal(self)
 
 
@@ -74,7 +111,9 @@ def create_for_hosts(
 ) -> tuple[Network, dict[str, str]]:
     """A network, and the addresses in it that these hosts are to have, by their names."""
     unique = f"{name}-{uuid.uuid4().hex[:6]}"
-    options = {"driver": "bridge", "internal": isolated, "labels": labels}
+    options: dict[str, Any] = {"driver": "bridge", "internal": isolated, "labels": labels}
+    if isolated:
+        options["options"] = NO_ADDRESS
     # The engine takes addresses only in a subnet that it was given, and only it knows which
     # ones are free: so it is asked for one, which is then given back to it.
     for attempt in itertools.count(1):
@@ -90,23 +129,6 @@ def create_for_hosts(
             if attempt == SUBNET_ATTEMPTS:  # others took it each time
                 raise
     return made, {host: str(subnet[2 + index]) for index, host in enumerate(hosts)}
-
-
-def create_internal(client: DockerClient, name: str, labels: Mapping[str, str]) -> Network:
-    """A network that leads nowhere, but for this machine."""
-    with engine_errors():
-        return client.client_networks_create(
-            f"{name}-{uuid.uuid4().hex[:6]}", {"internal": True, "labels": labels}
-        )
-
-
-def remove(network: Network) -> None:
-    """Remove it if that can be done; what is left is `harness clean`'s to remove."""
-    try:
-        with engine_errors():
-            ignore_gone(network.remove)
-    except EngineError as error:
-        _log.warning("left network %s, which `harness clean` removes: %s", network.name, error)
 
 
 def gateway(client: DockerClient) -> str | None:

@@ -309,7 +309,7 @@ class Endpoint(Resource):
                     owner=f"production variant {variant.name}",
                     resource="endpoint",
                     instance_type=variant.request.get("InstanceType", ""),
-                    volume_size=variant.request.get("VolumeSizeInGB"),
+                    volume=variant.request.get("VolumeSizeInGB"),
                     on_exit=lambda: self._replace(variant),
                     on_transfer=partial(setattr, variant, "transfer"),
                     flaps=lambda: self._fault(events.PING) is not None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from harness.local.core import instances
 from harness.local.core.store import Resource
 from harness.local.hosting.models import Models
 from harness.local.protocol.errors import AwsError
@@ -43,6 +44,8 @@ class EndpointConfigs:
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         _check_supported(request)
+        instances.check_variants(request["ProductionVariants"])
+        instances.check_variants(request.get("ShadowProductionVariants") or [])
         for variant in request["ProductionVariants"]:
             self._models.find(context, variant["ModelName"])
         arn = self._table.arn(context, request["EndpointConfigName"])

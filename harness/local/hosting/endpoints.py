@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from harness.local.core import instances
 from harness.local.hosting.endpoint import Endpoint
 from harness.local.hosting.endpoint_configs import (
     EndpointConfig,
@@ -112,6 +113,7 @@ class Endpoints:
                 )
         with self._store.lock:
             endpoint = self._find(context, request["EndpointName"])
+            _check_capacity(endpoint, changes)
             before = endpoint.begin_scaling(changes)
         self._backend.spawn(partial(endpoint.scale, before), f"scale-{endpoint.name}")
         return {"EndpointArn": endpoint.arn}
@@ -130,6 +132,19 @@ class Endpoints:
                 self._table.remove(endpoint)
 
         self._backend.spawn(delete, f"delete-{endpoint.name}")
+
+
+def _check_capacity(endpoint: Endpoint, changes: list[dict[str, Any]]) -> None:
+    """Refuse more instances than there may be of all variants together."""
+    desired = {
+        change["VariantName"]: change["DesiredInstanceCount"]
+        for change in changes
+        if "DesiredInstanceCount" in change
+    }
+    instances.check_variants(
+        {**variant.request, "InitialInstanceCount": desired.get(variant.name, variant.count)}
+        for variant in endpoint.variants
+    )
 
 
 def _check_deployable(settings: dict[str, Any]) -> None:

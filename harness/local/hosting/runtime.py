@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import logging
-import time
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from harness.local.hosting.endpoint import Endpoint
-from harness.local.protocol.errors import AwsError, DisconnectedError
-from harness.local.protocol.messages import Payload, takes_uploads
+from harness.local.hosting.upstream import MalformedError
+from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
     from harness.local.hosting.upstream import Answer
     from harness.local.protocol.messages import RequestContext
-
-_log = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 INVOCATION_TIMEOUT = 60.0
 """Seconds within which a container must answer (InvokeEndpoint in AWS's API reference)."""
@@ -33,10 +22,6 @@ MAX_BODY = 6_291_456
 
 MAX_MESSAGE = 1024
 """Characters of the container's own words that an error passes on."""
-
-HELD = 65_536
-"""Bytes of an answer that are waited for before its client gets any of them, so that the client is
-told where the container breaks off. Of a longer one it sees the connection break off, too."""
 
 # Members of the request that go to the container as headers, by the header's name.
 _HEADERS = {
@@ -50,27 +35,35 @@ _HEADERS = {
 
 
 class Runtime:
-    """InvokeEndpoint and InvokeEndpointWithResponseStream."""
+    """InvokeEndpoint and InvokeEndpointWithResponseStream, in the loop.
+
+    Neither the request nor the answer is passed on before it is whole, so that no client that is
+    slow to send or to read holds up a container. A response stream is passed on as it comes.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._endpoints: Table[Endpoint] = backend.store.table(Endpoint.kind)
 
-    @takes_uploads
-    def invoke_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
-        call = _Call(context, self._find(context, request), request)
-        answer = call.send()
-        return {
-            "Body": call.payload(answer) if (answer.length or 0) > HELD else call.read(answer),
-            **call.members(answer),
-        }
-
-    @takes_uploads
-    def invoke_endpoint_with_response_stream(
+    async def invoke_endpoint(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         call = _Call(context, self._find(context, request), request)
-        answer = call.send()
-        return {"Body": call.parts(answer), **call.members(answer)}
+        try:
+            answer = await call.send()
+            return {"Body": await call.read(answer), **call.members(answer)}
+        finally:
+            call.end()
+
+    async def invoke_endpoint_with_response_stream(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        call = _Call(context, self._find(context, request), request)
+        try:
+            answer = await call.send()
+        except BaseException:
+            call.end()
+            raise
+        return {"Body": _Parts(call, answer), **call.members(answer)}
 
     def _find(self, context: RequestContext, request: dict[str, Any]) -> Endpoint:
         name = request["EndpointName"]
@@ -91,11 +84,11 @@ class _Call:
         self._context = context
         self._endpoint = endpoint
         self._request = request
-        self._deadline = 0.0
-        self._ended = False
+        self._answer: Answer | None = None
+        self._has_ended = False
         self.variant, self._instance = endpoint.acquire(request.get("TargetVariant"))
 
-    def send(self) -> Answer:
+    async def send(self) -> Answer:
         """Send the request; returns at the answer's head, if it is a 2xx."""
         headers = {
             header: self._request[member]
@@ -103,22 +96,14 @@ class _Call:
             if self._request.get(member)
         }
         try:
-            connection = self._instance.connections.send(
+            answer = await self._instance.connections.ask(
                 "/invocations", headers, self._request.get("Body", b""), INVOCATION_TIMEOUT
             )
-            self._deadline = time.monotonic() + INVOCATION_TIMEOUT
-            answer = connection.answer()
-        except DisconnectedError:  # the client, not the container
-            self._end()
-            raise
-        except (OSError, HTTPException) as error:
-            self._end()
+        except OSError as error:
             raise self._broken(error) from error
-        except BaseException:
-            self._end()
-            raise
+        self._answer = answer
         if not 200 <= answer.status < 300:
-            raise self._error(answer.status, self._beginning(answer))
+            raise self._error(answer.status, await self._beginning(answer))
         return answer
 
     def members(self, answer: Answer) -> dict[str, Any]:
@@ -129,77 +114,45 @@ class _Call:
             "CustomAttributes": answer.header(_HEADERS["CustomAttributes"].lower()),
         }
 
-    def read(self, answer: Answer) -> bytes:
+    async def read(self, answer: Answer) -> bytes:
         """The whole answer."""
+        if int(answer.header("content-length") or 0) > MAX_BODY:
+            raise self._too_large()
         body = bytearray()
-        with contextlib.closing(self._chunks(answer)) as chunks:
-            for chunk in chunks:
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise self._too_large()
+        while piece := await self.piece(answer):
+            body += piece
+            if len(body) > MAX_BODY:
+                raise self._too_large()
         return bytes(body)
 
-    def payload(self, answer: Answer) -> Payload:
-        """An answer whose length is known, to be passed on as it arrives."""
-        length = cast("int", answer.length)
-        if length > MAX_BODY:
-            self._end(answer)
-            raise self._too_large()
-        return Payload(length, _begun(self._pieces(answer)))
-
-    def _pieces(self, answer: Answer) -> Generator[bytes, None, None]:
-        try:
-            yield b""
-            yield from self._chunks(answer)
-        except AwsError as error:  # whose status would come too late
-            _log.warning("endpoint %s: an answer broke off: %s", self._endpoint.name, error)
-            raise ConnectionAbortedError(errno.ECONNABORTED, error.message) from error
-        finally:
-            self._end(answer)
-
-    def _beginning(self, answer: Answer) -> bytes:
+    async def _beginning(self, answer: Answer) -> bytes:
         """As much of the answer as an error passes on."""
         body = bytearray()
-        with contextlib.closing(self._chunks(answer)) as chunks:
-            for chunk in chunks:
-                body += chunk
-                if len(body) > 4 * MAX_MESSAGE:  # the most that so many characters can take
-                    break
+        # That many bytes are the most that so many characters can take.
+        while len(body) <= 4 * MAX_MESSAGE and (piece := await self.piece(answer)):
+            body += piece
         return bytes(body)
 
-    def parts(self, answer: Answer) -> Iterator[dict[str, Any]]:
-        """The answer as the events of a response stream."""
-        return _begun(self._parts(answer))
-
-    def _parts(self, answer: Answer) -> Generator[dict[str, Any], None, None]:
+    async def piece(self, answer: Answer) -> bytes:
+        """What comes next of the answer, none at its end."""
         try:
-            yield {}
-            for chunk in self._chunks(answer):
-                yield {"PayloadPart": {"Bytes": chunk}}
-        finally:
-            self._end(answer)
-
-    def _chunks(self, answer: Answer) -> Generator[bytes, None, None]:
-        try:
-            while chunk := answer.read1():
-                yield chunk
-                if time.monotonic() > self._deadline:
-                    raise self._timed_out()
-        except (OSError, HTTPException) as error:
+            return await answer.read()
+        except OSError as error:
             raise self._broken(error) from error
-        finally:
-            self._end(answer)
 
-    def _end(self, answer: Answer | None = None) -> None:
-        if answer is not None:
-            answer.close()
-        if not self._ended:
-            self._ended = True
+    def end(self) -> None:
+        """Give the connection back, and let the container have another request."""
+        if not self._has_ended:
+            self._has_ended = True
+            if self._answer is not None:
+                self._answer.close()
             self._instance.release()
 
-    def _broken(self, error: OSError | HTTPException) -> AwsError:
+    def _broken(self, error: OSError) -> AwsError:
         if isinstance(error, TimeoutError):
             return self._timed_out()
+        if isinstance(error, MalformedError):
+            return self._error(0, f"The container's answer is not valid HTTP: {error}.".encode())
         return self._error(
             0, b"The container closed the connection, or did not accept it, before it answered."
         )
@@ -232,7 +185,16 @@ class _Call:
         )
 
 
-def _begun(generator: Generator[_T, None, None]) -> Generator[_T, None, None]:
-    """The same, past its first item, so that its close() ends it even if nobody has read it."""
-    next(generator)
-    return generator
+class _Parts:
+    """The answer as the events of a response stream."""
+
+    def __init__(self, call: _Call, answer: Answer) -> None:
+        self._call = call
+        self._answer = answer
+
+    async def next(self) -> dict[str, Any] | None:
+        piece = await self._call.piece(self._answer)
+        return {"PayloadPart": {"Bytes": piece}} if piece else None
+
+    async def close(self) -> None:
+        self._call.end()

@@ -168,7 +168,7 @@ def start(
     owner: str,
     resource: str,
     instance_type: str = "",
-    volume_size: int | None = None,
+    volume: int | None = None,
     environment: Mapping[str, str] | None = None,
     on_exit: Callable[[], None] | None = None,
     on_transfer: Callable[[str], None] | None = None,
@@ -183,8 +183,9 @@ def start(
         abandoned: asked again and again while it isn't; true ends the wait.
         owner: whose container it is, in the words of failure reasons: "production variant v".
         resource: whose logs are to be read, in the same words: "endpoint".
-        instance_type: whose memory it has.
-        volume_size: GB of its volume, which the model must fit into; by default the type's.
+        instance_type: whose memory and processors it has.
+        volume: GiB of its volume, which the model must fit into, and which it may write where the
+            engine can limit that; by default the type's.
         environment: variables on top of the model's own.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
@@ -222,10 +223,12 @@ def start(
         port=PORT,
         isolated=model.isolated,
         memory=instance_types.memory(instance_type),
+        cpus=instance_types.cpus(instance_type),
+        disk=volume * instance_types.GIB if volume else None,
     )
     try:
-        volume = Volume(volumes.size(instance_type, volume_size))
-        put_model(backend, container, model, tell, volume)
+        size = volumes.size(instance_type, volume)
+        put_model(backend, container, model, tell, Volume(size))
         if on_transfer:
             on_transfer("")
         return _serve(

@@ -1,168 +1,151 @@
-"""Listening at an address: cheroot's server, with what a local AWS needs of it."""
+"""Listening at addresses of this machine: one loop, in a thread of its own, for all of them."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from cheroot.server import HTTPRequest
-from cheroot.wsgi import Gateway_10
-from cheroot.wsgi import Server as WSGIServer
+from harness.local.http.connection import Connection
+from harness.local.http.limits import Limits, allow_files
+from harness.local.http.listener import Host, Listener
+from harness.local.http.workers import Workers
 
-from harness.local.http.shortcut import Connection
+try:
+    import uvloop as loops
+except ImportError:  # where there is none, as on Windows; asyncio's own takes a fifth longer
+    import asyncio as loops  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine
 
-    from _typeshed.wsgi import WSGIApplication
-
-    from harness.local.http.shortcut import Shortcut
+    from harness.local.faults.faults import Faults
+    from harness.local.http.dispatch import Dispatch
 
 _log = logging.getLogger(__name__)
 
-MAX_CONCURRENT = 128
-"""Requests that are worked on at once; connections beyond wait, idle ones cost no thread."""
+LIMITS = Limits()
 
-FIRST_THREADS = 8
-"""Threads for requests that are started before anything is answered; the rest follow."""
+WORKERS = 128
+"""Requests that are worked on at once; further ones wait, and take no thread."""
 
-IDLE_TIMEOUT = 60
-"""Seconds without a byte after which a connection is closed."""
+UPLOADS = 64
+"""Bodies that are being read at once while they come, by threads of their own: those that come
+slowly hold up no other requests."""
 
-CLOSE_TIMEOUT = 5
-"""Seconds that closing waits for requests that are being answered."""
+MOST_CONNECTIONS = 2048
+"""At one address. A further one takes the place of the one that has been idle for longest."""
 
-PIECE = 256 * 1024
-"""Bytes of a body that are handed to the connection at once."""
-
-
-def listen(
-    host: str,
-    port: int,
-    application: WSGIApplication,
-    concurrent: int = MAX_CONCURRENT,
-    shortcut: Shortcut | None = None,
-) -> Server:
-    """A server that accepts connections at `host`, in daemon threads.
-
-    Raises:
-        OSError: the port is taken, or the address isn't this machine's.
-    """
-    server = Server(host, port, application, concurrent, shortcut)
-    listening: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            server.prepare()
-        except BaseException as error:  # noqa: BLE001  # raised in the thread that waits for it
-            listening.set_exception(error)
-            return
-        listening.set_result(None)
-        server.serve()
-
-    # The threads of a server inherit being daemons, so that a forgotten close() hangs no process.
-    threading.Thread(target=run, name=f"harness-local-aws-{host}", daemon=True).start()
-    try:
-        listening.result()
-    except OSError as error:
-        raise OSError(
-            f"The local AWS can't listen on {host}, port {port}: {error}. Choose another port or "
-            "address, or stop what listens there."
-        ) from error
-    return server
+_BACKLOG = 512
 
 
-def stop(servers: Sequence[Server]) -> None:
-    """Stop them all at once, and free their ports."""
-    stopping = [
-        threading.Thread(target=server.stop, name="harness-stop", daemon=True) for server in servers
-    ]
-    for thread in stopping:
-        thread.start()
-    for thread in stopping:
-        # Longer than the server waits for its requests, after which it waits without end.
-        thread.join(CLOSE_TIMEOUT + 1)
+class Server(Host):
+    """Answers at the addresses that it is told to `listen` at, until it is told to `stop`."""
 
+    def __init__(self, dispatch: Dispatch, limits: Limits | None = None) -> None:
+        loop: asyncio.AbstractEventLoop = loops.new_event_loop()
+        super().__init__(loop, dispatch, limits or LIMITS, Workers("harness-upload", UPLOADS))
+        self.loop.set_exception_handler(_log_error)
+        self.workers = Workers("harness-request", WORKERS)
+        self._pools = [self.workers, self.uploads]
+        self._sockets: list[asyncio.AbstractServer] = []
+        self._most = min(MOST_CONNECTIONS, allow_files() // 4)
+        # A daemon, so that a forgotten `stop` hangs no process.
+        self._thread = threading.Thread(target=self._run, name="harness-local-aws", daemon=True)
+        self._thread.start()
 
-class _Gateway(Gateway_10):
-    """Hands on the headers under their own names, which WSGI mangles, and bodies in pieces."""
-
-    def write(self, chunk: bytes) -> None:
-        # cheroot copies all that is left of what it was given each time that it sends some of it.
-        for at in range(0, len(chunk), PIECE):
-            piece = chunk[at : at + PIECE]
-            if self.req.sent_headers:
-                super().write(piece)
-            else:
-                self._write_first(piece)
-
-    def _write_first(self, piece: bytes) -> None:
-        """Send the headers, and this with them: whoever waits is woken once, and not twice."""
-        writer = self.req.conn.wfile
-        writer._flush_unlocked = _nothing
-        try:
-            super().write(piece)
-        finally:
-            del writer._flush_unlocked
-            writer.flush()
-
-    def get_environ(self) -> Any:
-        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
-        environ["harness.headers"] = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in self.req.inheaders.items()
-        }
-        return environ
-
-
-def _nothing() -> None:
-    """Let what was written wait for what follows."""
-
-
-class _Request(HTTPRequest):
-    """Refuses lengths that cheroot takes: with a negative one it would read without end."""
-
-    def read_request_headers(self) -> bool:
-        if not super().read_request_headers():  # type: ignore[no-untyped-call]
-            return False
-        if self.inheaders.get(b"Content-Length", b"0").isdigit():
-            return True
-        self.simple_response("400 Bad Request", "Malformed Content-Length Header.")
-        return False
-
-
-class _Connection(Connection):
-    RequestHandlerClass = _Request
-
-
-class Server(WSGIServer):
-    """Listens at one address; `shortcut` takes the requests that it knows before cheroot does."""
-
-    ConnectionClass = _Connection
-    expiration_interval = 0.05  # how long it takes to notice that it shall stop
-
-    def __init__(
+    def listen(
         self,
         host: str,
         port: int,
-        application: WSGIApplication,
-        concurrent: int,
-        shortcut: Shortcut | None,
-    ) -> None:
-        super().__init__(
-            (host, port),
-            application,
-            numthreads=FIRST_THREADS,
-            max=concurrent,
-            request_queue_size=4 * MAX_CONCURRENT,
-            timeout=IDLE_TIMEOUT,
-            shutdown_timeout=CLOSE_TIMEOUT,
-        )
-        self.gateway = _Gateway
-        self.shortcut = shortcut
-        self.keep_alive_conn_limit = None  # type: ignore[assignment]  # no limit
+        accepts: Callable[[str], bool] | None = None,
+        workers: int | None = None,
+        *,
+        faults: Faults | None = None,
+    ) -> int:
+        """Accept connections there, with so many threads of their own; returns the port.
 
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        _log.log(level, "%s", msg, exc_info=traceback)
+        `faults` are those on demand that may befall its requests.
+
+        Raises:
+            OSError: the port is taken, or the address isn't this machine's.
+        """
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            listening = socket.create_server(
+                (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=host == "::"
+            )
+        except OSError as error:
+            raise OSError(
+                f"The local AWS can't listen on {host}, port {port}: {error}. Choose another port "
+                "or address, or stop what listens there."
+            ) from error
+        pool = self.workers
+        if workers is not None:
+            pool = Workers("harness-inner", workers)
+            self._pools.append(pool)
+        listener = Listener(self, pool, accepts, self._most, faults=faults)
+        self._call(self._accept(listener, listening))
+        bound: int = listening.getsockname()[1]
+        return bound
+
+    async def _accept(self, listener: Listener, listening: socket.socket) -> None:
+        self.listeners.append(listener)
+        server = await self.loop.create_server(
+            lambda: Connection(listener), sock=listening, backlog=_BACKLOG
+        )
+        self._sockets.append(server)
+
+    def stop(self) -> None:
+        """Free the ports, and end; what is being answered has `Limits.close` seconds for that."""
+        if self._thread.is_alive():
+            self._call(self._end())
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+        for pool in self._pools:
+            pool.stop(0.1 if self.is_idle.is_set() else 0.0)
+
+    async def _end(self) -> None:
+        self.is_stopping = True
+        for each in self._sockets:
+            each.close()
+        connections = self.clients()
+        for connection in connections:
+            connection.stop()
+        self.has_answered()
+        try:
+            async with asyncio.timeout(self.limits.close):
+                await self.is_idle.wait()
+        except TimeoutError:
+            _log.warning("requests were still being answered when the local AWS was closed")
+        for connection in connections:
+            connection.evict()
+        await asyncio.sleep(0)
+
+    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+    def _run(self) -> None:
+        self.loop.call_soon(self._look_at_deadlines)
+        try:
+            self.loop.run_forever()
+        finally:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()
+
+    def _look_at_deadlines(self) -> None:
+        shortest = min(self.limits.head, self.limits.stall, self.limits.idle, self.limits.linger)
+        self.loop.call_later(min(1.0, shortest / 4), self._look_at_deadlines)
+        now = self.loop.time()
+        for each in self.clients():
+            if each.deadline < now:
+                each.expire()
+
+
+def _log_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    _log.error("%s", context["message"], exc_info=context.get("exception"))

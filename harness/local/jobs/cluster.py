@@ -86,12 +86,14 @@ class Cluster:
         entrypoint: Sequence[str] | None,
         environment: Mapping[str, str],
         isolated: bool,
-        instance_types: Mapping[str, str] | None = None,
+        instance_types: Mapping[str, str],
+        volume: int | None = None,
         mounts: Mapping[str, Mounts] | None = None,
     ) -> Iterator[None]:
         """Create a container a host, with its `mounts`, and remove them in the end.
 
-        Several share a network, in which their names resolve.
+        Each has what its instance type has, as far as the engine can limit that, and `volume` GiB
+        to write. Several share a network, in which their names resolve.
         """
         job, backend = self._job, self._job.backend
         with contextlib.ExitStack() as clean:
@@ -104,6 +106,7 @@ class Cluster:
             clean.callback(self._end_faults)
             clean.callback(self.containers.clear)  # each knows 20 KB, and jobs are kept
             for host in self.hosts:
+                kind = instance_types[host]
                 container = backend.containers.create(
                     image,
                     name=f"{job.name}-{host}",
@@ -117,7 +120,9 @@ class Cluster:
                     },
                     isolated=isolated,
                     shared=network,
-                    memory=types.memory((instance_types or {}).get(host, "")),
+                    memory=types.memory(kind),
+                    cpus=types.cpus(kind),
+                    disk=volume * types.GIB if volume and not types.has_own_disk(kind) else None,
                     mounts=mounts.get(host) if mounts else None,
                 )
                 clean.callback(container.remove)

@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness import disk
+from harness import memory, paths
 from harness.errors import EngineError
 from harness.local.core.store import Resource
 from harness.local.data import s3_objects
@@ -128,10 +128,13 @@ class Job(Resource):
             self._fail(str(failure))
         except EngineError as error:
             self._fail(f"InternalServerError: {error}.")
+        except MemoryError:
+            _log.error("%s %s failed: %s", self.noun, self.name, memory.exhausted())
+            self._fail(f"InternalServerError: {memory.exhausted()}.")
         except Exception as error:  # noqa: BLE001 - the thread's last resort
-            if disk.is_full(error):
-                _log.error("%s %s: %s", self.noun, self.name, disk.sentence(error))
-                self._fail(f"InternalServerError: {disk.sentence(error)}.")
+            if paths.is_full(error):
+                _log.error("%s %s: %s", self.noun, self.name, paths.no_room(error))
+                self._fail(f"InternalServerError: {paths.no_room(error)}.")
                 return
             if not self.abandoned:
                 _log.exception("%s %s: unexpected error", self.noun, self.name)

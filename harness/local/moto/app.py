@@ -14,22 +14,27 @@ import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
 
-from harness import disk
-from harness.local.moto import iam, s3_streaming
+from harness import memory, paths
+from harness.local.moto import (
+    bounds,
+    iam,
+    instances,
+    log_events,
+    routes,
+    s3_streaming,
+    sessions,
+    wsgi,
+)
+from harness.local.protocol.errors import DisconnectedError
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
 from harness.local.protocol.signing import credential_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from _typeshed import OptExcInfo
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from flask import Flask
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -39,16 +44,8 @@ _users = 0
 _users_lock = threading.Lock()
 
 
-class Refusal(Exception):  # noqa: N818  # an answer, not a fault
-    """What the caller gets in place of moto's answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status)
-        self.response = response
-
-
 class MotoApp:
-    """A WSGI application: moto, for one account, answering in AWS's form what it has not."""
+    """moto, for one account, answering in AWS's form what it has not."""
 
     def __init__(self, account_id: str, region: str, registry: str = "") -> None:
         self._account_id = account_id
@@ -92,6 +89,9 @@ class MotoApp:
     def _make_dispatcher(self) -> DomainDispatcherApplication:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
+        instances.forget()
+        sessions.isolate()
+        routes.prepare()
         dispatcher = DomainDispatcherApplication(self._create_app)
         # Which looks at 175 directories otherwise, at every request and under a lock.
         cached = functools.lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
@@ -101,6 +101,7 @@ class MotoApp:
     def _create_app(self, service: Any) -> Flask:
         from moto.moto_server.werkzeug_app import create_backend_app
 
+        sessions.isolate()
         if service is None:
             raise NotImplementedError
         if service in ("iam", "sts"):
@@ -111,61 +112,62 @@ class MotoApp:
             ecr.prepare()
         if service == "s3":
             s3_streaming.prepare()
-        return create_backend_app(service)
+        if service == "logs":
+            log_events.prepare()
+        bounds.prepare(service)
+        app = create_backend_app(service)
+        sessions.isolate()  # what that has imported
+        return app
 
-    def answer(
-        self, request: Request, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        """Answer as a WSGI application does.
+    def respond(self, request: Request) -> Response:
+        """moto's response, or what its caller gets where it has no such thing, or fails.
 
         Raises:
-            Refusal: moto has no such service or operation, or failed; nothing has been sent yet.
+            DisconnectedError: the request's body broke off.
         """
-        self._adapt(request, environ)
-
-        def start(
-            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
-        ) -> Callable[[bytes], object]:
-            # Flask's own page: no route of this service matches. (In S3 any path is one.)
-            kind = dict(headers).get("Content-Type", "")
-            is_page = status.startswith(("404", "405")) and kind.startswith("text/html")
-            if is_page and _service(request) != "s3":
-                raise NotImplementedError
-            return start_response(status, headers, exc_info)
-
         try:
-            return self._dispatcher(environ, start)  # type: ignore[no-any-return]
-        except OperationNotFoundError as error:
-            raise Refusal(_unknown(request, http.HTTPStatus.BAD_REQUEST)) from error
+            response = wsgi.respond(self._dispatcher, request, self._environ(request))
+        except OperationNotFoundError:
+            return _unknown(request, http.HTTPStatus.BAD_REQUEST)
         except NotImplementedError as error:
             named = re.match(r"The (\w+) action", str(error))
             operation = named[1].title().replace("_", "") if named else ""
-            refusal = _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
-            raise Refusal(refusal) from error
-        except Exception as error:
-            if disk.is_full(error):
-                text = f"{disk.sentence(error)}."
+            return _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
+        except DisconnectedError:
+            raise
+        except MemoryError:
+            text = f"{_asked_for(request)} failed: {memory.exhausted()}."
+            _log.error("moto: %s", text)  # its traceback says nothing
+            return _error(request, http.HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", text)
+        except Exception as error:  # noqa: BLE001  # is logged with its traceback
+            if paths.is_full(error):
+                text = f"{paths.no_room(error)}."
                 _log.error("%s: %s", _asked_for(request), text)  # it says it all
                 status = http.HTTPStatus.INSUFFICIENT_STORAGE  # which no SDK tries again
-                raise Refusal(_error(request, status, "InsufficientStorage", text)) from error
+                return _error(request, status, "InsufficientStorage", text)
+            if _service(request) == "sagemaker":
+                return _refusal(request, error)
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)
             _log.exception("moto failed: %s", text)
-            raise Refusal(
-                _error(request, http.HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", text)
-            ) from error
+            return _error(request, http.HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", text)
+        # Flask's own page: no route of this service matches. (In S3 any path is one.)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if response.status in (404, 405) and is_page and _service(request) != "s3":
+            return _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED)
+        return response
 
-    def _adapt(self, request: Request, environ: WSGIEnvironment) -> None:
-        """Make of cheroot's environment the one that moto expects of werkzeug's server."""
-        environ["RAW_URI"] = environ["REQUEST_URI"]
-        environ["PATH_INFO"] = unquote_to_bytes(request.path).decode("latin-1")
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account_id
-        environ["HTTP_X_HARNESS_REGISTRY"] = self._registry  # `ecr.HEADER`
-        # S3 tells metadata keys with "_" from those with "-", which WSGI does not.
-        environ["moto.preserved_header_names"] = {
-            "HTTP_" + name.upper().replace("-", "_"): name
-            for name in request.headers
-            if name.startswith("x-amz-meta-") and "_" in name
+    def _environ(self, request: Request) -> dict[str, Any]:
+        """What moto expects besides of werkzeug's server."""
+        return {
+            "HTTP_X_MOTO_ACCOUNT_ID": self._account_id,
+            "HTTP_X_HARNESS_REGISTRY": self._registry,  # `ecr.HEADER`
+            # S3 tells metadata keys with "_" from those with "-", which WSGI does not.
+            "moto.preserved_header_names": {
+                "HTTP_" + name.upper().replace("-", "_"): name
+                for name in request.headers
+                if name.startswith("x-amz-meta-") and "_" in name
+            },
         }
 
 
@@ -199,6 +201,20 @@ def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> 
     else:
         text = f"Neither the harness nor moto implements {asked_for}."
     return _error(request, status, "UnknownOperationException", text)
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    """What AWS refuses, where moto falls over it.
+
+    The request has all that its model asks for: what moto misses is nearly always a resource that
+    isn't there. To an SDK an internal failure would be a reason to try again for half a minute.
+    """
+    words = f"{_asked_for(request)} was refused: moto says {type(error).__name__}: {error}"
+    _log.exception("moto failed: %s", words)
+    if isinstance(error, LookupError | AttributeError | StopIteration):
+        text = f"{words}. The resource that it names, or refers to, doesn't seem to exist."
+        return _error(request, http.HTTPStatus.BAD_REQUEST, "ResourceNotFound", text)
+    return _error(request, http.HTTPStatus.BAD_REQUEST, "ValidationException", f"{words}.")
 
 
 def _error(request: Request, status: http.HTTPStatus, code: str, message: str) -> Response:

@@ -43,6 +43,7 @@ def prepare() -> None:
     if isinstance(key.value, _Value):
         return
     key.value = _Value(key.value.fget, key.value.fset)
+    key.__del__ = key.dispose  # which closes the file without a word; moto's own warns of it
     response: Any = responses.S3Response
     response.setup_class = _receiving(response.setup_class)
     response.get_object = _streaming(response.get_object)

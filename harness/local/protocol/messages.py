@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-import errno
+import functools
 import http
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+import io
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.aws_model.regions import partition
-from harness.local.protocol.errors import DisconnectedError
 
-UPLOAD = 64 * 1024
-"""Bytes of a payload above which it is an `Upload` for those that take one. What is smaller is
-waited for, so that no slow client holds up a container."""
-
-
-class Upload:
-    """A request's payload on its way: `len()` bytes, iterated once, in pieces as they come.
-
-    Iterating raises `DisconnectedError`, which is to be passed on.
-    """
-
-    def __init__(self, stream: IO[bytes], length: int) -> None:
-        self._stream = stream
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[bytes]:
-        left = self._length
-        while left:
-            try:
-                piece = self._stream.read(min(left, UPLOAD))
-            except OSError as error:
-                raise DisconnectedError(*error.args) from error
-            if not piece:
-                raise DisconnectedError(errno.ECONNABORTED, "the request broke off")
-            left -= len(piece)
-            yield piece
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """A response's payload of `length` bytes, sent while it is iterated, and closed at the end."""
-
-    length: int
-    pieces: Generator[bytes, None, None]
-
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def takes_uploads(method: _Method) -> _Method:
-    """Marks a provider's method whose payload may be an `Upload`."""
-    method.takes_uploads = True  # type: ignore[attr-defined]
-    return method
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +34,58 @@ class RequestContext:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """An HTTP request. Header names are in lower case; `path` is still percent-encoded.
 
-    `stream` ends where the body does, after `length` bytes if that is known.
+    `stream` ends where the body does, after `length` bytes if that is known. Reading it raises
+    `DisconnectedError`, which is to be passed on, where the body breaks off.
     """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
-    stream: IO[bytes]
+    stream: IO[bytes] = field(default_factory=io.BytesIO)
     length: int | None = None
+
+
+@runtime_checkable
+class Pieces(Protocol):
+    """A body that is made in the loop, a piece at a time."""
+
+    async def next(self) -> bytes | None:
+        """What comes next; None at the end."""
+
+    async def close(self) -> None:
+        """Give up what is behind it; called once, whether it was read or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response. A `body` that is not bytes is sent while it is iterated."""
+    """An HTTP response. A `body` that is not bytes is sent while it is made.
+
+    That of a generator is made in threads, a piece in any of them.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | Generator[bytes, None, None]
+    body: bytes | Generator[bytes, None, None] | Pieces
 
     @property
     def reason(self) -> str:
-        try:
-            return http.HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Error"
+        return _reason(self.status)
+
+
+@functools.lru_cache
+def _reason(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+@functools.lru_cache
+def header_name(name: bytes) -> str:
+    """A header's name as requests and answers have it: in lower case."""
+    return name.decode("latin-1").lower()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from botocore.model import OperationModel, ServiceModel, StructureShape
 
-    from harness.local.protocol.messages import Request, Upload
+    from harness.local.protocol.messages import Request
 
     Labels = tuple[tuple[str, str], ...]
     Headers = tuple[str | None, ...]
@@ -41,7 +41,7 @@ class Parser:
         model: OperationModel,
         request: Request,
         labels: Mapping[str, str],
-        body: bytes | Upload,
+        body: bytes,
     ) -> dict[str, Any]:
         """The members of the operation's input. Raises `AwsError` where they aren't valid."""
         shape = model.input_shape
@@ -49,7 +49,7 @@ class Parser:
             return {}
         if self._is_rest:
             names = self._header_names(model.name)
-            given = tuple([request.headers.get(name) for name in names])
+            given = tuple(map(request.headers.get, names))
             payload = shape.serialization.get("payload")
             most = shape.members[payload].metadata.get("max", 0) if payload else 0
             if body and len(body) <= most and sum(map(len, filter(None, given))) <= SHORT_HEADERS:
@@ -58,7 +58,7 @@ class Parser:
                     return {**members, cast("str", payload): body}
             parsed = wire.parse_rest(shape, request.headers, labels, body)
         else:
-            parsed = wire.parse_document(shape, cast("bytes", body))
+            parsed = wire.parse_document(shape, body)
         if message := validation.check(shape, parsed):
             modeled = "ValidationError" in self._model.shape_names
             raise AwsError("ValidationError" if modeled else "ValidationException", message)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
+from harness import memory
 from harness.local.protocol import wire
 from harness.local.protocol.errors import AwsError
-from harness.local.protocol.messages import Payload, Response
+from harness.local.protocol.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,17 +47,15 @@ class Responses:
             headers |= wire.serialise_headers(shape, result)
         if model.has_event_stream_output:
             headers["Content-Type"] = "application/vnd.amazon.eventstream"
-            return Response(
-                status,
-                headers,
-                wire.serialise_events(shape, result, lambda: internal_failure(context)),
+            make = (
+                wire.EventPieces
+                if isinstance(result.get(str(shape.event_stream_name)), wire.Events)
+                else wire.serialise_events
             )
+            return Response(status, headers, make(shape, result, lambda: internal_failure(context)))
         payload = shape.serialization.get("payload")
         if payload is not None:
-            body = result[payload]
-            if isinstance(body, Payload):
-                return Response(status, headers | {"Content-Length": str(body.length)}, body.pieces)
-            return Response(status, headers, wire.must_be(bytes, body, shape))
+            return Response(status, headers, wire.must_be(bytes, result[payload], shape))
         document = wire.to_json(shape, result, top=True)
         return Response(status, headers, json.dumps(document).encode())
 
@@ -93,6 +93,8 @@ def too_large(limit: int) -> Response:
 
 def internal_failure(context: RequestContext) -> AwsError:
     """Log the exception that is being handled; the caller gets one sentence."""
+    if isinstance(sys.exception(), MemoryError):
+        return _out_of_memory(context)
     _log.exception(
         "%s:%s failed with an unexpected error (request id %s); SDKs retry it up to 10 times",
         context.service,
@@ -101,6 +103,12 @@ def internal_failure(context: RequestContext) -> AwsError:
     )
     text = internal_failure_text(context.operation, context.request_id)
     return AwsError("InternalFailure", text)
+
+
+def _out_of_memory(context: RequestContext) -> AwsError:
+    text = f"{context.operation} failed: {memory.exhausted()}."
+    _log.error("%s:%s (request id %s)", context.service, text, context.request_id)
+    return AwsError("ServiceUnavailable", text)
 
 
 def internal_failure_text(operation: str, request_id: str) -> str:

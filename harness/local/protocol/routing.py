@@ -11,7 +11,7 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from botocore.model import ServiceModel
 
@@ -38,20 +38,11 @@ class Routes:
         service, _, operation = request.headers.get("x-amz-target", "").partition(".")
         return operation if service == self._model.metadata["targetPrefix"] else None, {}
 
-    def post_paths(self, operations: Iterable[str]) -> list[str]:
-        """A pattern for the path of each of these that is a POST."""
-        return [
-            _path(route["requestUri"], "[a-zA-Z0-9_.~%-]+")
-            for name in operations
-            for route in [self._model.operation_model(name).http]
-            if route["method"] == "POST"
-        ]
-
     @functools.cached_property
     def _patterns(self) -> list[tuple[str, re.Pattern[str], str]]:
         """The method and path of each operation, and its name."""
         return [
-            (route["method"], re.compile(_path(route["requestUri"], r"(?P<\1>[^/]*)")), name)
+            (route["method"], re.compile(_path(route["requestUri"])), name)
             for name in self._model.operation_names
             for route in [self._model.operation_model(name).http]
         ]
@@ -69,6 +60,6 @@ class Routes:
         return route
 
 
-def _path(template: str, label: str) -> str:
-    """The pattern of a path in the service model's form, with `label` for its variables."""
-    return re.sub(r"\{(\w+)\}", label, template)
+def _path(template: str) -> str:
+    """The pattern of a path in the service model's form."""
+    return re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]*)", template)

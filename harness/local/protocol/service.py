@@ -17,23 +17,23 @@ events for the stream's member: `{"Body": [{"PayloadPart": {"Bytes": b"..."}}]}`
 while it is iterated, and closed at the end if it has `close()`. An `AwsError` raised by the
 iterator ends the stream with that exception.
 
-Large payloads need not be in memory: a method that `takes_uploads` may find an `Upload` in place
-of a request's payload, and may return a `Payload` in place of a response's.
+A method that is a coroutine runs in the loop, and takes no thread: nothing in it may wait but by
+`await`. Its event stream is an `Events`, of `wire`.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import random
-import uuid
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from botocore import xform_name
-from botocore.model import ServiceModel
+from botocore.model import OperationModel, ServiceModel
 
 from harness.aws_model.loader import LOADER
-from harness.local.protocol.errors import AwsError, DisconnectedError, LeaveToMoto
-from harness.local.protocol.messages import UPLOAD, RequestContext, Upload
+from harness.local.protocol.errors import AwsError, LeaveToMoto
+from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.parsing import Parser
 from harness.local.protocol.responses import Responses, internal_failure, too_large
 from harness.local.protocol.routing import Routes
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 
     from harness.local.protocol.messages import Request, Response
 
-    Handler = Callable[[RequestContext, dict[str, Any]], Mapping[str, Any] | None]
+    Handler = Callable[[RequestContext, dict[str, Any]], Any]
+    """Returns a mapping or None, or a coroutine for one."""
 
 TRANSPORT_ALLOWANCE = 4096
 """Bytes by which a body may exceed the largest payload of the model before AWS's HTTP front end
@@ -132,39 +133,71 @@ class Service:
             return None
         return self._routes.find(request)[0]
 
-    def upload_paths(self) -> list[str]:
-        """A pattern for the path of each operation that is a POST, and takes uploads."""
-        return self._routes.post_paths(
-            name for name, handler in self.operations.items() if _takes_uploads(handler)
+    @functools.cached_property
+    def has_coroutines(self) -> bool:
+        """Whether any operation runs in the loop."""
+        return any(
+            inspect.iscoroutinefunction(member)
+            for provider in self._providers
+            for member in vars(type(provider)).values()
         )
+
+    def answers_in_loop(self, request: Request) -> bool:
+        """Whether `request` asks for an operation that runs in the loop."""
+        operation = self.match(request)
+        return operation is not None and operation in self._coroutines
+
+    @functools.cached_property
+    def _coroutines(self) -> frozenset[str]:
+        return frozenset(n for n, h in self.operations.items() if inspect.iscoroutinefunction(h))
 
     def respond(self, request: Request) -> Response:
         """Parse and validate a request that `match`es, call its provider, serialise the result.
 
         Raises:
             LeaveToMoto: the provider does, or there is none for this operation.
+            DisconnectedError: the body broke off.
         """
-        operation, labels = self._routes.find(request)
-        if operation is None or operation not in self.operations:
-            raise LeaveToMoto
-        handler = self.operations[operation]
-        context = self._context(request, operation)
-        body = self._body(request, _takes_uploads(handler))
+        call = self._begin(request)
+        body = self._body(request)
         if body is None:
             return too_large(self.max_body)
-        model = self.model.operation_model(operation)
         try:
-            parsed = self._parser.parse(model, request, labels, body)
-            return self._responses.result(model, handler(context, parsed) or {}, context)
-        except AwsError as error:
-            return self._responses.error(error, context)
+            return self._end(call, call.handler(call.context, self._parse(call, request, body)))
         except LeaveToMoto as leave:
-            leave.body = cast("bytes", body)  # those who take uploads leave nothing to moto
+            leave.body = body
             raise
-        except DisconnectedError:
-            raise
-        except Exception:  # noqa: BLE001  # is logged with its traceback
-            return self._responses.error(internal_failure(context), context)
+        except Exception as error:  # noqa: BLE001  # is logged with its traceback
+            return self._failed(call, error)
+
+    async def respond_in_loop(self, request: Request, body: bytes) -> Response:
+        """The same for a request that `answers_in_loop`, and its whole body."""
+        call = self._begin(request)
+        try:
+            result = await call.handler(call.context, self._parse(call, request, body))
+            return self._end(call, result)
+        except Exception as error:  # noqa: BLE001  # is logged with its traceback
+            return self._failed(call, error)
+
+    def _begin(self, request: Request) -> _Call:
+        operation, labels = self._routes.find(request)
+        if operation not in self.model.operation_names:
+            raise LeaveToMoto
+        model = self.model.operation_model(operation)
+        context = self._context(request, operation)
+        return _Call(model, self.operations.get(operation, _leave_to_moto), context, labels)
+
+    def _parse(self, call: _Call, request: Request, body: bytes) -> dict[str, Any]:
+        return self._parser.parse(call.model, request, call.labels, body)
+
+    def _end(self, call: _Call, result: Mapping[str, Any] | None) -> Response:
+        return self._responses.result(call.model, result or {}, call.context)
+
+    def _failed(self, call: _Call, error: Exception) -> Response:
+        """The response to what was raised while the exception is being handled."""
+        if not isinstance(error, AwsError):
+            error = internal_failure(call.context)
+        return self._responses.error(error, call.context)
 
     def _context(self, request: Request, operation: str) -> RequestContext:
         scope = credential_scope(request)
@@ -173,20 +206,40 @@ class Service:
             operation=operation,
             region=scope[0] if scope else self._region,
             account_id=self._account_id,
-            # No secret, and so not from the system's source, a call that lets other threads in.
-            request_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
+            request_id=_request_id(),
         )
 
-    def _body(self, request: Request, takes_uploads: bool) -> bytes | Upload | None:
-        """The request's body; None if it is too large, and hasn't been read then."""
-        if request.length is None:
-            body = request.stream.read(self.max_body + 1)
-            return body if len(body) <= self.max_body else None
-        if request.length > self.max_body:
+    def _body(self, request: Request) -> bytes | None:
+        """The request's body; None if it is too large, and hasn't been read to its end then."""
+        if (request.length or 0) > self.max_body:
             return None
-        upload = Upload(request.stream, request.length)
-        return upload if takes_uploads and request.length > UPLOAD else b"".join(upload)
+        pieces, left = [], self.max_body + 1
+        while left and (piece := request.stream.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+            if len(piece) == request.length:
+                break
+        return b"".join(pieces) if left else None
 
 
-def _takes_uploads(handler: Handler) -> bool:
-    return getattr(handler, "takes_uploads", False)
+def _leave_to_moto(_context: RequestContext, _request: dict[str, Any]) -> NoReturn:
+    """The handler of operations that no provider has: moto looks at no request before it uses it,
+    and so gets none that AWS would refuse.
+    """
+    raise LeaveToMoto
+
+
+def _request_id() -> str:
+    """A UUID of version 4."""
+    # No secret, and so not from the system's source, a call that lets other threads in.
+    digits = f"{random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+class _Call(NamedTuple):
+    """An operation that is called."""
+
+    model: OperationModel
+    handler: Handler
+    context: RequestContext
+    labels: Mapping[str, str]

@@ -8,6 +8,7 @@ members, enums, patterns, lengths, ranges.
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ _log = logging.getLogger(__name__)
 
 MATCH_TIMEOUT = 1.0
 """Seconds that one pattern may take. Only a value that does not match can take longer."""
+
+MOST = 100
+"""Errors of a request that are told; a request can have them by the hundred thousand."""
+
+LONG = 10_000
+"""Characters of a value that is too long and whose match with a pattern isn't looked at, too."""
 
 SHORT = 256
 """Characters of a value whose match with a pattern is remembered."""
@@ -57,7 +64,7 @@ def check(shape: Shape, value: Any) -> str | None:
 
     `value` is parsed: timestamps are `datetime`, blobs `bytes`, absent members are not there.
     """
-    found = list(_violations(shape, value, ""))
+    found = list(itertools.islice(_violations(shape, value, ""), MOST))
     if not found:
         return None
     noun = "error" if len(found) == 1 else "errors"
@@ -148,14 +155,16 @@ def _broken(shape: Shape, value: Any) -> Iterator[str]:
     bounds = shape.metadata
     if isinstance(shape, StringShape) and shape.enum and value not in shape.enum:
         yield _enum_text(shape.enum)
+    unseen = False
     if "min" in bounds or "max" in bounds:
         kind = _measure(shape)
         size = value if kind == "value" else len(value)
         if "max" in bounds and size > bounds["max"]:
             yield f"Member must have {kind} less than or equal to {bounds['max']}"
+            unseen = size > LONG
         if "min" in bounds and size < bounds["min"]:
             yield f"Member must have {kind} greater than or equal to {bounds['min']}"
-    if "pattern" in bounds and not _matches(bounds["pattern"], value):
+    if "pattern" in bounds and not unseen and not _matches(bounds["pattern"], value):
         yield f"Member must satisfy regular expression pattern: {bounds['pattern']}"
     if isinstance(shape, StructureShape) and shape.is_tagged_union and len(value) != 1:
         yield f"Exactly one member must be set: [{', '.join(shape.members)}]"

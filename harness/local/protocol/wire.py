@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
+import math
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -26,21 +29,42 @@ _JAVA_TYPES = {
     "timestamp": "milliseconds since epoch",
     "blob": "a ByteBuffer",
 }
-_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+_INTEGERS = {"integer": 1 << 31, "long": 1 << 63}
+"""The models' integers are Java's: from the negative of this up to less than it."""
+_FLOATS = {"float": 3.4028234663852886e38, "double": float.fromhex("0x1.fffffffffffffp+1023")}
+"""The largest finite values of Java's types."""
+
+MAX_ELEMENTS = 250_000
+"""Members and elements that a JSON request may have. In memory an empty one is 70 bytes, where the
+request has two or three for it."""
+
+_WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,20}")
 
 
 def parse_document(shape: StructureShape, body: bytes) -> dict[str, Any]:
-    """A JSON request."""
+    """A JSON request. Its numbers are finite, and as large as their members' types take."""
     try:
-        document = json.loads(body.decode(), parse_constant=_refuse_constant) if body else {}
-        parsed: dict[str, Any] = _from_json(shape, document)
+        parsed: dict[str, Any] = _from_json(shape, _document(body) if body else {})
     except (ValueError, RecursionError) as error:
         raise _serialization_error(f"The request body is not valid JSON: {error}") from error
     return parsed
 
 
+def _document(body: bytes) -> Any:
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_ELEMENTS:
+        raise ValueError(f"it has more than {MAX_ELEMENTS} elements")
+    return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{str(value)[:100]} is not a finite number")
+    return number
 
 
 def _from_json(shape: Shape, value: Any) -> Any:
@@ -87,9 +111,11 @@ def _from_json_scalar(kind: str, value: Any) -> Any:
             return value
         case "boolean" if isinstance(value, bool):
             return value
-        case "integer" | "long" if number and value == value // 1:
+        case "integer" | "long" if (
+            number and -_INTEGERS[kind] <= value < _INTEGERS[kind] and value == value // 1
+        ):
             return int(value)
-        case "float" | "double" if number or value in _NOT_FINITE:
+        case "float" | "double" if number and -_FLOATS[kind] <= value <= _FLOATS[kind]:
             return float(value)
         case "timestamp" if number:
             try:
@@ -137,12 +163,11 @@ def parse_rest(
 def _from_text(kind: str, text: str) -> Any:
     if kind == "string":
         return text
-    try:
-        return int(text)
-    except ValueError:
-        raise _serialization_error(
-            f"STRING_VALUE can not be converted to {_JAVA_TYPES[kind]}"
-        ) from None
+    if _WHOLE_NUMBER.fullmatch(text):
+        number = int(text)
+        if -_INTEGERS[kind] <= number < _INTEGERS[kind]:
+            return number
+    raise _serialization_error(f"STRING_VALUE can not be converted to {_JAVA_TYPES[kind]}")
 
 
 def _serialization_error(message: str) -> AwsError:
@@ -179,7 +204,7 @@ def to_json(shape: Shape, value: Any, *, top: bool = False) -> Any:
         case "integer" | "long":
             return int(value)
         case "float" | "double":
-            return float(value)
+            return _finite(value)
     return value
 
 
@@ -197,10 +222,20 @@ def _epoch(value: datetime) -> float:
 
 def serialise_headers(shape: StructureShape, result: Mapping[str, Any]) -> dict[str, str]:
     return {
-        member.serialization["name"]: str(result[name])
-        for name, member in shape.members.items()
-        if member.serialization.get("location") == "header" and result.get(name) is not None
+        header: str(value)
+        for name, header in _header_members(shape)
+        if (value := result.get(name)) is not None
     }
+
+
+@functools.lru_cache(maxsize=64)
+def _header_members(shape: StructureShape) -> list[tuple[str, str]]:
+    """The members that go into headers, and the names of those."""
+    return [
+        (name, member.serialization["name"])
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "header"
+    ]
 
 
 def serialise_events(
@@ -211,44 +246,87 @@ def serialise_events(
     `on_fault` makes of an exception that nobody expected, and is being handled, the error that
     the stream ends with.
     """
-    # Imported here, since this brings moto with it, which nothing else on the way needs.
-    from moto.core.eventstream import EventStreamEncoder
-
-    encoder = EventStreamEncoder()
-    name = str(shape.event_stream_name)
-    union = cast("StructureShape", shape.members[name])
-    kinds = cast("Mapping[str, StructureShape]", union.members)
-    stream: Iterable[Mapping[str, Any]] = result.get(name, ())
+    encoder = _Encoder(shape, on_fault)
+    stream: Iterable[Mapping[str, Any]] = result.get(encoder.name, ())
     try:
         for event in stream:
-            ((kind, members),) = event.items()
-            yield _encode_event(encoder, kinds[kind], kind, members)
-    except AwsError as error:
-        yield _encode_exception(encoder, error)
-    except Exception:  # noqa: BLE001  # on_fault logs it with its traceback
-        yield _encode_exception(encoder, AwsError("InternalStreamFailure", on_fault().message))
+            yield encoder.event(event)
+    except Exception as error:  # noqa: BLE001  # on_fault logs it with its traceback
+        yield encoder.exception(error)
     finally:
         close = getattr(stream, "close", None)
         if close is not None:
             close()
 
 
-def _encode_event(encoder: Any, shape: StructureShape, kind: str, members: Any) -> bytes:
-    headers = {":message-type": "event", ":event-type": kind}
-    for name, member in shape.members.items():
-        if member.serialization.get("eventpayload") and member.type_name == "blob":
-            headers[":content-type"] = "application/octet-stream"
-            return bytes(encoder.encode_message(headers, members[name]))
-    headers[":content-type"] = "application/json"
-    document = json.dumps(to_json(shape, members, top=True))
-    return bytes(encoder.encode_message(headers, document.encode()))
+@runtime_checkable
+class Events(Protocol):
+    """The events of a stream that are made in the loop."""
+
+    async def next(self) -> Mapping[str, Any] | None:
+        """The next one; None at the end. Raises `AwsError`, with which the stream ends."""
+
+    async def close(self) -> None:
+        """Give up what is behind it."""
 
 
-def _encode_exception(encoder: Any, error: AwsError) -> bytes:
-    headers = {
-        ":message-type": "exception",
-        ":exception-type": error.code,
-        ":content-type": "application/json",
-    }
-    document = json.dumps({"Message": error.message, **error.members})
-    return bytes(encoder.encode_message(headers, document.encode()))
+class EventPieces:
+    """The same, in the loop, of `Events`: the `Pieces` of a response."""
+
+    def __init__(
+        self, shape: StructureShape, result: Mapping[str, Any], on_fault: Callable[[], AwsError]
+    ) -> None:
+        self._encoder = _Encoder(shape, on_fault)
+        self._events: Events = result[self._encoder.name]
+        self._has_failed = False
+
+    async def next(self) -> bytes | None:
+        if self._has_failed:
+            return None
+        try:
+            event = await self._events.next()
+            return None if event is None else self._encoder.event(event)
+        except Exception as error:  # noqa: BLE001  # on_fault logs it with its traceback
+            self._has_failed = True
+            return self._encoder.exception(error)
+
+    async def close(self) -> None:
+        await self._events.close()
+
+
+class _Encoder:
+    """Makes the messages of an event stream."""
+
+    def __init__(self, shape: StructureShape, on_fault: Callable[[], AwsError]) -> None:
+        # Imported here, since this brings moto with it, which nothing else on the way needs.
+        from moto.core.eventstream import EventStreamEncoder
+
+        self._encoder = EventStreamEncoder()
+        self._on_fault = on_fault
+        self.name = str(shape.event_stream_name)
+        union = cast("StructureShape", shape.members[self.name])
+        self._kinds = cast("Mapping[str, StructureShape]", union.members)
+
+    def event(self, event: Mapping[str, Any]) -> bytes:
+        ((kind, members),) = event.items()
+        shape = self._kinds[kind]
+        headers = {":message-type": "event", ":event-type": kind}
+        for name, member in shape.members.items():
+            if member.serialization.get("eventpayload") and member.type_name == "blob":
+                headers[":content-type"] = "application/octet-stream"
+                return bytes(self._encoder.encode_message(headers, members[name]))
+        headers[":content-type"] = "application/json"
+        document = json.dumps(to_json(shape, members, top=True))
+        return bytes(self._encoder.encode_message(headers, document.encode()))
+
+    def exception(self, error: Exception) -> bytes:
+        """What a stream ends with; of what isn't AWS's, while it is being handled."""
+        if not isinstance(error, AwsError):
+            error = AwsError("InternalStreamFailure", self._on_fault().message)
+        headers = {
+            ":message-type": "exception",
+            ":exception-type": error.code,
+            ":content-type": "application/json",
+        }
+        document = json.dumps({"Message": error.message, **error.members})
+        return bytes(self._encoder.encode_message(headers, document.encode()))

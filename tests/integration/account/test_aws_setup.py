@@ -69,6 +69,7 @@ def doctor(environment: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     return checks
 
 
+@pytest.mark.slow
 def test_its_commands_make_everything_that_is_missing(environment: dict[str, str]) -> None:
     before = doctor(environment)
     assert {name for name, found in before.items() if not all(each["ok"] for each in found)} == {

@@ -40,7 +40,7 @@ SERVING = [
 REQUESTS = ["invocation", "concurrent", "keep-alive", "large-body", "memory"]
 HOSTILE = [
     "empty-body", "content-type", "malformed-body", "wrong-shape", "not-a-number", "pickle",
-    "zip-bomb", "deep-json", "random-bytes", "stack-trace",
+    "zip-bomb", "deep-json", "costly-body", "slow-bodies", "random-bytes", "stack-trace",
 ]  # fmt: skip
 BATCH = ["environment", "execution-parameters", "records"]
 

@@ -98,6 +98,7 @@ def training_job(name: str, image: str, bucket: str, probe: str = "") -> dict[st
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_train_deploy_invoke_delete(aws, cli, names, probe_image, tmp_path):
     cli.forked = False  # once as a user starts it
     name = names.new("cli")

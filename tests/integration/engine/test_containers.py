@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
+import subprocess
 import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from docker import APIClient
-from docker.errors import NotFound
 from urllib3.exceptions import NewConnectionError
 
 from harness import machine
 from harness.errors import EngineError
 from harness.local.engine import addresses, sessions
-from harness.local.engine.containers import Containers
+from harness.local.engine.containers import PIDS, Containers
 from harness.local.engine.errors import StartError
 from harness.local.hosting import serving
 
@@ -48,10 +48,15 @@ def name() -> str:
 
 def left_by_the_dead(name: str) -> dict[str, str]:
     """The labels of what a session left on this machine whose process was killed."""
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    namespace, _, _ = machine.process().partition(" ")
     return {
         sessions.LABEL_SESSION: f"dead-{name}",
         sessions.LABEL_LOCK: "/no/such/file.lock",
         sessions.LABEL_HOST: machine.name(),
+        sessions.LABEL_BOOT: machine.boot(),
+        sessions.LABEL_PROCESS: f"{namespace} {ended.pid}",
     }
 
 
@@ -271,22 +276,78 @@ def test_what_several_starts_remove_at_once_is_gone_for_each(
         assert list(pool.map(clean, range(4))) == [[]] * 4
 
 
-def test_what_another_machine_of_this_engine_left_is_its_own_to_remove(
-    docker_client: DockerClient, probe_image: str, name: str, monkeypatch: pytest.MonkeyPatch
+LIMITS = """
+import glob, json, os, pathlib
+def first(*names):
+    return next(pathlib.Path(name).read_text().split() for name in names if os.path.exists(name))
+base = "/sys/fs/cgroup"
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+cpus = first(f"{base}/cpu.max", f"{base}/cpu/cpu.cfs_quota_us")
+period = cpus[1:] or first(f"{base}/cpu/cpu.cfs_period_us")
+print(json.dumps({
+    "pids": first(f"{base}/pids.max", f"{base}/pids/pids.max")[0],
+    "cpus": int(cpus[0]) / int(period[0]),
+    "no_new_privileges": status["NoNewPrivs"].strip(),
+    "environment": dict(os.environ),
+}), flush=True)
+"""
+
+
+def test_a_container_has_limits_and_nothing_of_the_user_s_proxies(
+    probe_image: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where its lock file would be, there is none here."""
-    monkeypatch.setenv(machine.VARIABLE, f"another/{name}")
-    left = docker_client.containers.create(
-        probe_image, ["serve"], name=name, labels=left_by_the_dead(name)
-    )
+    proxy = "http://user:a-password@proxy.invalid:3128"
+    proxies = {"default": {"httpProxy": proxy, "httpsProxy": proxy, "noProxy": "only.this"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    made = Containers()
     try:
-        monkeypatch.undo()
-        assert left.name not in sessions.clean(docker_client)
-        monkeypatch.setenv(machine.VARIABLE, f"another-{name}")
-        assert sessions.clean(docker_client) == [left.name]
+        made.require_image(probe_image)
+        said: list[str] = []
+        container = made.create(
+            probe_image, name=name, hostname="h", entrypoint=["python3", "-c", LIMITS],
+            command=None, cpus=1, disk=1 << 30,
+        )  # fmt: skip
+        container.start(said.append)
+        assert container.exited.wait(30)
     finally:
-        with suppress(NotFound):
-            left.remove(force=True)
+        made.close()
+    (line,) = said
+    seen = json.loads(line)
+    environment = seen.pop("environment")
+    assert seen == {"pids": str(PIDS), "cpus": 1.0, "no_new_privileges": "1"}
+    assert "a-password" not in str(environment)
+    assert not [each for each in environment if "proxy" in each.lower()]
+
+
+def test_more_processors_than_the_engine_has_are_no_limit(
+    made: Containers, docker_client: DockerClient, probe_image: str, name: str
+) -> None:
+    container = made.create(probe_image, name=name, hostname="h", command=["serve"], cpus=4096)
+    assert docker_client.api.inspect_container(container.id)["HostConfig"]["NanoCpus"] == 0
+
+
+def test_an_engine_that_can_not_bound_what_is_written_is_asked_once(
+    made: Containers,
+    docker_client: DockerClient,
+    probe_image: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says that it has XFS, but not whether that has quotas for it."""
+    info = {**docker_client.info(), "Driver": "overlay2"}
+    if dict(info["DriverStatus"]).get("Backing Filesystem") != "extfs":
+        pytest.skip("this engine may have a bound")
+    info["DriverStatus"] = [["Backing Filesystem", "xfs"]]
+    monkeypatch.setattr(made, "_said", info)
+    for _ in range(2):
+        container = made.create(
+            probe_image, name=name, hostname="h", command=["serve"], disk=1 << 30
+        )
+        found = docker_client.api.inspect_container(container.id)
+        assert not found["HostConfig"].get("StorageOpt")
+        assert not made._bounds_disks
 
 
 def test_no_thread_outlives_a_container_that_is_removed(

@@ -172,6 +172,7 @@ def test_the_flow_passes_and_leaves_nothing(
     assert job["RoleArn"] == account.role_arn
 
 
+@pytest.mark.slow
 def test_a_kept_endpoint_stays_and_clean_leaves_it_alone(
     account: Account, start: Callable[..., Forked], ledger: Path
 ) -> None:
@@ -210,10 +211,20 @@ CALLS = [
     "sagemaker:DeleteEndpoint",
     "sagemaker:DeleteModel",
 ]
+# What runs with every test; the other moments are slow together, and seldom differ.
+QUICK_CALLS = {("sagemaker:CreateTrainingJob", "tag"), ("sagemaker:CreateEndpoint", "ledger")}
 
 
-@pytest.mark.parametrize("found_by", ["ledger", "tag"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("call", "found_by"),
+    [
+        pytest.param(
+            call, found_by, marks=() if (call, found_by) in QUICK_CALLS else pytest.mark.slow
+        )
+        for call in CALLS
+        for found_by in ("ledger", "tag")
+    ],
+)
 def test_what_a_killed_run_has_left_is_cleaned(
     account: Account,
     start: Callable[..., Forked],
@@ -252,6 +263,7 @@ def test_sigterm_tears_down(account: Account, start: Callable[..., Forked], ledg
     assert list(ledger.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_lives_is_not_cleaned(account: Account, start: Callable[..., Forked]) -> None:
     process = start("run", "--json", cwd=ROOT)
     wait_for(lambda: "sagemaker:CreateTrainingJob" in account.faults.calls, process)

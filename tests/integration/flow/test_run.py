@@ -241,6 +241,7 @@ def test_a_run_whose_local_aws_is_killed_says_so(
     assert leftovers() == []
 
 
+@pytest.mark.slow
 def test_clean_leaves_a_run_that_lives_alone(
     start: Callable[..., Forked],
 ) -> None:

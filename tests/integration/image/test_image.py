@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
@@ -12,11 +13,13 @@ import tarfile
 import textwrap
 import time
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import docker
 import pytest
 import requests
-from docker.errors import APIError
+from docker.errors import APIError, ImageNotFound
 
 from harness.config import loading
 from harness.errors import BuildError
@@ -184,6 +187,7 @@ def test_a_layer_that_goes_while_the_engine_looks_for_one_stops_no_build(
     assert build.build(settings, docker_client, progress=print).built
 
 
+@pytest.mark.slow
 def test_superseded_images_go_but_a_few(settings: Settings, docker_client: DockerClient) -> None:
     built = []
     for number in range(5):
@@ -194,6 +198,7 @@ def test_superseded_images_go_but_a_few(settings: Settings, docker_client: Docke
     assert left == set(built[-3:])
 
 
+@pytest.mark.slow
 def test_superseded_images_go_in_the_order_of_their_last_use(
     settings: Settings, docker_client: DockerClient
 ) -> None:
@@ -420,6 +425,49 @@ def test_projects_of_one_name_leave_each_others_images_alone(
         assert not build.build(other, docker_client, progress=print).built
     finally:
         prune.prune(other, docker_client, keep=0)
+
+
+def test_layers_that_a_build_elsewhere_may_be_at_stay_for_a_day(
+    settings: Settings, docker_client: DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's, or another container's, which our lock doesn't hold off."""
+    dockerfile = f'FROM scratch\nLABEL {names.NAME_LABEL}="{settings.image.name}"\n'
+    layer, _ = docker_client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True)
+    prune.prune(settings, docker_client)
+    assert docker_client.images.get(str(layer.id))
+    monkeypatch.setattr(prune, "LAYER_AGE", timedelta(0))
+    prune.prune(settings, docker_client)
+    with pytest.raises(ImageNotFound):
+        docker_client.images.get(str(layer.id))
+
+
+def test_a_stage_that_is_replaced_goes_at_once(
+    settings: Settings, docker_client: DockerClient
+) -> None:
+    build.build(settings, docker_client, progress=print)
+    (before,) = docker_client.images.list(name=names.stage_name(settings))
+    edit(settings, "something\n", "requirements/list")
+    build.build(settings, docker_client, progress=print)
+    (after,) = docker_client.images.list(name=names.stage_name(settings))
+    assert before.id != after.id
+    with pytest.raises(ImageNotFound):
+        docker_client.images.get(str(before.id))
+
+
+def test_no_password_of_a_proxy_stays_in_an_image(
+    settings: Settings, docker_client: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that isn't offline gets the user's proxies, as the engine's own client gives them."""
+    proxies = {"default": {"httpProxy": "http://user:a-password@proxy.invalid:3128"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    client = docker.from_env()
+    try:
+        built = build.build(settings, client, progress=print)
+        image = client.images.get(built.id)
+        assert "a-password" not in json.dumps([image.history(), image.attrs])
+    finally:
+        client.close()
 
 
 @pytest.mark.parametrize("call", ["images", "tag"])

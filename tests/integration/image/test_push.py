@@ -14,6 +14,7 @@ import tarfile
 import threading
 import uuid
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -209,8 +210,10 @@ def test_what_killed_processes_pulled_goes_with_the_superseded_image(
     registry: DockerRegistry,
     docker_client: DockerClient,
     settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From two registries, each of which left a name by digest."""
+    monkeypatch.setattr(prune, "LAYER_AGE", timedelta(0))
     name = f"harness-test-{uuid.uuid4().hex[:8]}"
     label = {NAME_LABEL: name}
     made, _ = docker_client.images.build(

@@ -122,6 +122,7 @@ def shell(tmp_path: Path, docker_client: DockerClient) -> Iterator[Shell]:
     shell.run('"$PYTHON" -m harness down')
 
 
+@pytest.mark.slow
 def test_what_many_at_once_leave_when_all_is_killed_the_next_start_removes(
     shell: Shell, names: Names, probe_image: str, docker_client: DockerClient
 ) -> None:

@@ -5,6 +5,7 @@ Standard library only; it runs inside the container.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
@@ -15,6 +16,8 @@ import sys
 import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
+
+import reach  # type: ignore[import-not-found]  # beside it in the image
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -106,6 +109,12 @@ def train() -> int:
         print("waiting for SIGTERM")
         while True:  # not pause(): a signal just before it would be noticed only by the next one
             time.sleep(0.1)
+    if PROBE == "reach":
+        targets = json.loads(seen["input/config/hyperparameters.json"])["targets"]
+        print("REACHED", json.dumps(reached(json.loads(targets))))
+    if PROBE == "evil-lines":
+        for _ in range(300):
+            print("a" * 5_000 + "!")
     if PROBE == "long-lines":
         print("y" * 600_000)
         print("after the long line")
@@ -163,6 +172,33 @@ def host(seen: dict[str, str]) -> int:
     (ML / "model/both.txt").write_text(name)
     (ML / f"output/data/{name}.txt").write_text(name)
     return 0
+
+
+def gateways() -> set[str]:
+    """Where the gateway of a network that this container is in usually has its address."""
+    try:
+        first, second, third, _ = socket.gethostbyname(socket.gethostname()).split(".")
+    except OSError:
+        return set()
+    return {f"{first}.{second}.{third}.1", f"{first}.{second}.0.1"} if first != "127" else set()
+
+
+def reached(targets: list[tuple[str, int]]) -> list[str]:
+    """Those of the addresses that answer from in here, and outside names that resolve.
+
+    The ports are tried at this container's own gateways, too.
+    """
+    found = []
+    near = [(host, port) for host in sorted(gateways()) for port in {port for _, port in targets}]
+    for host, port in [*targets, *near]:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+            found.append(f"{host}:{port}")
+        except OSError:
+            pass
+    with contextlib.suppress(OSError):
+        found.append("DNS: " + socket.gethostbyname("example.com"))
+    return found
 
 
 def sums(body: bytes, content_type: str) -> bytes:
@@ -256,6 +292,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             case "probe/slow":
                 time.sleep(float(body))
                 self.answer(200, b"slow")
+            case "probe/reach":
+                self.answer(200, json.dumps(reach.reached(*json.loads(body))).encode())
             case "probe/out-of-memory":
                 run_out_of_memory()
             case "probe/exit":
@@ -283,6 +321,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.answer(200, json.dumps(dict(self.headers)).encode())
             case "probe/instance":
                 self.answer(200, INSTANCE.encode())
+            case "probe/reach":
+                self.answer(200, json.dumps(reached(json.loads(body))).encode())
             case "probe/host":
                 self.answer(200, os.uname().nodename.encode())
             case _:

@@ -1,4 +1,4 @@
-"""The memory of instance types, beside what EC2 says of them, and whose processors they have."""
+"""What instance types have, beside what EC2 says of them, and whose processors they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 
 from harness.aws_model import instance_types
-from harness.aws_model.instance_types import GIB, memory
+from harness.aws_model.instance_types import GIB, cpus, memory
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,38 @@ from harness.aws_model.instance_types import GIB, memory
 )
 def test_known_types(instance_type: str, gib: float) -> None:
     assert memory(instance_type) == gib * GIB
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "count"),
+    [
+        ("ml.t3.medium", 2),
+        ("ml.m5.large", 2),
+        ("ml.g4dn.xlarge", 4),
+        ("ml.r5d.24xlarge", 96),
+        ("local", None),
+        ("ml.m5.huge", None),
+    ],
+)
+def test_processors(instance_type: str, count: int | None) -> None:
+    assert cpus(instance_type) == count
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "own"),
+    [
+        ("ml.m5.large", False),
+        ("ml.p3.2xlarge", False),
+        ("ml.c7i-flex.large", False),
+        ("ml.r5d.24xlarge", True),
+        ("ml.g4dn.xlarge", True),
+        ("ml.m6gd.large", True),
+        ("ml.g5.xlarge", True),
+        ("ml.p4de.24xlarge", True),
+    ],
+)
+def test_those_with_disks_of_their_own(instance_type: str, own: bool) -> None:
+    assert instance_types.has_own_disk(instance_type) is own
 
 
 @pytest.mark.parametrize("other", ["", "local", "ml.m5", "ml.m5.huge", "ml.trn2.48xlarge", "m5"])
@@ -47,6 +79,11 @@ def test_every_type_that_is_known_has_what_ec2_says() -> None:
         ours = (memory(each) or 0) / GIB
         theirs = said[each.removeprefix("ml.")]["MemoryInfo"]["SizeInMiB"] / 1024
         assert ours == pytest.approx(theirs, rel=0.02), each
+        if each != "ml.c4.8xlarge":  # has 36
+            assert cpus(each) == said[each.removeprefix("ml.")]["VCpuInfo"]["DefaultVCpus"], each
+    for each in types & {f"ml.{name}" for name in said}:
+        own = said[each.removeprefix("ml.")]["InstanceStorageSupported"]
+        assert instance_types.has_own_disk(each) == own, each
 
 
 @pytest.mark.parametrize(

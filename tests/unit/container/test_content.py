@@ -1,12 +1,20 @@
 """Numbers keep their bits, whichever of the ways through a content type they take."""
 
 import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.extra.numpy import array_shapes, arrays
+from hypothesis.strategies import binary, builds, lists, one_of, sampled_from
 
-from serving.content import CSV, JSON, JSON_LINES, decode, encode
-from serving.errors import BadRequestError
+from serving.content import COST, CSV, JSON, JSON_LINES, NPY, decode, encode
+from serving.errors import BadRequestError, RequestError
 
 # The shortest and longest to write, the ends of what float64 holds, and whole numbers.
 VALUES = [0.1, 1 / 3, 1e16, 1e22, 1e-7, 5e-324, 1.7976931348623157e308, 250.0, 0.0, -2.5]
@@ -122,3 +130,96 @@ def test_headers_that_numpy_would_evaluate_for_minutes_are_refused_at_once(heade
 def test_the_keys_of_a_header_may_come_in_any_order():
     body = npy_of("{'shape': (2,), 'fortran_order': False, 'descr': '<f8'}\n") + bytes(16)
     np.testing.assert_array_equal(decode(body, "application/x-npy"), [0.0, 0.0])
+
+
+def test_no_body_costs_more_than_a_multiple_of_its_bytes():
+    """In memory; a megabyte is read in well below a second, too."""
+    script = Path(__file__).parent / "costly.py"
+    ran = subprocess.run(
+        [sys.executable, str(script), "1"],
+        env={**os.environ, "PYTHONPATH": str(script.parents[3] / "container")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(found) > 40
+    assert [each for each in found if each[2] > COST or each[3] > 2] == []
+
+
+CONTENT_TYPES = sampled_from([CSV, JSON, JSON_LINES, NPY])
+# What numbers, and what surrounds them, are made of, and what looks like it.
+PIECES = sampled_from(
+    [*"0123456789+-.eE,[]{}:\" \n\r\t\0_xjJ()\u0661\u2028\ufeff", "nan", "inf", "NaN", "Infinity",
+     "null", "true", "1e400", "0x1p3", "1_0", '"instances"', "9" * 400, "{'descr': '<f8', ",
+     "'fortran_order': ", "False", "True", "'shape': (", ")}", "'|O'", "'<U999999999'", "'>i2'"]
+)  # fmt: skip
+BODIES = one_of(
+    binary(max_size=200),
+    lists(PIECES, max_size=40).map(lambda parts: "".join(parts).encode()),
+    lists(PIECES, max_size=30).map(lambda parts: npy_of("".join(parts))),
+    builds(
+        lambda header, data: npy_of(header) + data,
+        sampled_from(
+            [
+                f"{{'descr': '{kind}', 'fortran_order': {order}, 'shape': ({shape}), }}"
+                for kind in (
+                    "<f8",
+                    ">f2",
+                    "|b1",
+                    "<i4",
+                    "|S3",
+                    "<M8[D]",
+                    "|V8",
+                    "<c8",
+                    "<f16",
+                    "|O",
+                )
+                for order in (True, False)
+                for shape in ("1,", "2, 1", "0, 5", "99999999999, 0", "", "1, 1, 1", "1, 2,")
+            ]
+        ),
+        binary(max_size=32),
+    ),
+)
+
+
+@settings(max_examples=500, deadline=1000)
+@given(body=BODIES, content_type=CONTENT_TYPES)
+def test_any_body_is_numbers_or_refused_in_a_sentence(body, content_type):
+    try:
+        array = decode(body, content_type)
+    except RequestError as error:
+        said = str(error)
+    else:
+        said = "an array"
+        assert array.dtype == np.float64
+        assert array.ndim in (1, 2)
+        assert array.size > 0
+        assert array.nbytes <= COST * len(body)
+        if content_type in (JSON, JSON_LINES):
+            assert np.isfinite(array).all()
+    assert 0 < len(said) < 2000
+
+
+@given(
+    array=arrays(
+        sampled_from([np.float64, np.float32, np.int64, np.bool_]),
+        array_shapes(min_dims=0, max_dims=2, max_side=4),
+    ),
+    content_type=CONTENT_TYPES,
+)
+def test_any_prediction_is_written_as_what_it_says_or_not_at_all(array, content_type):
+    try:
+        body = b"".join(encode(array, content_type))
+    except ValueError:
+        assert not np.isfinite(array).all()
+        return
+    if content_type == NPY:
+        np.testing.assert_array_equal(np.load(io.BytesIO(body), allow_pickle=False), array)
+    elif content_type == JSON:
+        np.testing.assert_array_equal(json.loads(body, parse_constant=pytest.fail), array)
+    elif content_type == JSON_LINES:
+        for line in body.splitlines():
+            json.loads(line, parse_constant=pytest.fail)

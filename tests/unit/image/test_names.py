@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness import machine
 from harness.config.settings import Project, Settings
 from harness.image import names
 
@@ -57,3 +58,12 @@ def test_projects_of_one_name_are_told_apart_by_their_folders(
     assert named(one) != named(other)
     assert named(one) == named(same)
     assert names.image_name(one, "0" * 64) == names.image_name(other, "0" * 64)
+
+
+def test_projects_of_one_path_on_two_machines_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two containers of a CI, say, that have one engine."""
+    here = names.project_id(tmp_path)
+    monkeypatch.setenv(machine.VARIABLE, "another")
+    assert names.project_id(tmp_path) != here

@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import EventStreamError
 
 from harness.local.aws import LocalAWS
+from harness.local.http.limits import Limits
 from harness.local.protocol.errors import AwsError, LeaveToMoto
 from tests.clients import failure, make_client
 
@@ -407,7 +408,7 @@ def test_providers_are_closed_first_and_last_one_first(caplog):
 
 
 def test_closing_does_not_wait_for_a_request_without_end(monkeypatch):
-    monkeypatch.setattr("harness.local.http.listening.CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr("harness.local.http.listening.LIMITS", Limits(close=0.1))
     entered, leave = threading.Event(), threading.Event()
 
     class Slow:
@@ -445,6 +446,7 @@ def test_servers_after_one_another_start_empty_and_a_forgotten_one_hangs_no_proc
     script = """
 import boto3
 from harness.local.aws import LocalAWS
+from harness.local.http.limits import Limits
 for _ in range(2):
     with LocalAWS(providers={}) as aws:
         s3 = boto3.client("s3", endpoint_url=aws.url, region_name="us-east-1",

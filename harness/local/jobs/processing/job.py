@@ -139,10 +139,8 @@ class ProcessingJob(Job):
             entrypoint=specification.get("ContainerEntrypoint"),
             environment=self.request.get("Environment", {}),
             isolated=self._isolated,
-            instance_types=dict.fromkeys(
-                self._cluster.hosts,
-                self.request["ProcessingResources"]["ClusterConfig"]["InstanceType"],
-            ),
+            instance_types=self._instance_types,
+            volume=self.request["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"],
         ):
             self._download()
             self.check_stopped()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.aws_model import quotas
+from harness.local.core import instances
 from harness.local.data import s3_objects
 from harness.local.protocol.errors import AwsError
 
@@ -62,6 +64,7 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
     ):  # fmt: skip
         if present:
             raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
+    instances.check_count([(cluster["InstanceType"], cluster["InstanceCount"])], quotas.PROCESSING)
     for what in _faults(given, taken):
         raise AwsError("ValidationException", what)
 

@@ -190,6 +190,7 @@ class TrainingJob(Job):
                 },
                 isolated=bool(self.request.get("EnableNetworkIsolation")),
                 instance_types={name: each.instance_type for name, each in self._hosts.items()},
+                volume=self.request["ResourceConfig"].get("VolumeSizeInGB"),
                 mounts={host: each.mounts for host, each in piped.items()},
             ),
         ):
@@ -281,6 +282,7 @@ class TrainingJob(Job):
         self._step("Stopping", "Stopping the training job")
 
     def _on_end(self, why: str) -> None:
+        self._metrics.close()
         self._step(why, _MESSAGES[why])
         self.transitions[-1]["EndTime"] = self.ended
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import regex
 from botocore.exceptions import BotoCoreError, ClientError
+
+from harness import expressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +21,12 @@ _log = logging.getLogger(__name__)
 
 METRIC_TIMEOUT = 1.0
 """Seconds that a metric's regular expression has for a line; one that needs more is given up."""
+
+BUDGET = 5.0
+"""Seconds of processor time that all metrics of a job have beyond `BUDGET_A_LINE` for each line."""
+
+BUDGET_A_LINE = 0.0005
+"""Seconds of processor time; 40 ordinary expressions take less for an ordinary line."""
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
@@ -37,27 +45,32 @@ class Metrics:
     ) -> None:
         self._job = job
         self._cloudwatch = cloudwatch
-        self._patterns = {each["Name"]: regex.compile(each["Regex"]) for each in definitions}
+        self._patterns = {each["Name"]: expressions.compile(each["Regex"]) for each in definitions}
         self._lock = threading.Lock()
+        self._left = BUDGET
+        self._spent: Counter[str] = Counter()
         self._final: dict[str, dict[str, Any]] = {}
         self._points: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
     def read(self, line: str) -> None:
         """Find values in a line of the log: what a definition's first group matches."""
+        if not self._patterns:
+            return
         for name, pattern in list(self._patterns.items()):
+            begun = time.thread_time()
             try:
                 # Concurrent: other threads run meanwhile, so that no expression stops the server.
                 match = pattern.search(line, timeout=METRIC_TIMEOUT, concurrent=True)
                 value = float(match.group(1)) if match else math.nan
             except TimeoutError:
-                _log.warning(
-                    "training job %s: metric %s is given up, since its regular expression took "
-                    "longer than %s s for a line", self._job, name, METRIC_TIMEOUT,
-                )  # fmt: skip
-                self._patterns.pop(name, None)
+                self._give_up(name, f"took longer than {METRIC_TIMEOUT} s for a line")
+                continue
+            except MemoryError:
+                self._give_up(name, "took all memory for a line")
                 continue
             except (IndexError, TypeError, ValueError):  # no group, or none that is a number
-                continue
+                value = math.nan
+            self._count(name, time.thread_time() - begun)
             if not math.isfinite(value):
                 continue
             now = datetime.now(UTC)
@@ -69,6 +82,30 @@ class Metrics:
                 "Timestamp": now,
                 "Value": value,
             })  # fmt: skip
+        with self._lock:
+            self._left = min(BUDGET, self._left + BUDGET_A_LINE)
+            worst = max(self._spent, key=self._spent.__getitem__) if self._left < 0 else None
+            if worst is not None:
+                del self._spent[worst]
+                self._left = BUDGET
+        if worst is not None:
+            self._give_up(worst, f"took {BUDGET} s more than ordinary ones")
+
+    def _count(self, name: str, seconds: float) -> None:
+        with self._lock:
+            self._left -= seconds
+            self._spent[name] += seconds  # type: ignore[assignment]  # the stubs count in whole
+
+    def _give_up(self, name: str, why: str) -> None:
+        if self._patterns.pop(name, None) is not None:
+            _log.warning(
+                "training job %s: metric %s is given up, since its regular expression %s",
+                self._job, name, why,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Read no more lines: the expressions aren't kept for as long as the job is."""
+        self._patterns.clear()
 
     def final(self) -> list[dict[str, Any]]:
         """`FinalMetricDataList`: the last value of each."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import regex
 from botocore.exceptions import ClientError, ParamValidationError
 
+from harness import expressions
+from harness.aws_model import quotas
+from harness.local.core import instances
 from harness.local.data import opt_ml, s3_objects
 from harness.local.protocol.errors import AwsError
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import (
         ChannelUnionTypeDef,
         CreateTrainingJobRequestTypeDef,
+        MetricDefinitionTypeDef,
     )
 
     from harness.local.protocol.messages import RequestContext
@@ -28,7 +31,6 @@ DEFAULT_MAX_RUNTIME = 86_400
 
 def hosts(resources: Mapping[str, Any]) -> list[opt_ml.Host]:
     """The hosts of a `ResourceConfig`, numbered through its instance groups."""
-    groups = resources.get("InstanceGroups") or [resources]
     numbers = itertools.count(1)
     return [
         opt_ml.Host(
@@ -36,9 +38,14 @@ def hosts(resources: Mapping[str, Any]) -> list[opt_ml.Host]:
             group["InstanceType"],
             group.get("InstanceGroupName", opt_ml.HOMOGENEOUS),
         )
-        for group in groups
+        for group in _groups(resources)
         for _ in range(group.get("InstanceCount", 1))
     ]
+
+
+def _groups(resources: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The instance groups of a `ResourceConfig`; a homogeneous one is a group itself."""
+    return resources.get("InstanceGroups") or [resources]
 
 
 def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
@@ -114,24 +121,23 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
     names = [channel["ChannelName"] for channel in inputs]
     if len(set(names)) != len(names):
         raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
-    for pattern in request["AlgorithmSpecification"].get("MetricDefinitions", []):
-        try:
-            regex.compile(pattern["Regex"])
-        except regex.error as error:
-            raise AwsError(
-                "ValidationException",
-                f"MetricDefinitions: {pattern['Regex']!r} is not a regular expression: {error}.",
-            ) from error
+    _check_metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
     if "InstanceGroups" in resources and {"InstanceType", "InstanceCount"} & resources.keys():
         raise AwsError(
             "ValidationException",
             "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
         )
-    groups = {host.group for host in hosts(resources)}
+    _check_instances(resources, spot=bool(request.get("EnableManagedSpotTraining")))
+    groups = {group.get("InstanceGroupName", opt_ml.HOMOGENEOUS) for group in _groups(resources)}
     for channel in inputs:
         _check_channel(channel, groups, input_mode(request, channel))
     _check_pipes(request, inputs)
     condition = request.get("StoppingCondition", {})
+    instances.check_at_most(
+        condition.get("MaxRuntimeInSeconds", 0),
+        instances.MAX_RUNTIME,
+        "stoppingCondition.maxRuntimeInSeconds",
+    )
     wait = condition.get("MaxWaitTimeInSeconds")
     if not request.get("EnableManagedSpotTraining"):
         if wait is not None:
@@ -153,6 +159,34 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
             "ValidationException",
             f"CheckpointConfig.LocalPath: {path!r} is not the absolute path of a folder.",
         )
+
+
+def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
+    room = expressions.MAX_SIZE
+    for each in definitions:
+        try:
+            expressions.compile(each["Regex"])
+        except ValueError as error:
+            raise AwsError(
+                "ValidationException",
+                f"MetricDefinitions: {each['Regex']!r} is not a regular expression: {error}.",
+            ) from error
+        room -= expressions.size(each["Regex"])
+        if room < 0:
+            raise AwsError(
+                "ValidationException",
+                "MetricDefinitions: the regular expressions' repetitions together may come to more "
+                f"than {expressions.MAX_SIZE} parts.",
+            )
+
+
+def _check_instances(resources: Mapping[str, Any], *, spot: bool) -> None:
+    groups = [(each["InstanceType"], each.get("InstanceCount", 1)) for each in _groups(resources)]
+    instances.check_count(groups, quotas.SPOT_TRAINING if spot else quotas.TRAINING)
+    instances.check_at_least_one(sum(count for _, count in groups), "resourceConfig.instanceCount")
+    instances.check_at_most(
+        resources.get("VolumeSizeInGB", 0), instances.MAX_VOLUME_GB, "resourceConfig.volumeSizeInGB"
+    )
 
 
 def _check_channel(channel: ChannelUnionTypeDef, groups: set[str], mode: str) -> None:

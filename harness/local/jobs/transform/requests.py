@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.aws_model import quotas
+from harness.local.core import instances
 from harness.local.data import s3_objects
 from harness.local.data.records import RecordError
 from harness.local.jobs.transform.filters import CSV, FORMATS, JSON, Path, Processing, kind
@@ -22,6 +24,10 @@ MAX_PAYLOAD_IN_MB = 100
 
 def check(request: CreateTransformJobRequestTypeDef) -> None:
     """Raises `ValidationException` for what AWS refuses, or isn't run locally."""
+    resources = request["TransformResources"]
+    instances.check_count(
+        [(resources["InstanceType"], resources["InstanceCount"])], quotas.TRANSFORM
+    )
     source = request["TransformInput"]["DataSource"]["S3DataSource"]
     concurrent = request.get("MaxConcurrentTransforms", 0)
     payload = request.get("MaxPayloadInMB", 0)

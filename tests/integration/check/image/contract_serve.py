@@ -119,7 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def ping(self) -> None:
         if BREAK == "serving/ping-time":
             time.sleep(2.3)
-        if BREAK == "serving/ping-busy":
+        if BREAK in {"serving/ping-busy", "hostile/slow-bodies"}:
             with invoking:
                 pass
         status = int(BREAK.rpartition(" ")[2]) if BREAK.startswith("serving/ping ") else 200
@@ -127,7 +127,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         global active, count
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        with invoking if BREAK == "hostile/slow-bodies" else contextlib.nullcontext():
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         with changed:
             active, count = active + 1, count + 1
         try:
@@ -217,5 +218,7 @@ def broken(body: bytes, content_type: str) -> None:
         kept.append(os.urandom(20_000))
     if BREAK == "hostile/pickle" and content_type == "application/x-pickle":
         pickle.loads(body)
+    if BREAK == "hostile/costly-body" and body[:4] == b'["aa':
+        kept.extend(b"a" * len(body) for _ in range(2000))
     if BREAK == "hostile/deep-json" and body[:4] == b"[[[[":
         os._exit(1)

@@ -47,6 +47,9 @@ class Client:
         class ResourceAlreadyExistsException(Exception):
             pass
 
+        class ResourceNotFoundException(Exception):
+            pass
+
     def create_log_group(self, **request):
         pass
 
@@ -126,6 +129,40 @@ class TestCloudWatch:
         streams.close()
 
 
+class TestReset:
+    def test_lines_go_on_in_a_new_stream(self, aws, streams, new, caplog):
+        """As after a reset of moto, which forgets the groups, or where somebody deletes them."""
+        stream = streams.open("us-east-1", f"/group/{new('group')}", new("job"))
+        stream.write("before")
+        stream.flush()
+        aws.logs.delete_log_group(logGroupName=stream.group)
+        for number in range(200):
+            stream.write(f"after {number}")
+            if number % 20 == 0:
+                stream.flush()
+        stream.flush()
+        assert lines(aws, stream) == [f"after {number}" for number in range(200)]
+        (said,) = [each for each in caplog.records if each.name == logs.__name__]
+        assert said.levelname == "WARNING"
+        assert said.exc_info is None
+
+    def test_lines_that_get_lost_are_told_of_once(self, held, client, caplog):
+        stream = held.open("us-east-1", GROUP, "s")
+
+        def fail(**request):
+            raise RuntimeError("no more room")
+
+        client.put_log_events = fail
+        for number in range(20):
+            stream.write(str(number))
+            stream.flush()
+        (said,) = [each for each in caplog.records if each.name == logs.__name__]
+        assert said.getMessage() == (
+            "lost 1 log lines of s, and others if this goes on: RuntimeError: no more room"
+        )
+        assert said.exc_info is None
+
+
 class TestBatches:
     def test_limits_of_a_batch(self, client):
         client.proceed.clear()
@@ -146,6 +183,22 @@ class TestBatches:
         assert max(sizes) <= logs.BATCH_BYTES
         assert max(len(batch) for _, batch in client.batches) <= logs.BATCH_EVENTS
         assert sum(len(batch) for _, batch in client.batches) == 6 + logs.BATCH_EVENTS
+
+    def test_long_lines_wait_when_there_are_many_bytes(self, held, client, monkeypatch):
+        monkeypatch.setattr(logs, "MAX_QUEUED_BYTES", 1000)
+        stream = held.open("us-east-1", GROUP, "s")
+        stream.write("first")
+        assert client.asked.wait(30)
+        writer = threading.Thread(target=lambda: [stream.write("x" * 300) for _ in range(20)])
+        writer.start()
+        deadline = time.monotonic() + 30
+        while stream.size < 1000:
+            assert time.monotonic() < deadline
+        assert len(stream.events) == 4
+        client.proceed.set()
+        writer.join(30)
+        stream.flush()
+        assert sum(len(batch) for _, batch in client.batches) == 21
 
     def test_flush_waits_for_its_own_stream(self, held, client):
         """Lines that others write meanwhile don't count for those that are waited for."""

@@ -62,12 +62,40 @@ class TestManifests:
             ([{"prefix": "ROOT/"}], "no objects under"),
             ([{"prefix": "ROOT/"}, "../a"], "can't be a file"),
             ([{"prefix": "ROOT/"}, "a", "a"], "clashes with it"),
+            ("[" * 100_000, "is not JSON"),
+            ('{"a":' * 100_000, "is not JSON"),
+            ('[{"prefix": "ROOT/"}, ' + "9" * 5000 + "]", "is not JSON"),
+            ('[{"prefix": "ROOT/"}, NaN]', "is not JSON"),
+            ([{"prefix": "ROOT/"}, None], "is not of the form"),
+            ([{"prefix": "ROOT/"}, {"a": 1}], "is not of the form"),
+            ([{"prefix": ["ROOT/"]}, "a"], "is not of the form"),
+            ([{"prefix": "ROOT/\ud800"}, "a"], "is not UTF-8"),
+            ({"prefix": "ROOT/"}, "is not of the form"),
+            ("null", "is not of the form"),
+            ("\0", "is not JSON"),
+            ("", "is not JSON"),
+            ([{"prefix": "ROOT/"}, "a\0b"], "can't be a file"),
+            ([{"prefix": "ROOT/"}, "a\ud800b"], "can't be a file"),
+            ([{"prefix": "ROOT/"}, "a" * 256], "more than 255 bytes"),
         ],
     )
     def test_what_is_no_manifest_is_refused(self, aws, source, manifest, words):
         listed = source(["a"], manifest)
         with pytest.raises(s3_objects.DataError, match=words):
             files(aws, listed)
+
+    def test_a_manifest_has_so_many_objects(self, aws, source, monkeypatch):
+        monkeypatch.setattr(channels, "MANIFEST_OBJECTS", 10)
+        many: list[Any] = [{"prefix": "ROOT/"}, *"abcdefghijk"]
+        empty: list[Any] = [[]] * 10
+        for manifest in (many, empty):
+            with pytest.raises(s3_objects.DataError, match="has more than 10 objects"):
+                files(aws, source([], manifest))
+
+    def test_a_name_may_have_line_breaks(self, aws, source):
+        listed = source(["a\nb", "\n"], [{"prefix": "ROOT/"}, "a\nb", "\n"])
+        assert files(aws, listed) == {"train/a\nb": "a\nb", "train/\n": "\n"}
+        assert files(aws, source(["c\n"]))["train/c\n"] == "c\n"
 
     def test_a_manifest_that_is_not_there_is_named(self, aws):
         listed = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{aws.bucket}/no.manifest"}

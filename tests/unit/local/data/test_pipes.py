@@ -18,6 +18,7 @@ from harness.local.core.client import local_boto_session
 from harness.local.data import pipes, s3_objects
 from harness.local.data.opt_ml import CHUNK
 from harness.local.http import listening
+from harness.local.http.limits import Limits
 
 WAIT = 20
 
@@ -169,6 +170,9 @@ class TestAugmentedManifests:
         assert sent(aws, dealt, index=0, hosts=2) == b"024"
         assert sent(aws, dealt, index=1, hosts=2) == b"13"
 
+    def test_half_a_character_is_sent_as_it_stands_in_json(self, aws, manifest):
+        assert sent(aws, manifest('{"label": "a\\ud800"}', ["label"])) == b'"a\\ud800"'
+
     def test_blank_lines_and_a_missing_last_line_end_are_no_matter(self, aws, manifest):
         assert sent(aws, manifest('{"label": 1}\n\n  \r\n{"label": 2}', ["label"])) == b"12"
 
@@ -176,6 +180,11 @@ class TestAugmentedManifests:
         ("lines", "words"),
         [
             ('{"label": 1}\n{', "line 2 of s3://.*/m is not JSON"),
+            ("[" * 100_000, "line 1 of .* is not JSON"),
+            ('{"label": 1}\n{"label": ' + "9" * 5000 + "}", "line 2 of .* is not JSON"),
+            ('{"label": 1}\n{"label": NaN}', "line 2 of .* is not JSON"),
+            ('{"label": 1}\n\0', "line 2 of .* is not JSON"),
+            ('{"image-ref": "s3://b/\\ud800", "label": 1}\n', "is not UTF-8"),
             ("[]\n", "line 1 of .* is not a JSON object"),
             ('{"image-ref": "ROOT/1.png"}\n', "line 1 of .* has no attribute label"),
             ('{"image-ref": 1, "label": 1}\n', "image-ref is not the URI of an object in S3"),
@@ -213,10 +222,10 @@ class TestShuffling:
 
 
 def test_a_reader_may_pause_for_longer_than_s3_waits(aws, put, monkeypatch):
-    """cheroot closes a connection on which nothing could be sent for that long."""
+    """A connection on which nothing could be sent for so long is closed."""
     body = os.urandom(40 * CHUNK)  # more than fits into the buffers of a connection
     uri = put({"a": body})
-    monkeypatch.setattr(listening, "IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(listening, "LIMITS", Limits(stall=0.3))
     with LocalAWS() as impatient:
         client = local_boto_session(impatient.url, impatient.region).client("s3")
         asked = []

@@ -19,17 +19,23 @@ def port():
 def found(**changes):
     """What the engine would say if this process were the container's."""
     said = {"id": "/", "pid": os.getpid(), "gateway": "127.0.0.1", "address": "127.0.0.1"}
-    said |= changes
+    said |= {"mode": "default", "network": "bridge"} | changes
     network = {"Gateway": said["gateway"], "IPAddress": said["address"]}
     return {
         "Id": said["id"],
         "State": {"Pid": said["pid"]},
-        "NetworkSettings": {"Networks": {"bridge": network}},
+        "HostConfig": {"NetworkMode": said["mode"]},
+        "NetworkSettings": {"Networks": {"a-joined": {}, said["network"]: network}},
     }
 
 
 def test_a_container_on_this_machine_has_its_own_address(port):
     assert own_address(found(), port) == ("127.0.0.1", port)
+
+
+def test_a_container_in_several_networks_has_that_of_the_one_it_was_made_in(port):
+    made = found(mode="own", network="own")
+    assert own_address(made, port) == ("127.0.0.1", port)
 
 
 def test_a_container_that_does_not_listen_yet_has_it_too():

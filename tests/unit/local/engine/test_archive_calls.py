@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.local.engine import archive_calls
+from harness.local.engine import archives
 from harness.local.engine.pieces import Content
 
 MB = 1 << 20
@@ -91,7 +91,7 @@ def content(tmp_path):
 
 
 def put(engine, stream):
-    return archive_calls.put(engine.socket, "/archive?path=%2F", stream, 10)
+    return archives.unix_put(engine.socket, "/archive?path=%2F", stream, 10)
 
 
 def test_bytes_and_parts_of_files_arrive_in_their_order(engine, content):
@@ -131,11 +131,11 @@ def test_an_error_of_the_stream_comes_out_and_the_engine_has_no_whole_body(engin
 
 def test_no_engine_is_a_lost_connection(tmp_path):
     with pytest.raises(OSError, match="No such file"):
-        archive_calls.put(str(tmp_path / "none"), "/", [b"x"], 1)
+        archives.unix_put(str(tmp_path / "none"), "/", [b"x"], 1)
 
 
 def get(engine, timeout=10):
-    return archive_calls.get(engine.socket, "/archive?path=%2F", timeout)
+    return archives.unix_get(engine.socket, "/archive?path=%2F", timeout)
 
 
 def test_an_archive_comes_as_it_was_sent(engine, content):

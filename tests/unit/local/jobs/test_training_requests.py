@@ -282,6 +282,18 @@ class TestMetrics:
         )
         assert message.startswith("MetricDefinitions: 'm=(' is not a regular expression: ")
 
+    @pytest.mark.parametrize(
+        "regexes", [["((a{9999}){9999}){9999}"], ["(a{200}){300}=(.*)"] * 4], ids=["one", "all"]
+    )
+    def test_a_regular_expression_has_a_size(self, aws, request_, regexes):
+        definitions = [{"Name": f"m{i}", "Regex": each} for i, each in enumerate(regexes)]
+        message = refusal(
+            aws.sagemaker.create_training_job,
+            **request_(AlgorithmSpecification=specification(MetricDefinitions=definitions)),
+        )
+        assert message.startswith("MetricDefinitions: ")
+        assert "repetitions" in message
+
     @pytest.fixture
     def metrics(self, aws, no_engine, request_):
         """The final metrics of a job whose container has printed these lines."""
@@ -335,6 +347,15 @@ class TestMetrics:
         monkeypatch.setattr(metrics_module, "METRIC_TIMEOUT", 0.05)
         lines = ["a" * 60 + "!"] * 50 + ["k=7", "aa"]
         assert metrics(lines, m="(a+)+$", k="k=([0-9]+)") == {"k": 7.0}
+
+    @pytest.mark.timeout(60)
+    def test_many_slow_lines_are_too_much_as_well(self, metrics, monkeypatch, caplog):
+        """Each of these takes some 10 ms, far from what one line may take."""
+        monkeypatch.setattr(metrics_module, "BUDGET", 0.3)
+        lines = ["a" * 20 + "!"] * 20_000 + ["k=7", "aa"]
+        assert metrics(lines, m="(?:a|a)+$|m=(.*)", k="k=([0-9]+)") == {"k": 7.0}
+        (said,) = [each.getMessage() for each in caplog.records if "given up" in each.getMessage()]
+        assert "metric m is given up" in said
 
 
 class TestWithoutAnEngine:

@@ -8,6 +8,7 @@ import tracemalloc
 import urllib.request
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -254,3 +255,15 @@ class TestShortcut:
             written.write(b"x" * 2 * MB)
             with pytest.raises(inside.exceptions.NoSuchBucket):
                 inside.put_object(Bucket="no-such-bucket", Key="x", Body=written)
+
+
+def test_an_object_that_is_overwritten_leaves_no_file(aws, new, content):
+    """moto's own keeps each of them open, on disk, until the process ends."""
+    where = {"Bucket": aws.bucket, "Key": new("object")}
+    aws.s3.put_object(**where, Body=content)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        aws.s3.put_object(**where, Body=content)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    aws.s3.delete_object(**where)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

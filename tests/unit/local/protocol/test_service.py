@@ -106,6 +106,41 @@ def test_an_empty_body_is_an_empty_request():
             {"MaxResults": 1.5},
             "DECIMAL_VALUE can not be converted to an Integer",
         ),
+        (
+            "ListTrainingJobs",
+            {"MaxResults": 2**31},
+            "NUMBER_VALUE can not be converted to an Integer",
+        ),
+        (
+            "ListTrainingJobs",
+            {"MaxResults": -(10**400)},
+            "NUMBER_VALUE can not be converted to an Integer",
+        ),
+        (
+            "ListTrainingJobs",
+            {"MaxResults": 1e300},
+            "DECIMAL_VALUE can not be converted to an Integer",
+        ),
+        (
+            "ListTrainingJobs",
+            {"CreationTimeAfter": 10**400},
+            "NUMBER_VALUE can not be converted to milliseconds since epoch",
+        ),
+        (
+            "UpdateEndpointWeightsAndCapacities",
+            {"DesiredWeightsAndCapacities": [{"DesiredWeight": "NaN"}]},
+            "STRING_VALUE can not be converted to a Float",
+        ),
+        (
+            "UpdateEndpointWeightsAndCapacities",
+            {"DesiredWeightsAndCapacities": [{"DesiredWeight": 1e39}]},
+            "DECIMAL_VALUE can not be converted to a Float",
+        ),
+        (
+            "UpdateEndpointWeightsAndCapacities",
+            {"DesiredWeightsAndCapacities": [{"DesiredWeight": 10**400}]},
+            "NUMBER_VALUE can not be converted to a Float",
+        ),
         ("ListTrainingJobs", {"MaxResults": [1]}, "Start of list found where not expected"),
         (
             "ListTrainingJobs",
@@ -152,7 +187,13 @@ def test_an_empty_body_is_an_empty_request():
     ],
 )
 def test_a_value_of_the_wrong_type_comes_before_everything_else(operation, document, message):
-    status, body = answer(operation, document, create_model={}, list_training_jobs={})
+    status, body = answer(
+        operation,
+        document,
+        create_model={},
+        list_training_jobs={},
+        update_endpoint_weights_and_capacities={},
+    )
     assert (status, body) == (400, {"__type": "SerializationException", "message": message})
 
 
@@ -165,6 +206,11 @@ def test_a_value_of_the_wrong_type_comes_before_everything_else(operation, docum
         b'"\xff"',
         b'{"MaxResults": ' + b"9" * 5000 + b"}",
         b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"MaxResults": 1e400}',
+        b'{"Unheard": -1e400}',
+        b'{"Unheard": [' + b"[]," * 300_000 + b"[]]}",
+        b'{"Unheard": [' + b"{}," * 300_000 + b"{}]}",
     ],
 )
 def test_a_body_that_is_not_json(body):
@@ -208,9 +254,10 @@ def test_a_body_of_the_full_size_is_not_copied():
     body = b"x" * 6_291_456
 
     class Stream:
+        pieces = iter([body])
+
         def read(self, size):
-            assert size >= len(body)
-            return body
+            return next(self.pieces, b"")
 
     stream: Any = Stream()
     request = Request("POST", "/endpoints/e/invocations", "", {}, stream)
@@ -248,8 +295,25 @@ def test_numbers_in_headers():
     header = "x-amzn-sagemaker-requestttlseconds"
     assert invoke(service, path=path, **{header: "60"}).status == 202
     assert provider.request == {"EndpointName": "e", "RequestTTLSeconds": 60}
-    response = invoke(service, path=path, **{header: "soon"})
-    assert response.headers["x-amzn-ErrorType"] == "SerializationException"
+    for text in ("soon", "1_0", "٣", "", "9" * 11, "9" * 5000, "1e3"):
+        response = invoke(service, path=path, **{header: text})
+        assert response.headers["x-amzn-ErrorType"] == "SerializationException"
+
+
+def test_an_answer_is_json_or_a_failure(caplog):
+    """Never the NaN of Python's own JSON, on which other parsers stumble."""
+    endpoint = {"ProductionVariants": [{"VariantName": "v", "CurrentWeight": float("nan")}]}
+    status, document = answer("DescribeEndpoint", {"EndpointName": "e"}, describe_endpoint=endpoint)
+    assert (status, document["__type"]) == (500, "InternalFailure")
+    assert "nan is not a finite number" in caplog.text
+
+
+def test_no_more_than_a_hundred_errors_are_told():
+    document = {"Tags": [{"Key": "k"}] * 50_000, "ResourceArn": "arn:aws:sagemaker:x:1:y/z"}
+    status, body = answer("AddTags", document, add_tags={})
+    assert status == 400
+    assert body["message"].startswith("100 validation errors detected: ")
+    assert len(body["message"]) < 3_000_000
 
 
 # Who asks
@@ -518,12 +582,22 @@ def test_two_providers_of_one_operation_are_refused():
         _ = service.operations
 
 
-@pytest.mark.parametrize("operation", ["CreateModel", "Close", "NoSuchThing", ""])
+@pytest.mark.parametrize("operation", ["Close", "NoSuchThing", ""])
 def test_what_no_provider_has_is_left_to_moto(operation):
     service = Service("sagemaker", [Provider(list_models={}, close={})])
     with pytest.raises(LeaveToMoto) as left:
         call(service, operation, {})
     assert left.value.body is None
+
+
+def test_moto_gets_what_the_service_would_take_and_nothing_else():
+    service = Service("sagemaker", [Provider(list_models={})])
+    with pytest.raises(LeaveToMoto) as left:
+        call(service, "CreateModel", b'{"ModelName": "m"}')
+    assert left.value.body == b'{"ModelName": "m"}'
+    response = call(service, "CreateModel", {"ModelName": ["m"]})
+    assert response.status == 400
+    assert json.loads(response.body)["__type"] in ("ValidationException", "SerializationException")
 
 
 def test_a_provider_may_leave_a_request_to_moto():

@@ -1,0 +1,400 @@
+"""The events of moto's log streams on disk, where moto has every line as an object in memory.
+
+They are in SQLite's temporary database: a file without a name, that ends with the process in
+whichever way, behind a cache of some megabytes. What is asked for is read from there, a page at a
+time. All else of CloudWatch Logs remains moto's.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import itertools
+import sqlite3
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+CACHE_KB = 8192
+
+MAX_PAGE = 10_000
+"""Events of an answer (GetLogEvents and FilterLogEvents in CloudWatch Logs' API reference)."""
+
+MAX_PAGE_BYTES = 1 << 20
+"""Bytes of an answer's messages, for both; a longer message comes alone."""
+
+MAX_RESULTS = 10_000
+"""Results of a query of Logs Insights, which moto keeps for good."""
+
+_READ = 500
+"""Events that are read at once, for as long as no other thread can."""
+
+_INT64 = (1 << 63) - 1
+
+
+Place = tuple[int, int]
+"""Where an event stands in its stream: its time, and its number among those of this time."""
+
+
+class Event(NamedTuple):
+    """One event, with the names of moto's own."""
+
+    timestamp: int
+    event_id: int
+    ingestion_time: int
+    message: str
+
+    @property
+    def place(self) -> Place:
+        return self.timestamp, self.event_id
+
+    def to_filter_dict(self) -> dict[str, Any]:
+        return {**self.to_response_dict(), "eventId": str(self.event_id)}
+
+    def to_response_dict(self) -> dict[str, Any]:
+        return {
+            "timestamp": self.timestamp,
+            "message": self.message,
+            "ingestionTime": self.ingestion_time,
+        }
+
+
+class _Database:
+    """All events of the process, by stream and time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Each call holds the lock; no name makes it SQLite's own temporary file.
+        self._connection = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute(
+            "CREATE TABLE events (stream INTEGER, timestamp INTEGER, id INTEGER, "
+            "ingested INTEGER, message TEXT, PRIMARY KEY (stream, timestamp, id)) WITHOUT ROWID"
+        )
+        self._ids = itertools.count(1)
+        self._streams = itertools.count(1)
+        self._dropped: list[int] = []
+
+    def new_stream(self) -> int:
+        return next(self._streams)
+
+    def add(self, stream: int, events: Iterable[Any]) -> int:
+        """Keep moto's events, which get ids of ours; returns how many they are."""
+        with self._lock:
+            self._forget_dropped()
+            rows = []
+            for event in events:
+                event.event_id = next(self._ids)
+                # Half a surrogate pair, which JSON has and UTF-8 doesn't.
+                message = event.message.encode(errors="replace").decode()
+                rows.append(
+                    (stream, event.timestamp, event.event_id, event.ingestion_time, message)
+                )
+            self._connection.execute("BEGIN")
+            try:
+                self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
+            finally:
+                self._connection.execute("COMMIT")
+            return len(rows)
+
+    def drop(self, stream: int) -> None:
+        """Forget the events of a stream, when the next ones come."""
+        # Called by the garbage collector, perhaps of a thread that holds the lock.
+        self._dropped.append(stream)
+
+    def _forget_dropped(self) -> None:
+        while self._dropped:
+            self._connection.execute("DELETE FROM events WHERE stream = ?", (self._dropped.pop(),))
+
+    def first(
+        self,
+        stream: int,
+        after: Place,
+        before: Place,
+        most: int,
+        *,
+        backwards: bool = False,
+    ) -> list[Event]:
+        """The first events between these places, or the last, from the end to the beginning."""
+        order = "DESC" if backwards else "ASC"
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT timestamp, id, ingested, message FROM events WHERE stream = ? "  # noqa: S608
+                "AND (timestamp, id) > (?, ?) AND (timestamp, id) < (?, ?) "
+                f"ORDER BY timestamp {order}, id {order} LIMIT ?",
+                (stream, *map(_clamped, after), *map(_clamped, before), most),
+            ).fetchall()
+        return [Event(*row) for row in rows]
+
+    def span(self, stream: int) -> tuple[int, int] | None:
+        """The earliest and the latest timestamp of a stream."""
+        ends = (self.first(stream, _START, _END, 1, backwards=end) for end in (False, True))
+        first, last = ends
+        return (first[0].timestamp, last[0].timestamp) if first else None
+
+
+_START = (-_INT64, -_INT64)
+_END = (_INT64, _INT64)
+
+
+def _clamped(number: int) -> int:
+    return max(-_INT64, min(_INT64, int(number)))
+
+
+@functools.cache
+def _database() -> _Database:
+    return _Database()
+
+
+class Events:
+    """What stands where a stream of moto's has its list of events."""
+
+    def __init__(self) -> None:
+        self._database = _database()
+        self._stream = self._database.new_stream()
+        self._count = 0
+        weakref.finalize(self, self._database.drop, self._stream).atexit = False
+
+    def __iadd__(self, events: Iterable[Any]) -> Self:
+        self._count += self._database.add(self._stream, events)
+        return self
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Event]:
+        return self.between(_START, _END)
+
+    def between(self, after: Place, before: Place, *, backwards: bool = False) -> Iterator[Event]:
+        """The events between two places, in their order or from the last to the first."""
+        while True:
+            found = self._database.first(self._stream, after, before, _READ, backwards=backwards)
+            yield from found
+            if len(found) < _READ:
+                return
+            if backwards:
+                before = found[-1].place
+            else:
+                after = found[-1].place
+
+    def span(self) -> tuple[int, int] | None:
+        """The earliest and the latest timestamp; None if there is no event."""
+        return self._database.span(self._stream)
+
+
+def prepare() -> None:
+    """Let moto's CloudWatch Logs have its events on disk. May be called again."""
+    from moto.logs import models
+
+    if getattr(models.LogStream, "_harness", False):
+        return
+    stream: Any = models.LogStream
+    stream._harness = True
+    stream.__init__ = _with_events(stream.__init__)
+    stream._update = _or_else(_update, stream._update)
+    stream.get_log_events = _or_else(_get_log_events, stream.get_log_events)
+    group: Any = models.LogGroup
+    group.filter_log_events = _filter_log_events
+    models.execute_query = _execute_query  # type: ignore[attr-defined]  # it is theirs to import
+
+
+def _with_events(init: Any) -> Any:
+    def with_events(self: Any, *arguments: Any, **named: Any) -> None:
+        init(self, *arguments, **named)
+        self.events = Events()
+
+    return with_events
+
+
+def _or_else(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Any:
+    """Ours for streams that have `Events`; those of before `prepare` have moto's list."""
+
+    @functools.wraps(theirs)
+    def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        call = ours if isinstance(self.events, Events) else theirs
+        return call(self, *arguments, **named)
+
+    return method
+
+
+def _update(self: Any) -> None:
+    first, last = self.events.span() or (None, None)
+    self.first_event_timestamp, self.last_event_timestamp = first, last
+
+
+def _bounds(start_time: int | None, end_time: int | None) -> tuple[Place, Place]:
+    """The places that a request's times stand for, both of which belong to it in moto."""
+    after = (start_time - 1, _INT64) if start_time else _START
+    before = (end_time + 1, -_INT64) if end_time else _END
+    return after, before
+
+
+def _page(
+    events: Iterable[tuple[str, Event]], most: int | None
+) -> tuple[list[tuple[str, Event]], bool]:
+    """The first events, as many as an answer has, and whether there are more."""
+    most = min(MAX_PAGE, max(1, most or MAX_PAGE))
+    page: list[tuple[str, Event]] = []
+    size = 0
+    for name, event in events:
+        size += len(event.message.encode())
+        if len(page) == most or (page and size > MAX_PAGE_BYTES):
+            return page, True
+        page.append((name, event))
+    return page, False
+
+
+def _get_log_events(
+    self: Any,
+    start_time: int | None,
+    end_time: int | None,
+    limit: int | None,
+    next_token: str | None,
+    start_from_head: bool,
+) -> tuple[list[dict[str, Any]], str, str]:
+    """A page, and the tokens of those before and after it."""
+    after, before = _bounds(start_time, end_time)
+    place = None
+    backwards = not start_from_head
+    if next_token is not None:
+        backwards, place = _parse_token(next_token)
+        after, before = (after, min(before, place)) if backwards else (max(after, place), before)
+    found = self.events.between(after, before, backwards=backwards)
+    page = [event for _, event in _page((("", event) for event in found), limit)[0]]
+    if backwards:
+        page.reverse()
+    if page:
+        first, last = page[0].place, page[-1].place
+    else:
+        first = last = place or (0, 0)
+    return [event.to_response_dict() for event in page], _token("b", first), _token("f", last)
+
+
+def _token(direction: str, place: Place) -> str:
+    return f"{direction}/{place[0]:028d}{place[1]:028d}"
+
+
+def _parse_token(token: Any) -> tuple[bool, Place]:
+    """Whether a token leads back, and from which place."""
+    from moto.logs.exceptions import InvalidParameterException
+
+    direction, _, digits = str(token).partition("/")
+    if direction not in ("b", "f") or len(digits) != 56 or not digits.isdecimal():
+        raise InvalidParameterException("The specified nextToken is invalid.")
+    return direction == "b", (int(digits[:28]), int(digits[28:]))
+
+
+def _filter_log_events(
+    self: Any,
+    log_group_name: str,
+    log_stream_names: list[str] | None,
+    start_time: int | None,
+    end_time: int | None,
+    limit: int | None,
+    next_token: str | None,
+    filter_pattern: str | None,
+    interleaved: bool,
+) -> tuple[list[dict[str, Any]], str | None, list[dict[str, Any]]]:
+    """`LogGroup.filter_log_events`, which reads no further than to the end of a page."""
+    from moto.logs.utils import EventMessageFilter
+
+    wanted = set(log_stream_names or ())
+    streams = [each for name, each in self.streams.items() if not wanted or name in wanted]
+    pattern = EventMessageFilter(filter_pattern or "")
+    found = _from_streams(
+        streams, _bounds(start_time, end_time), _parse_place(self, next_token), interleaved
+    )
+    matching = (each for each in found if pattern.matches(each[1].message))
+    page, more = _page(matching, limit)
+    token = None
+    if more:
+        name, event = page[-1]
+        token = f"{log_group_name}@{name}@{event.timestamp}-{event.event_id}"
+    searched = [
+        {"logStreamName": each.log_stream_name, "searchedCompletely": True} for each in streams
+    ]
+    events = [{**event.to_filter_dict(), "logStreamName": name} for name, event in page]
+    return events, token, searched
+
+
+def _parse_place(group: Any, token: str | None) -> tuple[str, Place] | None:
+    """The stream and the place that a token says: none at all if it isn't one, as AWS has it."""
+    if not token:
+        return None
+    try:
+        name, stream, place = token.split("@")
+        timestamp, event = (int(number[:20]) for number in place.split("-"))
+    except (ValueError, AttributeError):
+        return "", _END
+    if name != group.name or stream not in group.streams:
+        return "", _END
+    return stream, (timestamp, event)
+
+
+def _from_streams(
+    streams: Sequence[Any],
+    bounds: tuple[Place, Place],
+    begun: tuple[str, Place] | None,
+    interleaved: bool,
+) -> Iterator[tuple[str, Event]]:
+    """The events of streams behind the place where the last page ended, with the streams' names.
+
+    `interleaved` by their time, else one stream after another.
+    """
+    names = [each.log_stream_name for each in streams]
+    if begun is not None and begun[0] not in names:
+        return
+    after, before = bounds
+    sources = []
+    at = names.index(begun[0]) if begun is not None else -1
+    for number, stream in enumerate(streams):
+        start = after
+        if begun is not None and number <= at:
+            if number < at and not interleaved:
+                continue
+            start = max(after, begun[1] if number == at else (begun[1][0], _INT64))
+        elif begun is not None and interleaved:
+            start = max(after, (begun[1][0], -_INT64))
+        sources.append(_named(stream, start, before))
+    if interleaved:
+        yield from heapq.merge(*sources, key=lambda each: each[1].timestamp)
+    else:
+        yield from itertools.chain.from_iterable(sources)
+
+
+def _named(stream: Any, after: Place, before: Place) -> Iterator[tuple[str, Event]]:
+    if isinstance(stream.events, Events):
+        found: Iterable[Any] = stream.events.between(after, before)
+    else:
+        kept = (
+            Event(each.timestamp, each.event_id, each.ingestion_time, each.message)
+            for each in stream.events
+        )
+        found = sorted(each for each in kept if after < each.place < before)
+    for event in found:
+        yield stream.log_stream_name, event
+
+
+def _execute_query(
+    log_groups: list[Any], query: str, start_time: int, end_time: int
+) -> list[dict[str, Any]]:
+    """moto's, which has no more of the results in memory than there shall be."""
+    from moto.logs.logs_query import ParsedEvent
+    from moto.logs.logs_query.query_parser import parse_query
+
+    parsed = parse_query(query)
+    after, before = _bounds(start_time * 1000, end_time * 1000)
+    events = (
+        ParsedEvent(event, parsed, stream, group)  # type: ignore[arg-type]  # as good as moto's
+        for group in log_groups
+        for stream in group.streams.values()
+        for _, event in _named(stream, after, before)
+    )
+    pick = heapq.nlargest if parsed.sort_reversed() else heapq.nsmallest
+    most = min(MAX_RESULTS, parsed.limit or MAX_RESULTS)
+    return [event.fields for event in pick(most, events)]
