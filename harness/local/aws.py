@@ -114,7 +114,6 @@ class LocalAWS:
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
         self._dispatch: Dispatch
-        self._inner_dispatch: Dispatch
         self._closers: list[Callable[[], None]] = []
         self._server: Server | None = None
         self._inner_url = ""
@@ -163,9 +162,8 @@ class LocalAWS:
         if backend:
             sagemaker = self._services["sagemaker"]
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
-        parts = self._trust, page, self._services.values(), self._moto, here
-        self._dispatch = Dispatch(*parts, self.faults)
-        self._inner_dispatch = Dispatch(*parts, Faults())  # what we call ourselves, fails nobody
+        services = self._services.values()
+        self._dispatch = Dispatch(self._trust, page, services, self._moto, here, self.faults)
 
     def _make_backend(self) -> Backend:
         return Backend(
@@ -176,11 +174,9 @@ class LocalAWS:
     def _listen(self) -> None:
         self._server = Server(self._dispatch)
         for host in self._hosts:
-            self.port = self._server.listen(host, self.port)
+            self.port = self._server.listen(host, self.port, faults=self.faults)
         if self._given_providers is None:
-            inner = self._server.listen(
-                _LOOPBACK, 0, workers=INNER_CONCURRENT, dispatch=self._inner_dispatch
-            )
+            inner = self._server.listen(_LOOPBACK, 0, workers=INNER_CONCURRENT)
             self._inner_url = f"http://{_LOOPBACK}:{inner}"
 
     def _warm_up(self) -> None:
@@ -199,9 +195,10 @@ class LocalAWS:
             return None
         if self.host in _ALL_ADDRESSES:
             return f"http://{host}:{self.port}"
+        listen = self._server.listen
         for port in (self.port, 0):
             with contextlib.suppress(OSError):
-                return f"http://{host}:{self._server.listen(host, port, accepts)}"
+                return f"http://{host}:{listen(host, port, accepts, faults=self.faults)}"
         return None
 
     def close(self) -> None:

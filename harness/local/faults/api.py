@@ -51,9 +51,13 @@ def _added(faults: Faults, request: Request) -> Response:
 
     from harness.config.faults import Fault  # not with this module: few need it
 
-    body = request.stream.read(BODY_LIMIT if request.length is None else request.length)
+    body = bytearray()
+    while len(body) <= BODY_LIMIT and (piece := request.stream.read(BODY_LIMIT)):
+        body += piece
+    if len(body) > BODY_LIMIT:
+        return _json(413, error=f"a fault has no more than {BODY_LIMIT} bytes")
     try:
-        return _json(200, **faults.add(Fault.model_validate_json(body)).as_dict())
+        return _json(200, **faults.add(Fault.model_validate_json(bytes(body))).as_dict())
     except ValidationError as error:
         return _json(400, error="; ".join(map(_words, error.errors())))
     except TooManyError:

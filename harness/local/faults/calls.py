@@ -73,6 +73,15 @@ def named(request: Request, body: Callable[[], bytes]) -> Call:
     return Call(service, f"{request.method} {request.path}")
 
 
+def is_ours(request: Request) -> bool:
+    """Whether it asks for something that no AWS has: the rules, the health check, the page."""
+    return request.path.startswith("/_harness/") or (
+        request.method == "GET"
+        and "text/html" in request.headers.get("accept", "")
+        and credential_scope(request) is None
+    )
+
+
 def _unsigned(request: Request) -> str:
     """What nobody has signed is S3's, unless its path is an invocation's."""
     return "sagemaker" if request.path.startswith("/endpoints/") else "s3"

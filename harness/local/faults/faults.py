@@ -130,7 +130,7 @@ class Faults:
         `body` reads it whole; it is called only if the call's name or its resource stands in it.
         Doesn't wait: that is for the caller to do.
         """
-        if not self.concerns_calls:
+        if not self.concerns_calls or calls.is_ours(request):
             return None
         call = calls.named(request, body)
         rule = self._first(

@@ -6,6 +6,7 @@ is waited for has a deadline, which the server looks at.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from functools import partial
@@ -21,7 +22,6 @@ from harness.local.protocol.messages import Pieces, Request, Response
 from harness.local.protocol.responses import too_large
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Generator
 
     from harness.local.http.listener import Listener
@@ -119,7 +119,7 @@ class Connection(Reader):
         super().on_message_begin()
 
     def _begin(self, incoming: Incoming, request: Request) -> None:
-        plan = self._listener.dispatch.plan(request)
+        plan = self._server.dispatch.plan(request)
         if isinstance(plan, Response):
             incoming.answer = plan
         elif plan is not None:
@@ -314,6 +314,8 @@ class Connection(Reader):
         request = incoming.request
         if incoming.answer is not None or request is None:
             return cast("Response", incoming.answer)
+        if (response := await self._fault(incoming, request)) is not None:
+            return response
         if incoming.service is not None:
             body = b"".join(incoming.pieces)
             return await incoming.service.respond_in_loop(request, body)
@@ -325,7 +327,7 @@ class Connection(Reader):
             body_read, workers = incoming.body, self._server.uploads
         request.stream = cast("IO[bytes]", body_read)
         try:
-            response = await workers.run(self._listener.dispatch.respond, request)
+            response = await workers.run(self._server.dispatch.respond, request)
         except DisconnectedError:
             if incoming.answer is None:
                 raise
@@ -334,6 +336,19 @@ class Connection(Reader):
             return Response(500, {"Content-Type": "text/plain"}, b"The local AWS's log says why.\n")
         # What became of its body meanwhile has the last word.
         return incoming.answer or response
+
+    async def _fault(self, incoming: Incoming, request: Request) -> Response | None:
+        """Do what faults on demand say: wait, break off, or answer; None: it goes on."""
+        faults = self._listener.faults
+        if faults is None or not faults.concerns_calls:
+            return None
+        verdict = faults.verdict(request, lambda: b"".join(incoming.pieces))
+        if verdict is None:
+            return None
+        await asyncio.sleep(verdict.latency)
+        if verdict.reset:
+            raise ConnectionResetError("a fault on demand")
+        return verdict.response
 
     async def _accepted(self) -> bool:
         if self._is_accepted is None:

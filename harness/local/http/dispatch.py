@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import io
 import json
-import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from harness.local.faults import api
-from harness.local.faults.calls import READ_LIMIT
-from harness.local.protocol.errors import DisconnectedError, LeaveToMoto
+from harness.local.protocol.errors import LeaveToMoto
 from harness.local.protocol.messages import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from harness.local.faults.faults import Faults, Verdict
+    from harness.local.faults.faults import Faults
     from harness.local.http.page import Page
     from harness.local.http.trust import Trust
     from harness.local.moto.app import MotoApp
     from harness.local.protocol.service import Service
 
 HEALTH_PATH = "/_harness/health"
-
-
-class InLoop(Protocol):
-    """Answers requests in the loop, each with its whole body."""
-
-    @property
-    def max_body(self) -> int:
-        """Bytes of a body above which it is refused without being read."""
-
-    async def respond_in_loop(self, request: Request, body: bytes) -> Response: ...
 
 
 class Dispatch:
@@ -59,10 +46,10 @@ class Dispatch:
         self._about = about
         self._faults = faults
 
-    def plan(self, request: Request) -> Response | InLoop | None:
+    def plan(self, request: Request) -> Response | Service | None:
         """What can be said before the body is there, in the loop: so nothing here may wait.
 
-        That is the response, or who makes it in the loop; None: `respond`.
+        That is the response, or the service whose `respond_in_loop` makes it; None: `respond`.
         """
         if not self._trust.allows(request):
             return self._trust.refusal(request)
@@ -70,7 +57,7 @@ class Dispatch:
             return self._health()
         for service in self._in_loop:
             if service.answers_in_loop(request):
-                return Disturbed(service, self._faults) if self._faults.concerns_calls else service
+                return service
         return None
 
     def respond(self, request: Request) -> Response:
@@ -83,12 +70,6 @@ class Dispatch:
             return response
         if self._page is not None and (response := self._page.respond(request)) is not None:
             return response
-        if self._faults.concerns_calls:
-            body = _whole(request)
-            if verdict := self._faults.verdict(request, lambda: body):
-                time.sleep(verdict.latency)
-                if (response := _judged(verdict)) is not None:
-                    return response
         for service in self._services:
             if service.match(request) is None:
                 continue
@@ -104,38 +85,3 @@ class Dispatch:
     def _health(self) -> Response:
         document = {"status": "ok", **self._about}
         return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
-
-
-class Disturbed:
-    """A service whose calls in the loop get what faults on demand have for them."""
-
-    def __init__(self, service: InLoop, faults: Faults) -> None:
-        self._service = service
-        self._faults = faults
-
-    @property
-    def max_body(self) -> int:
-        return self._service.max_body
-
-    async def respond_in_loop(self, request: Request, body: bytes) -> Response:
-        if verdict := self._faults.verdict(request, lambda: body):
-            await asyncio.sleep(verdict.latency)
-            if (response := _judged(verdict)) is not None:
-                return response
-        return await self._service.respond_in_loop(request, body)
-
-
-def _judged(verdict: Verdict) -> Response | None:
-    """The response that a call gets, once it has waited; None: it goes on."""
-    if verdict.reset:
-        raise DisconnectedError("a fault on demand")
-    return verdict.response
-
-
-def _whole(request: Request) -> bytes:
-    """All of a body that is short enough to be looked into, and to be read once more."""
-    if request.length is None or request.length > READ_LIMIT:
-        return b""
-    body = request.stream.read(request.length)
-    request.stream = io.BytesIO(body)
-    return body

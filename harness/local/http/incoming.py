@@ -11,8 +11,8 @@ from harness.local.protocol.errors import DisconnectedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from harness.local.http.dispatch import InLoop
     from harness.local.protocol.messages import Request, Response
+    from harness.local.protocol.service import Service
 
 
 class Body(io.RawIOBase):
@@ -97,7 +97,7 @@ class Incoming:
         """Whether the connection is kept open after it."""
         self.answer: Response | None = None
         """What it gets without being asked about any further."""
-        self.service: InLoop | None = None
+        self.service: Service | None = None
         """Who answers it in the loop."""
         self.pieces: list[bytes] = []
         """What is there of its body, and as long as it is in nobody's hands."""

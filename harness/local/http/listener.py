@@ -10,6 +10,7 @@ from harness.local.http.limits import MAX_HELD
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.local.faults.faults import Faults
     from harness.local.http.dispatch import Dispatch
     from harness.local.http.limits import Limits
     from harness.local.http.workers import Workers
@@ -39,23 +40,25 @@ class Client(Protocol):
 
 
 class Listener:
-    """One address: its connections, and who answers what they ask.
+    """One address: its connections, and who works on what they ask.
 
-    `accepts`, called in a thread, says whether a client of that address is answered.
+    `accepts`, called in a thread, says whether a client of that address is answered; `faults`
+    on demand may befall what it asks.
     """
 
     def __init__(
         self,
         server: Host,
-        dispatch: Dispatch,
         workers: Workers,
         accepts: Callable[[str], bool] | None,
         most: int,
+        *,
+        faults: Faults | None,
     ) -> None:
         self.server = server
-        self.dispatch = dispatch
         self.workers = workers
         self.accepts = accepts
+        self.faults = faults
         self.connections: dict[Client, None] = {}
         self._quiet: dict[Client, None] = {}  # the longest first
         self._most = most
@@ -88,10 +91,12 @@ class Host:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        dispatch: Dispatch,
         limits: Limits,
         uploads: Workers,
     ) -> None:
         self.loop = loop
+        self.dispatch = dispatch
         self.limits = limits
         self.uploads = uploads
         """The threads for bodies that are read while they come."""

@@ -21,6 +21,7 @@ except ImportError:  # where there is none, as on Windows; asyncio's own takes a
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from harness.local.faults.faults import Faults
     from harness.local.http.dispatch import Dispatch
 
 _log = logging.getLogger(__name__)
@@ -45,8 +46,7 @@ class Server(Host):
 
     def __init__(self, dispatch: Dispatch, limits: Limits | None = None) -> None:
         loop: asyncio.AbstractEventLoop = loops.new_event_loop()
-        super().__init__(loop, limits or LIMITS, Workers("harness-upload", UPLOADS))
-        self._dispatch = dispatch
+        super().__init__(loop, dispatch, limits or LIMITS, Workers("harness-upload", UPLOADS))
         self.loop.set_exception_handler(_log_error)
         self.workers = Workers("harness-request", WORKERS)
         self._pools = [self.workers, self.uploads]
@@ -62,11 +62,12 @@ class Server(Host):
         port: int,
         accepts: Callable[[str], bool] | None = None,
         workers: int | None = None,
-        dispatch: Dispatch | None = None,
+        *,
+        faults: Faults | None = None,
     ) -> int:
         """Accept connections there, with so many threads of their own; returns the port.
 
-        `dispatch` answers instead of the server's own.
+        `faults` are those on demand that may befall its requests.
 
         Raises:
             OSError: the port is taken, or the address isn't this machine's.
@@ -85,7 +86,7 @@ class Server(Host):
         if workers is not None:
             pool = Workers("harness-inner", workers)
             self._pools.append(pool)
-        listener = Listener(self, dispatch or self._dispatch, pool, accepts, self._most)
+        listener = Listener(self, pool, accepts, self._most, faults=faults)
         self._call(self._accept(listener, listening))
         bound: int = listening.getsockname()[1]
         return bound

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.config.faults import Fault
-from harness.local.jobs.cluster import OUT_OF_MEMORY
+from harness.local.jobs import cluster
 from harness.local.jobs.job import NO_CAPACITY
 from tests.integration.training import artifacts, channel, finish
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(180)
 
 TWO = {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that don't hear SIGTERM are killed at once, where a host has failed."""
+    monkeypatch.setattr(cluster, "FAILURE_GRACE", 1)
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_a_kill_for_want_of_memory(
     add(event="OutOfMemory", delay=0.5, count=1)
     job = finish(aws, create("until-sigterm"))
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"] == f"{OUT_OF_MEMORY} (injected)"
+    assert job["FailureReason"] == f"{cluster.OUT_OF_MEMORY} (injected)"
 
 
 def test_a_host_that_is_lost_and_a_job_that_is_tried_again(
