@@ -4,7 +4,9 @@ is others' must be.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import machine
 from harness.local.engine.sessions import LABEL_HOST, LABEL_LOCK, LABEL_SESSION
+from tests.integration.registry import DockerRegistry
 from tests.integration.support import ROLE
 from tests.torture.service import Service
 
@@ -32,19 +35,38 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1] / "integration/quick"
 COMMAND_SECONDS = 120
 
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+ALL = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+    }
+)
+
 
 def sudden(
     service: Service, image: str, seconds: float, choose: random.Random, tally: Tally
 ) -> None:
     """Commands and services, each killed somewhere on its way."""
-    deadline = time.monotonic() + seconds
-    with _others(service.engine, image) as others:
+    with _shop(service.folder) as shop, _others(service.engine, image) as others:
+        deadline = time.monotonic() + seconds
         number = 0
         while time.monotonic() < deadline:
             folder = service.folder / f"kill-{number}"
             folder.mkdir()
-            trial = Trial(folder, service, image, choose)
-            kinds = [trial.run, trial.up, trial.build, trial.clean]
+            trial = Trial(folder, service, image, shop, choose)
+            kinds = [trial.run, trial.up, trial.build, trial.push, trial.clean]
             kind = kinds[number % len(kinds)]
             number += 1
             tally.attempt()
@@ -62,8 +84,16 @@ class Trial:
     The project's images are the only thing that trials share.
     """
 
-    def __init__(self, folder: Path, service: Service, image: str, choose: random.Random) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        service: Service,
+        image: str,
+        shop: Mapping[str, str],
+        choose: random.Random,
+    ) -> None:
         self._folder = folder
+        self._shop = shop
         self._engine = service.engine
         self._image = image
         self._choose = choose
@@ -85,9 +115,17 @@ class Trial:
 
     def build(self) -> None:
         """`harness build` of a project that has changed."""
+        self._change()
+        self._kill_after(self._start("build"), self._choose.uniform(0.2, 3))
+
+    def push(self) -> None:
+        """`harness push` of a project that has changed: it is built, and goes to the registry."""
+        self._change()
+        self._kill_after(self._start("push", **self._shop), self._choose.uniform(1, 6))
+
+    def _change(self) -> None:
         changed = self._project / "container/quick.py"
         changed.write_text(f"{changed.read_text()}\n# {uuid.uuid4()}\n")
-        self._kill_after(self._start("build"), self._choose.uniform(0.2, 3))
 
     def clean(self) -> None:
         """`harness clean`, of what a killed service has left."""
@@ -138,12 +176,12 @@ class Trial:
         for path in sessions.iterdir() if sessions.is_dir() else ():
             yield f"session file {path.name}"
 
-    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+    def _start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         with (self._folder / f"{arguments[0]}.log").open("w") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "harness", *arguments],
-                cwd=self._project, env=self._environ, stdout=log, stderr=log, text=True,
-                start_new_session=True,
+                cwd=self._project, env={**self._environ, **variables}, stdout=log, stderr=log,
+                text=True, start_new_session=True,
             )  # fmt: skip
 
     def _kill_after(self, process: subprocess.Popen[str], seconds: float) -> None:
@@ -171,6 +209,33 @@ def _make_something(service: Service, image: str) -> None:
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )
     aws.create_endpoint(f"kill-{name}", container={"Image": image})
+
+
+@contextlib.contextmanager
+def _shop(folder: Path) -> Iterator[Mapping[str, str]]:
+    """The environment in which `harness push` finds an ECR with a real registry behind it."""
+    (folder / "shop").mkdir()
+    (folder / "registry").mkdir()
+    with (
+        DockerRegistry(folder / "registry") as registry,
+        Service(folder / "shop", "--registry", registry.host) as service,
+    ):
+        ecr = service.boto.client("ecr")
+        (login,) = ecr.get_authorization_token()["authorizationData"]
+        user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
+        registry.allow(user, password)
+        iam = service.boto.client("iam")
+        iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=TRUST)
+        iam.put_role_policy(RoleName=ROLE.rpartition("/")[2], PolicyName="all", PolicyDocument=ALL)
+        yield {
+            "AWS_ENDPOINT_URL": service.url,
+            "AWS_ACCESS_KEY_ID": "harness",
+            "AWS_SECRET_ACCESS_KEY": "harness",
+            "HARNESS_TARGET": "aws",
+            "HARNESS_AWS_BUCKET": service.running["bucket"],
+            "HARNESS_AWS_ROLE_ARN": ROLE,
+            "HARNESS_AWS_REPOSITORY": "torture",
+        }
 
 
 @contextlib.contextmanager

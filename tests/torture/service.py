@@ -42,8 +42,10 @@ class Service:
     A context manager. What it runs is seen by nobody else's clean-up, and it sees nobody else's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        """`options` are those of `harness up` besides."""
         self.folder = folder
+        self._options = options
         self.machine = f"{machine.name()}-torture-{uuid.uuid4().hex[:6]}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.environ = {
@@ -70,7 +72,7 @@ class Service:
         self.stop()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "harness", "up", "--port", "0", "--json"]
+        command = [sys.executable, "-m", "harness", "up", "--port", "0", "--json", *self._options]
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environ, stdout=subprocess.PIPE, stderr=log,
