@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import threading
@@ -128,7 +129,7 @@ def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
 
     assert not first.ping()
     with pytest.raises(ConnectionError, match="has ended"):
-        first.connections.send("/invocations", {}, b"for the first", 5)
+        asyncio.run(first.connections.ask("/invocations", {}, b"for the first", 5))
     with pytest.raises(NewConnectionError, match="has ended"):
         first.http.urlopen("POST", "/invocations", b"for the first")
     count = {"Content-Type": "probe/fails-first"}
