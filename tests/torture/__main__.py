@@ -31,15 +31,18 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 32)
     print(f"seed {seed}", flush=True)
+    attacks = [each for each in ATTACKS if arguments.only in each.name]
+    if not attacks:
+        names = "".join(f"\n  {each.name}" for each in ATTACKS)
+        print(f"no attack has {arguments.only!r} in its name; there are:{names}", file=sys.stderr)
+        return 2
     image = _probe_image()
     tallies: list[Tally] = []
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="harness-torture-") as folder:
         service = Service(Path(folder))
         with service:
-            for attack in ATTACKS:
-                if arguments.only and arguments.only not in attack.name:
-                    continue
+            for attack in attacks:
                 print(f"{attack.name} …", flush=True)
                 tally = attack.against(service, image, short=arguments.short, seed=seed)
                 tallies.append(tally)
@@ -57,7 +60,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a minute or two of it")
-    parser.add_argument("--only", metavar="WORDS", help="attacks that have these in their name")
+    parser.add_argument(
+        "--only", metavar="WORDS", default="", help="attacks that have these in their name"
+    )
     parser.add_argument("--seed", type=int, help="of all that is chance, to have a run again")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     return parser.parse_args()

@@ -158,6 +158,7 @@ class Archive:
         self._pieces = pieces
         self._answer = answer
         self._turn: threading.Lock | None = turn
+        self._is_over = False
         self._reading = threading.Lock()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -165,11 +166,17 @@ class Archive:
 
     def __next__(self) -> bytes:
         with self._reading:
+            if self._is_over:
+                raise StopIteration
             if self._turn is None:
                 raise _ended()
             try:
                 return bytes(next(self._pieces))
-            except BaseException:  # its end among them
+            except StopIteration:
+                self._is_over = True
+                self._close()
+                raise
+            except BaseException:
                 self._close()
                 raise
 

@@ -295,7 +295,7 @@ def test_bodies_that_trickle_stop_nobody_and_end(server: Server) -> None:
         while time.monotonic() - start < 0.5:
             for client in slow:
                 client.sendall(b"x")
-            assert server.ping() < 1
+            assert server.ping() < 5
             assert server.invoke(b"quick").endswith(b"\r\n\r\nquick")
         assert server.threads() <= before
         for client in slow:
@@ -308,7 +308,7 @@ def test_bodies_that_trickle_stop_nobody_and_end(server: Server) -> None:
 def test_of_too_many_connections_the_oldest_are_closed(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(server.connect()) for _ in range(3 * CONNECTIONS)]
-        assert server.ping() < 1
+        assert server.ping() < 5
         assert until_closed(silent[0]) == b""
         silent[-1].sendall(b"GET /ping HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert until_closed(silent[-1]).startswith(b"HTTP/1.1 200 ")
@@ -320,7 +320,7 @@ def test_those_that_dont_read_stop_nobody(server: Server) -> None:
         body = b"large%d" % (8 << 20)
         for client in deaf:
             client.sendall(HEAD + length(body) + b"\r\n" + body)
-        assert server.ping() < 1
+        assert server.ping() < 5
         assert server.invoke(b"quick").endswith(b"quick")
     assert len(server.invoke(body)) > 8 << 20
 

@@ -146,6 +146,12 @@ def test_one_that_is_forgotten_makes_room_for_the_next(engine, archives):
     assert read(archives.get("/data")) == PIECES * MB
 
 
+def test_the_end_of_one_is_its_end_however_often_it_is_asked_for(engine, archives):
+    archive = archives.get("/whole")
+    assert sum(map(len, archive)) == PIECES * MB
+    assert next(archive, None) is None
+
+
 def test_what_is_not_there_is_none(engine, archives):
     assert archives.get("/missing") is None
     assert archives.get("/missing") is None
