@@ -25,7 +25,7 @@ def test_round_trip(bumps, saved):
     loaded = joblib.load(path)
     X = np.vstack([bumps.X, [[-10.0]], [[1000.0]]])
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
-    assert loaded.summary() == model.summary()
+    assert loaded.summary == model.summary
     assert loaded.get_params() == model.get_params()
     assert loaded.n_features_in_ == 1
     loaded.fit(*bumps)
@@ -54,7 +54,7 @@ def test_loading_and_predicting_import_numpy_alone(saved):
         "import sys, joblib, numpy\n"
         f"model = joblib.load({str(saved[1])!r})\n"
         "model.predict(numpy.array([[2.0], [1000.0]]))\n"
-        "model.summary()\n"
+        "model.summary\n"
         "try: model.predict(numpy.array([[2.0, 3.0]]))\n"
         "except ValueError: pass\n"
         "heavy = {'pandas', 'scipy', 'sklearn', 'statsmodels'} & set(sys.modules)\n"

@@ -116,6 +116,7 @@ class GAMRegressor(LazyRegressor):
         prediction += self.intercept_
         return prediction
 
+    @property
     def summary(self) -> str:
         """statsmodels' summary table of the fit, as text; its date is the fit's.
 

@@ -1,34 +1,34 @@
-"""The fit itself: statsmodels' ``GLMGam`` on ``BSplines``, on as few rows as say all of the data.
+"""The fit itself: one pass over the rows, a small system to solve, and statsmodels' view of it.
 
 Importing this module imports statsmodels, which takes about a second: only ``fit`` does it.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import BSpline
-from scipy.linalg import qr
-from statsmodels.gam.api import BSplines, GLMGam
-from statsmodels.gam.generalized_additive_model import (
-    GLMGamResults,
-    GLMGamResultsWrapper,
-    penalized_wls,
-)
-from statsmodels.tools.sm_exceptions import PerfectSeparationError
 from threadpoolctl import ThreadpoolController
 
-from gam_model.curves import Curve, Curves, Floats
+from gam_model.bases import SplineBasis
+from gam_model.condensing import condense, with_constant
+from gam_model.curves import Curves, Floats
+from gam_model.penalty import Penalty, make_penalty
+from gam_model.solving import System
+from gam_model.summary import Estimate, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gam_model.bases import Basis
     from gam_model.parameters import Term
 
-BLOCK = 2 * 1024 * 1024  # values of the design matrix that are in memory at a time: 16 MB
 LIBRARIES = ThreadpoolController()
+TINY = 1e-24  # a sum of squares that is rounding alone, of a response below 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Fit:
 def fit_gam(X: Floats, y: Floats, terms: Sequence[Term], names: Sequence[str], target: str) -> Fit:
     """Fit a Gaussian GAM with a constant and one penalised B-spline per column of ``X``.
 
-    statsmodels fits it to the rows of :func:`condense`, which have the estimate, the standard
-    errors and the sums of squares of all rows. So time beyond one pass over the rows, and memory
-    beyond a block of them, depend on the number of coefficients alone.
+    It is solved on the rows of :func:`~gam_model.condensing.condense`, which have the estimate, the
+    standard errors and the sums of squares of all rows. So time beyond one pass over the rows, and
+    memory beyond a block of them, depend on the number of coefficients alone.
 
     Args:
         X: shape (rows, features), finite.
@@ -61,123 +61,116 @@ def fit_gam(X: Floats, y: Floats, terms: Sequence[Term], names: Sequence[str], t
 
 
 def _fit(X: Floats, y: Floats, terms: Sequence[Term], names: Sequence[str], target: str) -> Fit:
-    smoother = make_smoother(X, terms, names)
-    condensed = condense(X, y, smoother.smoothers)
-    smoother.basis = condensed[:, 1:-1]
-    weights = np.full(len(condensed), len(y) / len(condensed))
-    model = GLMGam(
-        condensed[:, -1],
-        exog=condensed[:, :1],
-        smoother=smoother,
-        alpha=[term.alpha for term in terms],
-        freq_weights=weights,
+    bases = make_bases(X, terms)
+    coefficients = Coefficients(bases)
+    unit, centre = unit_and_centre(y)
+
+    def respond(rows: slice, design: Floats) -> None:
+        design[:, -1] = y[rows] / unit - centre
+
+    factor = condense(X, bases, respond)
+    system = coefficients.system(factor)
+    solution = system.solve(
+        [
+            penalty.weight(term.alpha)
+            for penalty, term in zip(coefficients.penalties, terms, strict=True)
+        ]
     )
-    # Where there are hardly more rows than coefficients, statistics of the summary are 0 / 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        try:
-            # GLMGam's fit has weights of its own and looks at freq_weights in its results only.
-            results = model.fit(weights=weights)
-        except PerfectSeparationError:
-            results = _exact_fit(model)
-        _count_rows(results._results, len(y))
-        summary = str(results.summary(yname=target))
+    warn_if_worse_than_the_mean(solution.sum_of_squares, factor)
 
-    intercept, coefficients = results.params[0], results.params[1:]
-    ends = np.cumsum([part.dim_basis for part in smoother.smoothers])[:-1]
-    curves = (
-        # statsmodels leaves the first basis function out, since the model has a constant.
-        Curve.from_bspline(part.knots, np.append(0.0, own), part.degree)
-        for part, own in zip(smoother.smoothers, np.split(coefficients, ends), strict=True)
+    weights = coefficients.weights(solution.theta) * unit
+    weights[0] += centre * unit
+    rows = with_constant(factor, len(y))
+    rows[:, -1] = (rows[:, -1] + centre) * unit
+    summary = summarize(
+        Estimate(
+            rows=rows,
+            weights=weights,
+            root=coefficients.weights(solution.root),
+            total=len(y),
+        ),
+        bases,
+        names,
+        target,
     )
-    return Fit(float(intercept), Curves(curves), summary)
+    return Fit(float(weights[0]), coefficients.curves(weights), summary)
 
 
-def make_smoother(X: Floats, terms: Sequence[Term], names: Sequence[str]) -> Any:
-    """statsmodels' ``BSplines`` with the knots of ``X``, but the basis of its extremes only.
+class Coefficients:
+    """The coefficients that are solved for, and the columns' weights that they stand for.
 
-    ``BSplines`` would evaluate the basis and two derivatives for every row.
+    Attributes:
+        bases: one per feature.
+        penalties: of the features that have one, in the features' order.
     """
-    shares = [np.linspace(0, 1, term.inner_knots + 2)[1:-1] for term in terms]
-    return BSplines(
-        np.stack((X.min(axis=0), X.max(axis=0))),
-        df=[term.df for term in terms],
-        degree=[term.degree for term in terms],
-        variable_names=list(names),
-        # All quantiles at once take a tenth of the time that BSplines needs for one by one.
-        knot_kwds=[
-            {"knots": np.percentile(column, 100 * share)}
-            for column, share in zip(X.T, shares, strict=True)
-        ],
-    )
+
+    def __init__(self, bases: Sequence[Basis]) -> None:
+        self.bases = bases
+        ends = np.cumsum([1, *(basis.size for basis in bases)])
+        self._slices = [slice(*pair) for pair in pairwise(ends)]
+        self._made: list[tuple[slice, Penalty]] = [
+            (part, make_penalty(basis))
+            for part, basis in zip(self._slices, bases, strict=True)
+            if isinstance(basis, SplineBasis)
+        ]
+        self.penalties = [penalty for _, penalty in self._made]
+
+    def system(self, factor: Floats) -> System:
+        """What to solve, for the triangular factor of the design matrix and the response."""
+        X = factor[:, :-1].copy()
+        for part, penalty in self._made:
+            X[:, part] = X[:, part] @ penalty.turn
+        roots = [(part.start, penalty.root) for part, penalty in self._made]
+        return System(X, factor[:, -1], roots)
+
+    def weights(self, theta: Floats) -> Floats:
+        """Weights of the design matrix' columns, shape (columns, …), for coefficients of it."""
+        turned = theta.copy()
+        for part, penalty in self._made:
+            turned[part] = penalty.turn @ theta[part]
+        return turned
+
+    def curves(self, weights: Floats) -> Curves:
+        """Each feature's curve."""
+        return Curves(
+            basis.curve(weights[part]) for part, basis in zip(self._slices, self.bases, strict=True)
+        )
 
 
-def condense(X: Floats, y: Floats, splines: Sequence[Any]) -> Floats:
-    """A few rows with the same cross products, once each counts ``len(y) / len(result)`` times.
+def make_bases(X: Floats, terms: Sequence[Term]) -> list[SplineBasis]:
+    """Each feature's columns, with the knots of statsmodels' ``BSplines``: at its quantiles."""
+    return [
+        SplineBasis(spline_knots(column, term), term.degree)
+        for column, term in zip(X.T, terms, strict=True)
+    ]
 
-    Columns are the constant 1, the basis of each feature, and the target. There are at most as
-    many rows as columns: the triangular factor of the full matrix's QR decomposition, rotated so
-    that the constant stays constant. Orthogonal transformations keep all cross products, hence
-    least squares, penalised or not, and its residual sum of squares; and unlike a matrix of cross
-    products they don't square the condition number.
 
-    Args:
-        X: shape (rows, features).
-        y: shape (rows,).
-        splines: statsmodels' ``UnivariateBSplines``, one per feature.
+def spline_knots(column: Floats, term: Term) -> Floats:
+    ends = np.array([column.min(), column.max()]).repeat(term.degree + 1)
+    shares = np.linspace(0, 1, term.inner_knots + 2)[1:-1]
+    # All quantiles at once take a tenth of the time that BSplines needs for one by one.
+    knots: Floats = np.sort(np.concatenate((ends, np.percentile(column, 100 * shares))))
+    return knots
+
+
+def unit_and_centre(y: Floats) -> tuple[float, float]:
+    """A power of 2 that ``y`` is divided by, so that squares are numbers, and then its mean."""
+    unit = math.ldexp(1.0, math.frexp(float(np.abs(y).max()))[1])
+    return (unit, float((y / unit).mean())) if unit > 0 else (1.0, 0.0)
+
+
+def warn_if_worse_than_the_mean(residual: float, factor: Floats) -> None:
+    """Warn of a residual sum of squares above that about the mean.
+
+    No exact solution has one, as the constant takes no penalty: it says that digits ran out.
     """
-    width = 2 + sum(spline.dim_basis for spline in splines)
-    step = max(BLOCK // width, width)
-    factor: Floats = np.empty((0, width))
-    for start in range(0, len(y), step):
-        rows = slice(start, start + step)
-        factor = _absorb(factor, X[rows], y[rows], splines)
-
-    # The constant's column is (±√n, 0, …); the reflection makes it √(n / m) everywhere.
-    root = np.sqrt(len(y) / len(factor))
-    axis = factor[:, 0] - root
-    factor -= np.outer(axis, axis @ factor * (2 / (axis @ axis)))
-    factor /= root
-    factor[:, 0] = 1.0
-    return factor
-
-
-def _absorb(factor: Floats, X: Floats, y: Floats, splines: Sequence[Any]) -> Floats:
-    """The triangular factor of the rows that ``factor`` stands for and these."""
-    block = np.empty((len(factor) + len(y), factor.shape[1]), order="F")  # as LAPACK has it
-    block[: len(factor)] = factor
-    design = block[len(factor) :]
-    design[:, 0] = 1.0
-    first = 1
-    for column, spline in zip(X.T, splines, strict=True):
-        basis = BSpline.design_matrix(np.ascontiguousarray(column), spline.knots, spline.degree)
-        # As in statsmodels' basis, the first function is left out, since there is a constant.
-        design[:, first : first + spline.dim_basis] = basis.toarray(order="F")[:, 1:]
-        first += spline.dim_basis
-    design[:, -1] = y
-    _, triangle = qr(block, mode="raw", overwrite_a=True, check_finite=False)
-    combined: Floats = triangle
-    return combined
-
-
-def _count_rows(results: Any, rows: int) -> None:
-    """Set what statsmodels derives from the number of rows, with or without ``freq_weights``."""
-    results.nobs = rows
-    results.df_resid = results.model.df_resid = rows - results.df_model - 1
-    results.scale = results.deviance / results.df_resid
-
-
-def _exact_fit(model: Any) -> Any:
-    """The results of a model whose residuals are all below 1e-8.
-
-    ``GLMGam.fit`` takes those for a perfect separation, which is an error of a binomial model and
-    none of a Gaussian one (think of a target in farads). One weighted least squares step, the one
-    that ``fit`` iterates, is the whole of a Gaussian fit.
-    """
-    step = penalized_wls(model.endog, model.exog, model.penal.penalty_matrix(), model.weights)
-    model.mu = model.exog @ step.params
-    model.scale = model.estimate_scale(model.mu)
-    results = GLMGamResults(model, step.params, step.normalized_cov_params, model.scale)
-    results.method = "PIRLS"
-    results.fit_history = {"iteration": 1}
-    results.converged = True
-    return GLMGamResultsWrapper(results)
+    constant, response = factor[:, 0], factor[:, -1]
+    about = response - constant * ((constant @ response) / (constant @ constant))
+    mean = float(about @ about)
+    if not residual <= mean * (1 + 1e-6) + TINY:
+        warnings.warn(
+            f"The fit is worse than the mean: its residual sum of squares is {residual / mean:.3g} "
+            "times that about the mean. Look for values far from all others, and for units in "
+            "which a feature's range is a very large or a very small number.",
+            stacklevel=4,
+        )

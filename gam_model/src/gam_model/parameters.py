@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MIN_DEGREE = 2  # BSplines takes second derivatives of the basis for its penalty
 MAX_DEGREE = 5  # FITPACK, which evaluates the basis, writes past its buffers above 5
+MIN_SPAN, MAX_SPAN = 1e-50, 1e50  # the fifth power of a feature's range has to be a number
 
 T = TypeVar("T")
 
@@ -83,6 +84,12 @@ def check_data(X: Floats, terms: Sequence[Term], names: Sequence[str]) -> None:
             raise ValueError(
                 f"Feature {name!r} is constant ({column[0]:g} in every row), so no curve can be "
                 "fitted to it: leave the feature out."
+            )
+        span = float(column.max()) - float(column.min())
+        if not MIN_SPAN <= span <= MAX_SPAN:
+            raise ValueError(
+                f"Feature {name!r} has a range of {span:g}, whose powers are no floating-point "
+                "numbers: give it in a unit that makes its range a number like 1."
             )
         # Knots stand at quantiles of the rows. With a penalty there may be fewer rows than basis
         # functions (scikit-learn's own checks fit 10 rows with df=15, which has 11 inner knots),
