@@ -8,6 +8,7 @@ import pytest
 from statsmodels.gam.api import BSplines, GLMGam
 
 from gam_model import GAMRegressor, condensing, fitting
+from gam_model.bases import SplineBasis
 from gam_model.parameters import Term
 from gam_model.penalty import make_penalty
 
@@ -20,6 +21,10 @@ def statsmodels_fit(X, y, df, degree, alpha):
 
 def statsmodels_predict(results, X):
     return results.predict(exog=np.ones((len(X), 1)), exog_smooth=X)
+
+
+def data(X, y):
+    return fitting.Data(X, y, None, [f"x{index}" for index in range(X.shape[1])], "y")
 
 
 def comparable(summary):
@@ -108,7 +113,7 @@ def test_condensed_rows_keep_constant_and_cross_products(additive, monkeypatch):
     def respond(rows, design):
         design[:, -1] = y[rows]
 
-    factor = condensing.condense(X, fitting.make_bases(X, terms), respond)
+    factor = condensing.condense(X, fitting.make_bases(data(X, y), terms), respond)
     condensed = condensing.with_constant(factor, len(y))
     basis = BSplines(X, df=[8, 6, 9], degree=[3, 2, 5]).basis
     full = np.column_stack((np.ones(len(y)), basis, y))
@@ -126,9 +131,11 @@ def test_condensed_rows_keep_constant_and_cross_products(additive, monkeypatch):
 def test_knots_and_penalty_are_statsmodels_own(additive, tied, degree):
     X = np.floor(additive.X) if tied else additive.X
     X = X[:, [0, 2]]
-    ours = fitting.make_bases(X, [Term(15, degree, 1.0), Term(6, degree, 1.0)])
+    terms = [Term(15, degree, 1.0), Term(6, degree, 1.0)]
+    ours = fitting.make_bases(data(X, additive.y), terms)
     theirs = BSplines(X, df=[15, 6], degree=[degree, degree])
     for our, their in zip(ours, theirs.smoothers, strict=True):
+        assert isinstance(our, SplineBasis)
         np.testing.assert_array_equal(our.knots, their.knots)
         penalty = make_penalty(our)
         root = penalty.weight(0.5) * penalty.root @ np.linalg.inv(penalty.turn)

@@ -76,6 +76,10 @@ class System:
             2 * float(np.log(diagonal[:rank]).sum() + np.log(norms).sum()),
         )
 
+    def at(self, theta: Floats, weights: Floats) -> Solution:
+        """Other coefficients than the solution's, for what they and the penalties' weights make."""
+        return Solution(self, weights, theta, np.empty((len(theta), 0)), 0.0)
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -118,5 +122,13 @@ class Solution:
         """``weight * root @ theta`` of each penalty: its squared length is the penalty."""
         return [
             weight * (root @ self.theta[first : first + root.shape[1]])
+            for weight, (first, root) in zip(self.weights, self.system.roots, strict=True)
+        ]
+
+    @cached_property
+    def bends(self) -> list[Floats]:
+        """``weight * root @ root of the inverse`` of each penalty, shape (its rank, rank)."""
+        return [
+            weight * (root @ self.root[first : first + root.shape[1]])
             for weight, (first, root) in zip(self.weights, self.system.roots, strict=True)
         ]
