@@ -22,16 +22,19 @@ with warnings.catch_warnings():
     # The checks are collected here, and warn of every estimator that is no BaseEstimator.
     warnings.filterwarnings("ignore", r"Estimator GAM\w+ does not inherit")
 
+    @parametrize_with_checks([GAMRegressor(), GAMClassifier(df=6)])
+    def test_scikit_learns_checks(estimator, check):
+        check(estimator)
+
+    @pytest.mark.slow
     @parametrize_with_checks(
         [
-            GAMRegressor(),
             GAMRegressor(df=6, degree=2, alpha=10, extrapolation="clip"),
             GAMRegressor(df=6, alpha="reml"),
             GAMRegressor(df=6, family="poisson"),
-            GAMClassifier(df=6),
         ]
     )
-    def test_scikit_learns_checks(estimator, check):
+    def test_scikit_learns_checks_of_other_parameters(estimator, check):
         check(estimator)
 
 

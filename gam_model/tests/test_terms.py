@@ -104,7 +104,7 @@ class TestUncertainty:
         X = np.linspace(0, 1, 200)[:, None]
         truth = np.sin(8 * X[:, 0])
         inside = []
-        for _ in range(20):
+        for _ in range(8):
             model = GAMRegressor(alpha="reml").fit(X, truth + rng.normal(0, 0.3, 200))
             lower, upper = model.predict_interval(X)
             inside.append(((lower <= truth) & (truth <= upper)).mean())
