@@ -5,16 +5,20 @@ Hyperparameters (SageMaker passes them as strings, sagemaker-training as argumen
     train-file     csv file in the channel `train`; no header, the target in the last column
     test-file      csv file in the channel `test`, of the same form; optional
     df, alpha, …   GAMRegressor's parameters; a list where it takes one value a feature: [10, 12]
+    family         `binomial` besides GAMRegressor's: two classes, 0 and 1 say, for a GAMClassifier
 
-R² goes to the log, for a training job's `MetricDefinitions`:
+R² goes to the log, for a training job's `MetricDefinitions` (of classes the share told rightly, as
+`train:accuracy` and `test:accuracy`):
 
     {"Name": "train:r2", "Regex": "train:r2=([-+.0-9e]+)"}
     {"Name": "test:r2", "Regex": "test:r2=([-+.0-9e]+)"}
 """
 
 import argparse
+import ast
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,19 +26,20 @@ from typing import Any, NoReturn
 import joblib
 import numpy as np
 
-from gam_model import GAMRegressor
+from gam_model import GAMClassifier, GAMRegressor
 
 MODEL_FILE = "model.joblib"
+Model = GAMRegressor | GAMClassifier
 
 
-def model_fn(model_dir: str) -> GAMRegressor:
+def model_fn(model_dir: str) -> Model:
     """The model that training left in `model_dir`."""
-    model: GAMRegressor = joblib.load(Path(model_dir) / MODEL_FILE)
+    model: Model = joblib.load(Path(model_dir) / MODEL_FILE)
     return model
 
 
-def predict_fn(data: np.ndarray, model: GAMRegressor) -> np.ndarray:
-    """Predictions (n,) for rows (n, features)."""
+def predict_fn(data: np.ndarray, model: Model) -> np.ndarray:
+    """Predictions (n,) for rows (n, features); of classes, which one."""
     return model.predict(data)
 
 
@@ -48,12 +53,31 @@ def train(arguments: argparse.Namespace) -> None:
             f"The test file has {test[0].shape[1]} feature(s), the train file {train_x.shape[1]}."
         )
 
-    model = GAMRegressor(**parameters).fit(train_x, train_y)
+    model = make_model(parameters).fit(train_x, train_y)
     print(f"Trained on {len(train_y)} rows: {model}")
-    print(f"train:r2={model.score(train_x, train_y):.6f}")
+    tell_score("train", model, train_x, train_y)
     if test is not None:
-        print(f"test:r2={model.score(*test):.6f}")
+        tell_score("test", model, *test)
     save(model, Path(os.environ["SM_MODEL_DIR"]))
+
+
+def make_model(parameters: dict[str, Any]) -> Model:
+    """The estimator of these parameters, not fitted yet."""
+    if parameters["family"] != "binomial":
+        return GAMRegressor(**parameters)
+    return GAMClassifier(**{name: parameters[name] for name in GAMClassifier().get_params()})
+
+
+def tell_score(data: str, model: Model, x: np.ndarray, y: np.ndarray) -> None:
+    """Print the score, and warn where the mean would have had a better one."""
+    score, name = model.score(x, y), "r2" if isinstance(model, GAMRegressor) else "accuracy"
+    print(f"{data}:{name}={score:.6f}")
+    if name == "r2" and not score >= 0:
+        warnings.warn(
+            f"{data}:r2 is {score:.6f}: the mean of the {data} file's target predicts it better "
+            "than the model does.",
+            stacklevel=2,
+        )
 
 
 def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +112,7 @@ def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1], table[:, -1]
 
 
-def save(model: GAMRegressor, folder: Path) -> None:
+def save(model: Model, folder: Path) -> None:
     """Write the model whole or not at all: a stopped job's files are uploaded too."""
     partial = folder / f".{MODEL_FILE}"
     joblib.dump(model, partial)
@@ -114,9 +138,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def _parameter(default: Any) -> Callable[[str], Any]:
-    """A reader of one parameter, of the type of its default; numbers may be a list of them."""
+    """A reader of one parameter, of the type of its default; one a feature is a list of them."""
     if isinstance(default, str):
-        return str
+        return _words
     kind = "a whole number" if isinstance(default, int) else "a number"
 
     def number(value: Any) -> int | float:
@@ -129,6 +153,8 @@ def _parameter(default: Any) -> Callable[[str], Any]:
         return int(value)
 
     def read(text: str) -> Any:
+        if isinstance(default, float) and text.isalpha():  # "reml" selects it
+            return text
         try:
             value = json.loads(text)
             return [number(item) for item in value] if isinstance(value, list) else number(value)
@@ -138,6 +164,16 @@ def _parameter(default: Any) -> Callable[[str], Any]:
             ) from None
 
     return read
+
+
+def _words(text: str) -> Any:
+    """A word, or a list of them as JSON or, as sagemaker-training writes it, as Python has it."""
+    if not text.startswith("["):
+        return text
+    try:
+        return [str(word) for word in ast.literal_eval(text)]
+    except (ValueError, SyntaxError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of words") from None
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -52,3 +54,19 @@ def additive() -> Data:
     X = rng.uniform([-3, 0, 100], [3, 1, 200], (300, 3))
     y = 4 * np.sin(X[:, 0]) + 8 * (X[:, 1] - 0.4) ** 2 + 0.05 * X[:, 2] + rng.normal(0, 0.2, 300)
     return Data(X, y)
+
+
+@pytest.fixture(scope="session")
+def cars() -> Data:
+    """Fuel (0 diesel, 1 gas), drive (0 to 2), weight, power and miles per gallon of 203 cars.
+
+    The data that statsmodels' tests have mgcv's results of.
+    """
+    from statsmodels.gam.tests import results
+
+    table = pd.read_csv(Path(results.__file__).parent / "autos.csv")
+    table = table[["fuel", "drive", "weight", "hp", "city_mpg"]].dropna()
+    for name in ("fuel", "drive"):
+        table[name] = table[name].astype("category").cat.codes
+    values = table.to_numpy(float)
+    return Data(values[:, :-1], values[:, -1])

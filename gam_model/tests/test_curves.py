@@ -30,6 +30,21 @@ def test_equals_the_bspline_where_ties_in_the_data_repeat_knots(inner):
     assert (np.diff(curve.breaks) > 0).all()
 
 
+@pytest.mark.parametrize("degree", [2, 3, 4, 5])
+@pytest.mark.parametrize("gap", [(0.0, 1e-6), (9.999999, 10.0), (5.0, 5.0 + 1e-6), (2.0, 2.0)])
+def test_keeps_its_digits_at_both_ends_of_a_wide_interval(degree, gap):
+    """All other knots stand close together: in [-1e9, 10] or to either side of a gap."""
+    low, high = gap
+    inner = np.concatenate((low + np.linspace(0, 1e-7, 6), high + np.linspace(0, 1e-7, 6)))
+    knots, weights, _ = bspline(degree, np.sort(inner.clip(0, 10)))
+    spline = (knots, weights, degree)
+    x = np.sort(np.concatenate((np.linspace(0, 10, 1001), inner, inner + 1e-8))).clip(0, 10)
+    curve = Curve.from_bspline(*spline)
+    np.testing.assert_allclose(curve(x), splev(x, spline), rtol=1e-9, atol=1e-9)
+    assert (np.diff(curve.breaks) > 0).all()
+    assert len(curve.anchors) == len(curve.breaks) + 1 == curve.coefficients.shape[1]
+
+
 def test_continues_value_and_slope_of_the_ends():
     spline = bspline(3, [2.0, 6.0])
     curve = Curve.from_bspline(*spline)

@@ -111,7 +111,7 @@ class TestBadInput:
         with pytest.raises(NotFittedError):
             GAMRegressor().predict([[1.0]])
         with pytest.raises(NotFittedError):
-            GAMRegressor().summary()
+            GAMRegressor().summary  # noqa: B018
 
     def test_a_failed_fit_does_not_count(self, bumps):
         model = GAMRegressor(df=2)

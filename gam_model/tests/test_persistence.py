@@ -1,5 +1,7 @@
 """What joblib saves, and what loading it takes."""
 
+import pickle
+import pickletools
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 
-from gam_model import GAMRegressor
+from gam_model import GAMClassifier, GAMRegressor
 
 KIB = 1024
 
@@ -25,10 +27,36 @@ def test_round_trip(bumps, saved):
     loaded = joblib.load(path)
     X = np.vstack([bumps.X, [[-10.0]], [[1000.0]]])
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
-    assert loaded.summary() == model.summary()
+    assert loaded.summary == model.summary
     assert loaded.get_params() == model.get_params()
     assert loaded.n_features_in_ == 1
     loaded.fit(*bumps)
+
+
+def test_what_is_said_about_a_prediction_is_saved(bumps, saved):
+    model, path = saved
+    loaded = joblib.load(path)
+    for ours, theirs in zip(
+        (*loaded.predict(bumps.X, return_std=True), *loaded.partial_dependence(0)),
+        (*model.predict(bumps.X, return_std=True), *model.partial_dependence(0)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert (loaded.alpha_, loaded.scale_) == (model.alpha_, model.scale_)
+
+
+def test_only_this_package_and_numpy_are_named_in_a_pickle(bumps):
+    """What a pickle names is imported, and called, by whoever loads it."""
+    kinds: list[GAMRegressor | GAMClassifier] = [
+        GAMRegressor(alpha="reml").fit(*bumps),
+        GAMRegressor(family="poisson", terms="linear").fit(bumps.X, np.round(bumps.y.clip(0))),
+        GAMClassifier(terms="factor").fit(np.round(bumps.X / 50), bumps.y > 60),
+    ]
+    for model in kinds:
+        opcodes = list(pickletools.genops(pickle.dumps(model, protocol=2)))
+        named = {str(word).split()[0] for code, word, _ in opcodes if code.name == "GLOBAL"}
+        packages = {name.partition(".")[0] for name in named}
+        assert packages <= {"gam_model", "numpy", "_codecs", "copy_reg", "copyreg", "builtins"}
 
 
 def test_size_does_not_depend_on_the_rows(bumps, saved, tmp_path):
@@ -54,7 +82,7 @@ def test_loading_and_predicting_import_numpy_alone(saved):
         "import sys, joblib, numpy\n"
         f"model = joblib.load({str(saved[1])!r})\n"
         "model.predict(numpy.array([[2.0], [1000.0]]))\n"
-        "model.summary()\n"
+        "model.summary\n"
         "try: model.predict(numpy.array([[2.0, 3.0]]))\n"
         "except ValueError: pass\n"
         "heavy = {'pandas', 'scipy', 'sklearn', 'statsmodels'} & set(sys.modules)\n"

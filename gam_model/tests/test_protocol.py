@@ -5,7 +5,14 @@ from gam_model import GAMRegressor
 
 def test_parameters_by_name():
     model = GAMRegressor(df=9)
-    assert model.get_params() == {"alpha": 1.0, "degree": 3, "df": 9, "extrapolation": "linear"}
+    assert model.get_params() == {
+        "alpha": 1.0,
+        "degree": 3,
+        "df": 9,
+        "extrapolation": "linear",
+        "family": "gaussian",
+        "terms": "spline",
+    }
     assert model.set_params(df=7, alpha=2.0) is model
     assert (model.df, model.alpha) == (7, 2.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.ensemble import BaggingRegressor, StackingRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
@@ -16,24 +16,31 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gam_model import GAMRegressor
+from gam_model import GAMClassifier, GAMRegressor
 
 with warnings.catch_warnings():
     # The checks are collected here, and warn of every estimator that is no BaseEstimator.
-    warnings.filterwarnings("ignore", "Estimator GAMRegressor does not inherit")
+    warnings.filterwarnings("ignore", r"Estimator GAM\w+ does not inherit")
 
-    @parametrize_with_checks(
-        [
-            GAMRegressor(),
-            GAMRegressor(df=6, degree=2, alpha=10, extrapolation="clip"),
-        ]
-    )
+    @parametrize_with_checks([GAMRegressor(), GAMClassifier(df=6)])
     def test_scikit_learns_checks(estimator, check):
         check(estimator)
 
+    @pytest.mark.slow
+    @parametrize_with_checks(
+        [
+            GAMRegressor(df=6, degree=2, alpha=10, extrapolation="clip"),
+            GAMRegressor(df=6, alpha="reml"),
+            GAMRegressor(df=6, family="poisson"),
+        ]
+    )
+    def test_scikit_learns_checks_of_other_parameters(estimator, check):
+        check(estimator)
 
-def test_is_a_regressor():
+
+def test_is_a_regressor_or_a_classifier():
     assert is_regressor(GAMRegressor())
+    assert is_classifier(GAMClassifier())
 
 
 def test_clone_has_the_parameters_and_no_fit(bumps):

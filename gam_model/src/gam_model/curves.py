@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 Floats: TypeAlias = NDArray[np.float64]
 
 FEW = 32  # rows for which all curves at once take less time than one after the other
+WIDE = 50  # times the usual interval, as beside a value far from all others
 BLOCK = 4096  # rows at a time, so that what is made of them stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A spline as one polynomial per knot interval, with a straight line beyond either end.
+    """A spline as one polynomial per interval of its knots, with a straight line beyond either end.
 
     Piece ``i`` holds where ``breaks[i - 1] <= x < breaks[i]`` and is a polynomial in
     ``x - anchors[i]``; the first and the last piece are the straight lines.
 
     Attributes:
-        breaks: the distinct knots, ascending, shape (intervals + 1,).
+        breaks: where pieces meet, ascending, shape (intervals + 1,): the distinct knots, and the
+            middle of an interval much wider than the others.
         anchors: the origin of each piece, shape (intervals + 2,).
         coefficients: shape (degree + 1, intervals + 2), the highest power first.
     """
@@ -48,10 +50,25 @@ class Curve:
         lines = np.zeros((degree + 1, 2))
         lines[-2] = splev(ends, spline, der=1)
         lines[-1] = splev(ends, spline)
+        anchors, coefficients = breaks[:-1], pieces.c[:, inside]
+
+        # A polynomial that spans a gap in the data has its digits near its anchor only: where an
+        # interval is that wide, its second half is anchored at its end.
+        widths = np.diff(breaks)
+        wide = np.flatnonzero(widths > WIDE * np.median(widths))
+        if len(wide):
+            mirrored = PPoly.from_spline((-knots[::-1], weights[::-1], degree)).c[:, ::-1]
+            signs = (-1.0) ** np.arange(degree, -1, -1)[:, None]
+            # Interval i of the spline is the last but i of the mirrored one.
+            seconds = (signs * mirrored)[:, inside[wide]]
+            middles, closes = (breaks[wide] + breaks[wide + 1]) / 2, breaks[wide + 1]
+            breaks = np.insert(breaks, wide + 1, middles)
+            anchors = np.insert(anchors, wide + 1, closes)
+            coefficients = np.insert(coefficients, wide + 1, seconds, axis=1)
         return cls(
             breaks=breaks,
-            anchors=np.concatenate((breaks[:1], breaks)),
-            coefficients=np.hstack((lines[:, :1], pieces.c[:, inside], lines[:, 1:])),
+            anchors=np.concatenate((breaks[:1], anchors, ends[1:])),
+            coefficients=np.hstack((lines[:, :1], coefficients, lines[:, 1:])),
         )
 
     @property

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import numpy as np
 
-from gam_model.parameters import check_data, make_terms
+from gam_model.base import GAM
+from gam_model.families import Poisson
 from gam_model.protocol import LazyRegressor
-from gam_model.validation import check_rows, is_plain_array
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    from gam_model.curves import Curves, Floats
+    from gam_model.curves import Floats
 
-EXTRAPOLATIONS = ("linear", "clip", "error")
+FAMILIES = ("gaussian", "poisson")
 
 
-class GAMRegressor(LazyRegressor):
-    """A generalized additive model: a constant plus one smooth curve per feature.
+class GAMRegressor(LazyRegressor, GAM):
+    """A generalized additive model: a constant plus one function per feature.
 
-    The curves are penalised B-splines, fitted by statsmodels' ``GLMGam`` on ``BSplines`` with
-    knots at the quantiles of the training rows; the memory that takes beyond the rows themselves
-    does not depend on their number. A fitted model keeps the curves as polynomials
-    and the summary as text, never the training rows, so its size does not depend on their number.
+    The functions are penalised B-splines, those of statsmodels' ``GLMGam`` on ``BSplines`` with
+    knots at the quantiles of the training rows, or straight lines, or a value for each level. The
+    memory that a fit takes beyond the rows themselves does not depend on their number. A fitted
+    model keeps the functions as polynomials, the coefficients' covariance and the summary as text,
+    never the training rows, so its size does not depend on their number.
 
     It is a scikit-learn regressor in all but ancestry: loading a saved model and predicting import
     numpy alone (see :class:`~gam_model.protocol.LazyRegressor`).
@@ -35,44 +37,60 @@ class GAMRegressor(LazyRegressor):
         df: basis functions of a feature's spline; a number, or one per feature. Curves of more
             ``df`` can follow finer detail.
         alpha: weight of the penalty on the curves' second derivatives, 0 or more; a number, or
-            one per feature. Curves of more ``alpha`` are closer to straight lines.
+            one per feature. Curves of more ``alpha`` are closer to straight lines. As in
+            statsmodels it weighs the integral of f''(x)² in x's own unit: in a unit a tenth as
+            large, the same ``alpha`` is a thousandth of the penalty. ``"gcv"`` and ``"reml"``
+            select it from the data, by generalized cross-validation or by restricted maximum
+            likelihood as mgcv does, in whatever unit.
         degree: degree of the splines, from 2 to 5; a number, or one per feature.
         extrapolation: what ``predict`` does outside the range of a feature in training:
             ``"linear"`` continues the boundary's value and slope, ``"clip"`` holds the
             boundary's value, ``"error"`` raises a ``ValueError``.
+        terms: ``"spline"``, ``"linear"`` (a straight line, without a penalty) or ``"factor"`` (a
+            value for each level, that is, each distinct number); one for all, or one per feature.
+        family: distribution of the target: ``"gaussian"``, or ``"poisson"`` for counts, whose
+            logarithm of the mean is then the sum of the curves.
 
     Attributes:
-        intercept_: the model's constant, a float.
-        curves_: a tuple of one :class:`~gam_model.curves.Curve` per feature.
+        intercept_: the model's constant, a float in the target's unit (of counts, its logarithm):
+            the prediction where every feature has its smallest value.
+        curves_: a tuple of one :class:`~gam_model.curves.Curve` per feature, each 0 at the
+            feature's smallest value.
+        alpha_: weight of each feature's penalty, as given or as selected, shape (n_features_in_,);
+            NaN for linear and factor terms.
+        edf_: effective degrees of freedom of each feature, shape (n_features_in_,): 1 is a line.
+        scale_: variance of the target about the fit, in the square of the target's unit; 1 of
+            counts, whose variance is their mean.
         n_features_in_: the number of features in training.
         feature_names_in_: their names, if ``X`` had string column names.
     """
 
-    _parameters: ClassVar = ("alpha", "degree", "df", "extrapolation")
-
-    intercept_: float
-    curves_: Curves
-    n_features_in_: int
-    feature_names_in_: NDArray[np.object_]
+    _parameters: ClassVar[tuple[str, ...]] = (*GAM._parameters, "family")
 
     def __init__(
         self,
         df: int | ArrayLike = 15,
-        alpha: float | ArrayLike = 1.0,
+        alpha: float | ArrayLike | Literal["gcv", "reml"] = 1.0,
         degree: int | ArrayLike = 3,
         extrapolation: Literal["linear", "clip", "error"] = "linear",
+        terms: str | ArrayLike = "spline",
+        family: Literal["gaussian", "poisson"] = "gaussian",
     ) -> None:
         self.df = df
         self.alpha = alpha
         self.degree = degree
         self.extrapolation = extrapolation
+        self.terms = terms
+        self.family = family
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Args:
             X: features, shape (rows, features).
             y: target, shape (rows,).
+            sample_weight: how many rows each row counts as, 0 or more, shape (rows,); by default 1.
+                As statsmodels' ``freq_weights``, it need not be a whole number.
 
         Raises:
             ValueError: the data are not finite numbers of that shape, a parameter makes no sense,
@@ -80,89 +98,94 @@ class GAMRegressor(LazyRegressor):
         """
         from sklearn.utils.validation import validate_data
 
-        from gam_model.fitting import fit_gam
-
+        if self.family not in FAMILIES:
+            raise ValueError(
+                f"family={self.family!r} is unknown: choose one of "
+                f"{', '.join(map(repr, FAMILIES))}; of two classes, fit a GAMClassifier."
+            )
         target = getattr(y, "name", None)
         rows, observed = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
         )
-        self._check_extrapolation()
-        terms = make_terms(self.df, self.degree, self.alpha, self.n_features_in_)
-        names = self._feature_names()
-        check_data(rows, terms, names)
-
-        fit = fit_gam(rows, observed, terms, names, target if isinstance(target, str) else "y")
-        self.intercept_ = fit.intercept
-        self.curves_ = fit.curves
-        self._summary = fit.summary
+        if self.family == "poisson" and (observed.min() < 0 or observed.max() == 0):
+            raise ValueError(
+                f"The target goes from {observed.min():g} to {observed.max():g}: family='poisson' "
+                "needs counts of 0 or more, and one above 0."
+            )
+        name = target if isinstance(target, str) else "y"
+        self._fit(rows, observed, sample_weight, name, Poisson() if self._counts else None)
         return self
 
-    def predict(self, X: ArrayLike) -> Floats:
-        """Predict the target of ``X``, shape (rows, features); returns shape (rows,).
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> Floats: ...
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+        """Predict the target of ``X``, shape (rows, features).
+
+        Args:
+            X: features, in their units in training.
+            return_std: return the standard error as well: that of the mean, which a large number of
+                rows makes small. The target itself scatters about it by ``scale_``.
+
+        Returns:
+            The prediction in the target's unit, shape (rows,), or it and its standard error in the
+            same unit, shape (rows,).
 
         Raises:
-            ValueError: ``X`` is not of finite numbers or not of the training's width, or, with
-                ``extrapolation="error"``, lies outside the training's range.
+            ValueError: ``X`` is not of finite numbers or not of the training's width, has a level
+                that a factor had not in training, or, with ``extrapolation="error"``, lies outside
+                the training's range.
             sklearn.exceptions.NotFittedError: ``fit`` was not called.
         """
-        self._check_fitted()
-        rows = self._validate(X)
-        self._check_extrapolation()
-        if self.extrapolation == "error":
-            self._check_range(rows)
-        elif self.extrapolation == "clip":
-            rows = rows.clip(self.curves_.lower, self.curves_.upper)
-        prediction = self.curves_(rows)
-        prediction += self.intercept_
-        return prediction
+        rows = self._rows(X)
+        prediction = self._predictor(rows)
+        if self._counts:
+            prediction = Poisson().mean(prediction)
+        if not return_std:
+            return prediction
+        std = self._uncertainty.of_rows(rows)
+        return prediction, (std * prediction if self._counts else std)
 
-    def summary(self) -> str:
-        """statsmodels' summary table of the fit, as text; its date is the fit's.
+    def predict_interval(
+        self, X: ArrayLike, level: float = 0.95, of: Literal["mean", "observation"] = "mean"
+    ) -> tuple[Floats, Floats]:
+        """The band about the prediction for ``X``, shape (rows, features).
+
+        Args:
+            X: features, in their units in training.
+            level: the probability of the band, between 0 and 1.
+            of: ``"mean"`` for a band of the predicted mean, ``"observation"`` for one of the target
+                of a single row, which is wider by ``scale_``.
+
+        Returns:
+            Lower and upper end, in the target's unit, each of shape (rows,).
 
         Raises:
+            ValueError: see :meth:`predict`; or ``level`` or ``of`` makes no sense.
             sklearn.exceptions.NotFittedError: ``fit`` was not called.
         """
-        self._check_fitted()
-        return self._summary
+        if not 0 < level < 1:
+            raise ValueError(f"level={level!r} is no probability: it must be between 0 and 1.")
+        if of not in ("mean", "observation"):
+            raise ValueError(f"of={of!r} is unknown: choose 'mean' or 'observation'.")
+        if of == "observation" and self._counts:
+            raise ValueError("of='observation' is for family='gaussian'; counts are Poisson's.")
+        rows = self._rows(X)
+        middle, std = self._predictor(rows), self._uncertainty.of_rows(rows)
+        if of == "observation":
+            std = np.hypot(std, np.sqrt(self.scale_))
+        half = NormalDist().inv_cdf((1 + level) / 2) * std
+        ends = middle - half, middle + half
+        return (Poisson().mean(ends[0]), Poisson().mean(ends[1])) if self._counts else ends
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "curves_")
+    @property
+    def _counts(self) -> bool:
+        return self.family == "poisson"
 
-    def _check_fitted(self) -> None:
-        if not self.__sklearn_is_fitted__():
-            from sklearn.utils.validation import check_is_fitted
-
-            check_is_fitted(self)
-
-    def _check_extrapolation(self) -> None:
-        if self.extrapolation not in EXTRAPOLATIONS:
-            raise ValueError(
-                f"extrapolation={self.extrapolation!r} is unknown: "
-                f"choose one of {', '.join(map(repr, EXTRAPOLATIONS))}."
-            )
-
-    def _validate(self, X: ArrayLike) -> Floats:
-        if is_plain_array(X) and not hasattr(self, "feature_names_in_"):
-            return check_rows(np.asarray(X), self.n_features_in_)
-        # Frames, lists, objects, sparse matrices: scikit-learn converts them, or says what is
-        # wrong, and compares the names of the columns.
-        from sklearn.utils.validation import validate_data
-
-        checked: Floats = validate_data(self, X, reset=False, dtype=np.float64)
-        return checked
-
-    def _check_range(self, rows: Floats) -> None:
-        for name, curve, column in zip(self._feature_names(), self.curves_, rows.T, strict=True):
-            low, high = float(column.min()), float(column.max())
-            if low < curve.lower or high > curve.upper:
-                raise ValueError(
-                    f"Feature {name!r} has values from {low} to {high}, outside its range in "
-                    f"training, {curve.lower} to {curve.upper}: keep to that range, or set "
-                    "extrapolation to 'linear' or 'clip'."
-                )
-
-    def _feature_names(self) -> list[str]:
-        """The features' names, or those that statsmodels gives to nameless ones."""
-        if hasattr(self, "feature_names_in_"):
-            return [str(name) for name in self.feature_names_in_]
-        return [f"x{index}" for index in range(self.n_features_in_)]
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self._counts
+        return tags

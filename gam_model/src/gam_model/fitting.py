@@ -1,183 +1,259 @@
-"""The fit itself: statsmodels' ``GLMGam`` on ``BSplines``, on as few rows as say all of the data.
+"""The fit itself: one pass over the rows, a small system to solve, and statsmodels' view of it.
 
 Importing this module imports statsmodels, which takes about a second: only ``fit`` does it.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import BSpline
-from scipy.linalg import qr
-from statsmodels.gam.api import BSplines, GLMGam
-from statsmodels.gam.generalized_additive_model import (
-    GLMGamResults,
-    GLMGamResultsWrapper,
-    penalized_wls,
-)
-from statsmodels.tools.sm_exceptions import PerfectSeparationError
 from threadpoolctl import ThreadpoolController
 
-from gam_model.curves import Curve, Curves, Floats
+from gam_model.bases import FactorBasis, LinearBasis, SplineBasis
+from gam_model.coefficients import Coefficients
+from gam_model.condensing import condense, with_constant
+from gam_model.iterating import Rows
+from gam_model.quantiles import quantiles
+from gam_model.selecting import Criterion, select_weights
+from gam_model.summary import Estimate, Figures, summarize
+from gam_model.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gam_model.bases import Basis
+    from gam_model.curves import Curves, Floats
+    from gam_model.families import Family
     from gam_model.parameters import Term
+    from gam_model.selecting import Method
+    from gam_model.solving import Solution, System
 
-BLOCK = 2 * 1024 * 1024  # values of the design matrix that are in memory at a time: 16 MB
 LIBRARIES = ThreadpoolController()
+MOST_LEVELS = 1000
+TINY = 1e-24  # a sum of squares that is rounding alone, of a response below 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What a model is fitted to.
+
+    Attributes:
+        X: shape (rows, features), finite.
+        y: shape (rows,), finite.
+        weights: shape (rows,), above 0: a row of weight 2 counts as two rows; ``None`` is 1 each.
+        names: the features' names, for the summary.
+        target: the name of ``y``, for the summary.
+    """
+
+    X: Floats
+    y: Floats
+    weights: Floats | None
+    names: Sequence[str]
+    target: str
+
+    @property
+    def total(self) -> float:
+        """How many rows the weights make of them."""
+        return len(self.y) if self.weights is None else float(self.weights.sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A fitted model without its training rows: ``intercept + sum of curves``."""
+    """A fitted model without its training rows: ``intercept + sum of curves``.
+
+    Attributes:
+        centres: the mean of each curve over the training rows.
+        alpha: the penalties' weights in statsmodels' meaning, one a feature; NaN where none is.
+        edf: effective degrees of freedom, one a feature.
+        scale: the variance of the rows about the fit; 1 of a distribution that has its own.
+    """
 
     intercept: float
     curves: Curves
+    centres: Floats
+    alpha: Floats
+    edf: Floats
+    scale: float
+    uncertainty: Uncertainty
     summary: str
 
 
-def fit_gam(X: Floats, y: Floats, terms: Sequence[Term], names: Sequence[str], target: str) -> Fit:
-    """Fit a Gaussian GAM with a constant and one penalised B-spline per column of ``X``.
+def fit_gam(
+    data: Data, terms: Sequence[Term], method: Method | None, family: Family | None = None
+) -> Fit:
+    """Fit a GAM with a constant and a term per column of ``X``.
 
-    statsmodels fits it to the rows of :func:`condense`, which have the estimate, the standard
-    errors and the sums of squares of all rows. So time beyond one pass over the rows, and memory
-    beyond a block of them, depend on the number of coefficients alone.
+    A Gaussian one is solved on the rows of :func:`~gam_model.condensing.condense`, which have the
+    estimate, the standard errors and the sums of squares of all rows. So time beyond one pass over
+    the rows, and memory beyond a block of them, depend on the number of coefficients alone. Others
+    take such a pass for each step of iteratively reweighted least squares.
 
     Args:
-        X: shape (rows, features), finite.
-        y: shape (rows,), finite.
-        terms: one per feature, already checked against ``X``.
-        names: the features' names, for the summary.
-        target: the name of ``y``, for the summary.
+        data: what to fit to.
+        terms: one per feature, already checked against the data.
+        method: how the penalties' weights are selected; ``None`` takes the terms' ``alpha``.
+        family: the target's distribution; ``None`` is the normal one.
     """
     # The decomposition of a narrow matrix gives a second thread little to do, and on a busy machine
     # waiting for that thread takes ten times as long.
     with LIBRARIES.limit(limits=1, user_api="blas"):
-        return _fit(X, y, terms, names, target)
+        coefficients = Coefficients(make_bases(data, terms))
+        if family is None:
+            return _fit_gaussian(data, terms, method, coefficients)
+        return _fit_family(data, terms, method, coefficients, family)
 
 
-def _fit(X: Floats, y: Floats, terms: Sequence[Term], names: Sequence[str], target: str) -> Fit:
-    smoother = make_smoother(X, terms, names)
-    condensed = condense(X, y, smoother.smoothers)
-    smoother.basis = condensed[:, 1:-1]
-    weights = np.full(len(condensed), len(y) / len(condensed))
-    model = GLMGam(
-        condensed[:, -1],
-        exog=condensed[:, :1],
-        smoother=smoother,
-        alpha=[term.alpha for term in terms],
-        freq_weights=weights,
+def _fit_gaussian(
+    data: Data, terms: Sequence[Term], method: Method | None, coefficients: Coefficients
+) -> Fit:
+    unit, centre = unit_and_centre(data.y, data.weights)
+
+    def respond(rows: slice, design: Floats) -> None:
+        design[:, -1] = data.y[rows] / unit - centre
+        if data.weights is not None:
+            design *= np.sqrt(data.weights[rows])[:, None]
+
+    factor = condense(data.X, coefficients.bases, respond)
+    system = coefficients.system(factor)
+    weights = penalty_weights(system, coefficients, terms, Criterion(method, data.total))
+    solution = system.solve(weights)
+    warn_if_worse_than_the_mean(solution.sum_of_squares, sum_about_the_mean(factor))
+
+    columns = coefficients.columns(solution.theta) * unit
+    columns[0] += centre * unit
+    rows = with_constant(factor, data.total)
+    rows[:, -1] = (rows[:, -1] + centre) * unit
+    estimate = Estimate(rows, columns, coefficients.columns(solution.root), data.total)
+    deviation = residual_deviation(solution, data.total) * unit
+    means = factor[0, :-1] / factor[0, 0]
+    return _fit_of(data, coefficients, weights, solution, estimate, deviation, means)
+
+
+def _fit_family(
+    data: Data,
+    terms: Sequence[Term],
+    method: Method | None,
+    coefficients: Coefficients,
+    family: Family,
+) -> Fit:
+    rows = Rows(data.X, data.y, data.weights, coefficients, family)
+    criterion = Criterion(method, data.total, scale_is_known=True)
+    found = rows.iterate(lambda system: penalty_weights(system, coefficients, terms, criterion))
+    null = rows.null_deviance()
+    warn_if_worse_than_the_mean(found.passed.deviance, null)
+
+    working = float(found.passed.factor[:, 0] @ found.passed.factor[:, 0])
+    estimate = Estimate(
+        with_constant(found.passed.factor, working),
+        coefficients.columns(found.solution.theta),
+        coefficients.columns(found.solution.root),
+        data.total,
+        working,
+        Figures(family, found.passed.deviance, null, rows.saturated(), found.passed.pearson),
+        found.steps,
     )
-    # Where there are hardly more rows than coefficients, statistics of the summary are 0 / 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        try:
-            # GLMGam's fit has weights of its own and looks at freq_weights in its results only.
-            results = model.fit(weights=weights)
-        except PerfectSeparationError:
-            results = _exact_fit(model)
-        _count_rows(results._results, len(y))
-        summary = str(results.summary(yname=target))
-
-    intercept, coefficients = results.params[0], results.params[1:]
-    ends = np.cumsum([part.dim_basis for part in smoother.smoothers])[:-1]
-    curves = (
-        # statsmodels leaves the first basis function out, since the model has a constant.
-        Curve.from_bspline(part.knots, np.append(0.0, own), part.degree)
-        for part, own in zip(smoother.smoothers, np.split(coefficients, ends), strict=True)
-    )
-    return Fit(float(intercept), Curves(curves), summary)
-
-
-def make_smoother(X: Floats, terms: Sequence[Term], names: Sequence[str]) -> Any:
-    """statsmodels' ``BSplines`` with the knots of ``X``, but the basis of its extremes only.
-
-    ``BSplines`` would evaluate the basis and two derivatives for every row.
-    """
-    shares = [np.linspace(0, 1, term.inner_knots + 2)[1:-1] for term in terms]
-    return BSplines(
-        np.stack((X.min(axis=0), X.max(axis=0))),
-        df=[term.df for term in terms],
-        degree=[term.degree for term in terms],
-        variable_names=list(names),
-        # All quantiles at once take a tenth of the time that BSplines needs for one by one.
-        knot_kwds=[
-            {"knots": np.percentile(column, 100 * share)}
-            for column, share in zip(X.T, shares, strict=True)
-        ],
+    return _fit_of(
+        data, coefficients, found.weights, found.solution, estimate, 1.0, found.passed.means
     )
 
 
-def condense(X: Floats, y: Floats, splines: Sequence[Any]) -> Floats:
-    """A few rows with the same cross products, once each counts ``len(y) / len(result)`` times.
+def _fit_of(
+    data: Data,
+    coefficients: Coefficients,
+    weights: Floats,
+    solution: Solution,
+    estimate: Estimate,
+    deviation: float,
+    means: Floats,
+) -> Fit:
+    """What is kept of a solution; ``deviation`` is the root of the scale."""
+    columns = estimate.weights
+    return Fit(
+        intercept=float(columns[0]),
+        curves=coefficients.curves(columns),
+        centres=coefficients.per_feature(means * columns),
+        alpha=coefficients.alpha(weights),
+        edf=coefficients.per_feature(solution.edf),
+        scale=deviation * deviation,
+        uncertainty=Uncertainty.from_root(coefficients.bases, deviation * estimate.root, means),
+        summary=summarize(estimate, coefficients.bases, data.names, data.target),
+    )
 
-    Columns are the constant 1, the basis of each feature, and the target. There are at most as
-    many rows as columns: the triangular factor of the full matrix's QR decomposition, rotated so
-    that the constant stays constant. Orthogonal transformations keep all cross products, hence
-    least squares, penalised or not, and its residual sum of squares; and unlike a matrix of cross
-    products they don't square the condition number.
 
-    Args:
-        X: shape (rows, features).
-        y: shape (rows,).
-        splines: statsmodels' ``UnivariateBSplines``, one per feature.
+def make_bases(data: Data, terms: Sequence[Term]) -> list[Basis]:
+    """Each feature's columns; splines with the knots of statsmodels' ``BSplines``.
+
+    Raises:
+        ValueError: a factor has more levels than make sense.
     """
-    width = 2 + sum(spline.dim_basis for spline in splines)
-    step = max(BLOCK // width, width)
-    factor: Floats = np.empty((0, width))
-    for start in range(0, len(y), step):
-        rows = slice(start, start + step)
-        factor = _absorb(factor, X[rows], y[rows], splines)
-
-    # The constant's column is (±√n, 0, …); the reflection makes it √(n / m) everywhere.
-    root = np.sqrt(len(y) / len(factor))
-    axis = factor[:, 0] - root
-    factor -= np.outer(axis, axis @ factor * (2 / (axis @ axis)))
-    factor /= root
-    factor[:, 0] = 1.0
-    return factor
-
-
-def _absorb(factor: Floats, X: Floats, y: Floats, splines: Sequence[Any]) -> Floats:
-    """The triangular factor of the rows that ``factor`` stands for and these."""
-    block = np.empty((len(factor) + len(y), factor.shape[1]), order="F")  # as LAPACK has it
-    block[: len(factor)] = factor
-    design = block[len(factor) :]
-    design[:, 0] = 1.0
-    first = 1
-    for column, spline in zip(X.T, splines, strict=True):
-        basis = BSpline.design_matrix(np.ascontiguousarray(column), spline.knots, spline.degree)
-        # As in statsmodels' basis, the first function is left out, since there is a constant.
-        design[:, first : first + spline.dim_basis] = basis.toarray(order="F")[:, 1:]
-        first += spline.dim_basis
-    design[:, -1] = y
-    _, triangle = qr(block, mode="raw", overwrite_a=True, check_finite=False)
-    combined: Floats = triangle
-    return combined
+    bases: list[Basis] = []
+    for name, column, term in zip(data.names, data.X.T, terms, strict=True):
+        if term.kind == "linear":
+            bases.append(LinearBasis(float(column.min()), float(column.max())))
+        elif term.kind == "factor":
+            levels = np.unique(column)
+            if len(levels) > min(MOST_LEVELS, len(column)):
+                raise ValueError(
+                    f"Feature {name!r} has {len(levels)} levels, more than the {MOST_LEVELS} that "
+                    "a factor may have: make it a 'spline' or 'linear' term."
+                )
+            bases.append(FactorBasis(levels))
+        else:
+            bases.append(SplineBasis(spline_knots(column, term, data.weights), term.degree))
+    return bases
 
 
-def _count_rows(results: Any, rows: int) -> None:
-    """Set what statsmodels derives from the number of rows, with or without ``freq_weights``."""
-    results.nobs = rows
-    results.df_resid = results.model.df_resid = rows - results.df_model - 1
-    results.scale = results.deviance / results.df_resid
+def spline_knots(column: Floats, term: Term, weights: Floats | None = None) -> Floats:
+    """The ends as often as the degree takes, and quantiles between them."""
+    ends = np.array([column.min(), column.max()]).repeat(term.degree + 1)
+    shares = np.linspace(0, 1, term.inner_knots + 2)[1:-1]
+    knots: Floats = np.sort(np.concatenate((ends, quantiles(column, shares, weights))))
+    return knots
 
 
-def _exact_fit(model: Any) -> Any:
-    """The results of a model whose residuals are all below 1e-8.
+def penalty_weights(
+    system: System, coefficients: Coefficients, terms: Sequence[Term], criterion: Criterion
+) -> Floats:
+    """The square roots of the penalties' weights: as given, or as the criterion selects them."""
+    if criterion.method is not None:
+        return select_weights(system, criterion)
+    return np.array(
+        [penalty.weight(terms[index].alpha or 0.0) for index, penalty in coefficients.penalties]
+    )
 
-    ``GLMGam.fit`` takes those for a perfect separation, which is an error of a binomial model and
-    none of a Gaussian one (think of a target in farads). One weighted least squares step, the one
-    that ``fit`` iterates, is the whole of a Gaussian fit.
+
+def unit_and_centre(y: Floats, weights: Floats | None) -> tuple[float, float]:
+    """A power of 2 that ``y`` is divided by, so that squares are numbers, and then its mean."""
+    unit = math.ldexp(1.0, math.frexp(float(np.abs(y).max()))[1] - 1) or 1.0
+    return unit, float(np.average(y / unit, weights=weights))
+
+
+def residual_deviation(solution: Solution, total: float) -> float:
+    """The root of the residual variance; NaN where no degree of freedom is left for it."""
+    free = total - float(solution.edf.sum())
+    return math.sqrt(solution.sum_of_squares / free) if free > 1e-6 else math.nan
+
+
+def sum_about_the_mean(factor: Floats) -> float:
+    """The sum of squares that the response of condensed rows has about its mean."""
+    constant, response = factor[:, 0], factor[:, -1]
+    about = response - constant * ((constant @ response) / (constant @ constant))
+    return float(about @ about)
+
+
+def warn_if_worse_than_the_mean(deviance: float, of_mean: float) -> None:
+    """Warn of a deviance, that is, a residual sum of squares, above that of a constant.
+
+    No exact solution has one, as the constant takes no penalty: it says that digits ran out.
     """
-    step = penalized_wls(model.endog, model.exog, model.penal.penalty_matrix(), model.weights)
-    model.mu = model.exog @ step.params
-    model.scale = model.estimate_scale(model.mu)
-    results = GLMGamResults(model, step.params, step.normalized_cov_params, model.scale)
-    results.method = "PIRLS"
-    results.fit_history = {"iteration": 1}
-    results.converged = True
-    return GLMGamResultsWrapper(results)
+    if not deviance <= of_mean * (1 + 1e-6) + TINY:
+        warnings.warn(
+            f"The fit is worse than the mean: its residual deviance is {deviance / of_mean:.3g} "
+            "times that of a constant. Look for values far from all others, and for units in "
+            "which a feature's range is a very large or a very small number.",
+            stacklevel=5,
+        )

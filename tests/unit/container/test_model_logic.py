@@ -15,6 +15,8 @@ import joblib
 import numpy as np
 import pytest
 
+from gam_model import GAMClassifier, GAMRegressor
+
 CONTAINER = Path(__file__).parents[3] / "container"
 SCRIPT = CONTAINER / "code" / "model_logic.py"
 
@@ -93,7 +95,7 @@ def test_trains_scores_and_saves(job):
                    "--train-file", "data.csv", "--test-file", "data.csv")  # fmt: skip
     assert done.returncode == 0, done.stderr
     model = joblib.load(job.model_dir / "model.joblib")
-    assert model.get_params() == {"df": 12, "alpha": 0.5, "degree": 3, "extrapolation": "clip"}
+    assert model.get_params() == GAMRegressor(12, 0.5, 3, "clip").get_params()
     train, test = job.table[:90], job.table[90:]
     assert metric(done.stdout, "train:r2") == pytest.approx(
         model.score(train[:, :-1], train[:, -1]), abs=1e-6
@@ -120,6 +122,43 @@ def test_lists_hold_one_value_a_feature(tmp_path):
     assert model.get_params()["alpha"] == [1.0, 2.5]
 
 
+def test_words_among_the_hyperparameters(tmp_path):
+    job = Job(tmp_path, features=2)
+    job.run("--train-file", "data.csv", "--alpha", "reml", "--terms", str(["spline", "linear"]))
+    model = joblib.load(job.model_dir / "model.joblib")
+    assert model.get_params()["alpha"] == "reml"
+    assert model.get_params()["terms"] == ["spline", "linear"]
+    assert model.edf_[0] > 2
+    assert model.edf_[1] == pytest.approx(1)
+
+
+def test_counts_and_classes(job):
+    job.table[:, -1] = job.table[:, -1] > 0
+    job.write("train", job.table[:90])
+    job.write("test", job.table[90:])
+    files = "--train-file", "data.csv", "--test-file", "data.csv"
+    done = job.run(*files, "--family", "binomial", "--alpha", "0.1")
+    assert done.returncode == 0, done.stderr
+    model = joblib.load(job.model_dir / "model.joblib")
+    assert isinstance(model, GAMClassifier)
+    score = model.score(job.table[:90, :-1], job.table[:90, -1])
+    assert f"train:accuracy={score:.6f}\n" in done.stdout
+    assert score > 0.9
+    done = job.run(*files, "--family", "poisson")
+    assert joblib.load(job.model_dir / "model.joblib").family == "poisson"
+    assert "train:r2=" in done.stdout
+
+
+def test_a_model_worse_than_the_mean_warns_in_the_log(job):
+    test = job.table[90:].copy()
+    test[:, -1] *= -5
+    job.write("test", test)
+    done = job.run("--train-file", "data.csv", "--test-file", "data.csv")
+    assert done.returncode == 0
+    assert re.search(r"UserWarning: test:r2 is -\d.*: the mean of the test file's", done.stderr)
+    assert "train:r2 is" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -129,6 +168,7 @@ def test_lists_hold_one_value_a_feature(tmp_path):
         (["--train-file", "data.csv", "--df", "2.5"], "'2.5' is not a whole number"),
         (["--train-file", "data.csv", "--df", "true"], "'true' is not a whole number"),
         (["--train-file", "data.csv", "--alpha", '["a"]'], "is not a number, nor a list"),
+        (["--train-file", "data.csv", "--terms", "[spline"], "'[spline' is not a list of words"),
         (["--train-file", "gauss.csv"], "No file gauss.csv in the channel 'train'; it holds data"),
         (["--train-file", ".."], "No file .. in the channel 'train'"),
         (

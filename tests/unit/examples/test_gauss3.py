@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
+from statsmodels.gam.api import BSplines, GLMGam
 
 from examples.gauss3 import gauss3 as dataset
 from gam_model import GAMRegressor
@@ -54,6 +55,14 @@ def test_gam_reaches_the_published_r2():
     test = model.score(split.x_test, split.y_test)
     assert (round(train, 4), round(test, 4)) == (0.9967, 0.9972)
     assert (round(train, 5), round(test, 5)) == (0.99672, 0.99717)
+
+
+def test_predictions_are_statsmodels_own():
+    x, y = dataset.gauss3()
+    smoother = BSplines(x, df=[20], degree=[3])
+    theirs = GLMGam(y, exog=np.ones((len(y), 1)), smoother=smoother, alpha=1.0).fit()
+    ours = GAMRegressor(df=20, alpha=1.0, degree=3).fit(x, y)
+    np.testing.assert_allclose(ours.predict(x), theirs.fittedvalues, rtol=0, atol=1e-9)
 
 
 def test_import_takes_numpy_alone():
