@@ -7,7 +7,8 @@ from sklearn.inspection import partial_dependence
 from statsmodels.gam.api import BSplines, GLMGam
 from statsmodels.genmod import families
 
-from gam_model import GAMClassifier, GAMRegressor, condensing
+from gam_model import GAMClassifier, GAMRegressor
+from gam_model.fit import condensing
 
 DF, ALPHA = 9, 0.05
 
@@ -132,7 +133,7 @@ class TestClasses:
 
 
 def test_a_fit_that_does_not_converge_warns(rows, monkeypatch):
-    from gam_model import iterating
+    from gam_model.fit import iterating
 
     monkeypatch.setattr(iterating, "MOST_STEPS", 2)
     counts = np.random.default_rng(3).poisson(np.exp(rows[1]))

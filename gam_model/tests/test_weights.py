@@ -5,7 +5,7 @@ import pytest
 from statsmodels.api import WLS
 
 from gam_model import GAMClassifier, GAMRegressor
-from gam_model.quantiles import quantiles
+from gam_model.fit.quantiles import quantiles
 
 
 @pytest.mark.parametrize("make", [GAMRegressor, GAMClassifier])

@@ -68,7 +68,7 @@ class GAM(LazyEstimator):
             ValueError: weights are not one number of 0 or more a row, a parameter makes no sense, a
                 feature is constant, or there are too few rows.
         """
-        from gam_model.fitting import Data, fit_gam
+        from gam_model.fit.fitting import Data, fit_gam
 
         weights = None
         if sample_weight is not None:

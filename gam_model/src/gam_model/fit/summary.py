@@ -44,7 +44,7 @@ class Estimate:
 
     Attributes:
         rows: the constant's column, those of all features and the target, shape (m, columns + 1),
-            from :func:`~gam_model.condensing.with_constant`.
+            from :func:`~gam_model.fit.condensing.with_constant`.
         weights: of the columns, shape (columns,).
         root: ``root @ root.T`` is the weights' covariance without the scale.
         total: how many rows there were, or the sum of their weights.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gam_model.curves import Floats
-    from gam_model.solving import Solution, System
+    from gam_model.fit.solving import Solution, System
 
 Method: TypeAlias = Literal["gcv", "reml"]
 

@@ -10,11 +10,12 @@ from statsmodels.gam.generalized_additive_model import GLMGamResults
 from statsmodels.gam.tests.results.results_mpg_bs import mpg_bs
 from statsmodels.gam.tests.results.results_mpg_bs_poisson import mpg_bs_poisson
 
-from gam_model import GAMRegressor, fitting
-from gam_model.coefficients import Coefficients
-from gam_model.condensing import condense
+from gam_model import GAMRegressor
+from gam_model.fit import fitting
+from gam_model.fit.coefficients import Coefficients
+from gam_model.fit.condensing import condense
+from gam_model.fit.selecting import Criterion, select_weights
 from gam_model.parameters import make_terms
-from gam_model.selecting import Criterion, select_weights
 
 CARS = partial(GAMRegressor, df=[4, 4, 12, 10], terms=["factor", "factor", "spline", "spline"])
 SCALES = np.array([2.443955e-06, 0.007945455])  # by which mgcv divides the penalties' matrices

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from gam_model import GAMRegressor, fitting
+from gam_model import GAMRegressor
+from gam_model.fit import fitting
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from gam_model.bases import SplineBasis
 from gam_model.curves import Curves
-from gam_model.penalty import Penalty, make_penalty
-from gam_model.solving import System
+from gam_model.fit.penalty import Penalty, make_penalty
+from gam_model.fit.solving import System
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gam_model.condensing import condense
+from gam_model.fit.condensing import condense
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gam_model.coefficients import Coefficients
     from gam_model.curves import Floats
     from gam_model.families import Family
-    from gam_model.solving import Solution, System
+    from gam_model.fit.coefficients import Coefficients
+    from gam_model.fit.solving import Solution, System
 
 MOST_STEPS = 100
 MOST_HALVINGS = 25

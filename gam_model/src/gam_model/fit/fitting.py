@@ -14,12 +14,12 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from gam_model.bases import FactorBasis, LinearBasis, SplineBasis
-from gam_model.coefficients import Coefficients
-from gam_model.condensing import condense, with_constant
-from gam_model.iterating import Rows
-from gam_model.quantiles import quantiles
-from gam_model.selecting import Criterion, select_weights
-from gam_model.summary import Estimate, Figures, summarize
+from gam_model.fit.coefficients import Coefficients
+from gam_model.fit.condensing import condense, with_constant
+from gam_model.fit.iterating import Rows
+from gam_model.fit.quantiles import quantiles
+from gam_model.fit.selecting import Criterion, select_weights
+from gam_model.fit.summary import Estimate, Figures, summarize
 from gam_model.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from gam_model.bases import Basis
     from gam_model.curves import Curves, Floats
     from gam_model.families import Family
+    from gam_model.fit.selecting import Method
+    from gam_model.fit.solving import Solution, System
     from gam_model.parameters import Term
-    from gam_model.selecting import Method
-    from gam_model.solving import Solution, System
 
 LIBRARIES = ThreadpoolController()
 MOST_LEVELS = 1000
@@ -87,10 +87,10 @@ def fit_gam(
 ) -> Fit:
     """Fit a GAM with a constant and a term per column of ``X``.
 
-    A Gaussian one is solved on the rows of :func:`~gam_model.condensing.condense`, which have the
-    estimate, the standard errors and the sums of squares of all rows. So time beyond one pass over
-    the rows, and memory beyond a block of them, depend on the number of coefficients alone. Others
-    take such a pass for each step of iteratively reweighted least squares.
+    A Gaussian one is solved on the rows of :func:`~gam_model.fit.condensing.condense`, which have
+    the estimate, the standard errors and the sums of squares of all rows. So time beyond one pass
+    over the rows, and memory beyond a block of them, depend on the number of coefficients alone.
+    Others take such a pass for each step of iteratively reweighted least squares.
 
     Args:
         data: what to fit to.

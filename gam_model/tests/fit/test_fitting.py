@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from statsmodels.gam.api import BSplines, GLMGam
 
-from gam_model import GAMRegressor, condensing, fitting
+from gam_model import GAMRegressor
 from gam_model.bases import SplineBasis
+from gam_model.fit import condensing, fitting
+from gam_model.fit.penalty import make_penalty
 from gam_model.parameters import Term
-from gam_model.penalty import make_penalty
 
 
 def statsmodels_fit(X, y, df, degree, alpha):
