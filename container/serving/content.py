@@ -60,9 +60,13 @@ def decode(body: bytes, content_type: str) -> Array:
             f"not {content_type[:100]}" if content_type else "and the request names no content type"
         )
         raise UnsupportedMediaTypeError(f"This model reads {', '.join(CONTENT_TYPES)}, {got}.")
+    empty = f"The body is empty; expected {content_type} with at least one row."
     if not body or (content_type != NPY and body.isspace()):
-        raise BadRequestError(f"The body is empty; expected {content_type} with at least one row.")
-    return decoder(body)
+        raise BadRequestError(empty)
+    array = decoder(body)
+    if not array.size:  # of a csv that is nothing but a byte order mark, say
+        raise BadRequestError(empty)
+    return array
 
 
 def encode(prediction: Any, content_type: str) -> list[bytes]:

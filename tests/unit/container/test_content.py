@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 from hypothesis.strategies import binary, builds, lists, one_of, sampled_from
 
@@ -185,7 +185,8 @@ BODIES = one_of(
 )
 
 
-@settings(max_examples=500, deadline=1000)
+@settings(max_examples=500)
+@example(body=b"\xef\xbb\xbf", content_type=CSV)
 @given(body=BODIES, content_type=CONTENT_TYPES)
 def test_any_body_is_numbers_or_refused_in_a_sentence(body, content_type):
     try:
