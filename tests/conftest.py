@@ -32,6 +32,7 @@ SPREAD = "tests/integration/"
 TOGETHER = {
     "tests/integration/clients/test_moto_conformance.py",
     "tests/integration/image/test_push.py",
+    "tests/integration/test_torture.py",
 }
 
 
