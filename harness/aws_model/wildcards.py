@@ -6,50 +6,66 @@ them and sixty characters take hours, in which Python's lock is held and nothing
 
 from __future__ import annotations
 
+import enum
+import functools
+from typing import TYPE_CHECKING
 
-def matches(pattern: str, text: str, *, one: str = "?") -> bool:
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Wildcard(enum.Enum):
+    """What a sign may stand for."""
+
+    ANY = enum.auto()
+    ONE = enum.auto()
+    AT_MOST_ONE = enum.auto()
+
+
+IAM: Mapping[str, Wildcard] = {"*": Wildcard.ANY, "?": Wildcard.ONE}
+"""The signs of IAM's policies (`IAM JSON policy elements: Resource` in its user guide)."""
+
+
+def matches(
+    pattern: str, text: str, signs: Mapping[str, Wildcard] = IAM, *, escapable: bool = False
+) -> bool:
     """Whether the whole text is what the pattern stands for.
 
-    It takes at most as many steps as the pattern is long, each of them at most once over the text.
-    `one` is the sign for one character; with none (`""`), a question mark stands for itself.
+    All ways to read the text are followed at once: it takes one step for each sign of the pattern,
+    however many of them are wildcards. `escapable`: a sign after a backslash is meant as it is.
     """
-    first, *others = pattern.split("*")
-    if not others:
-        return len(text) == len(first) and _is_at(text, 0, first, one)
-    *middle, last = others
-    begin, end = len(first), len(text) - len(last)
-    if begin > end or not _is_at(text, 0, first, one) or not _is_at(text, end, last, one):
-        return False
-    # The first place for each part is as good as any: it leaves the most room to those after it.
-    for part in middle:
-        found = _find(text, part, begin, end, one)
-        if found is None:
+
+    @functools.cache
+    def where(character: str) -> int:
+        return int("0" + "".join(["01"[character == each] for each in reversed(text)]), 2)
+
+    everywhere = (2 << len(text)) - 1
+    reached = 1  # its bit n: so many characters can be what the pattern has stood for so far
+    for sign in _parsed(pattern, signs, escapable=escapable):
+        if sign is Wildcard.ANY:
+            reached |= -reached  # from the first of them on, all
+        elif sign is Wildcard.ONE:
+            reached <<= 1
+        elif sign is Wildcard.AT_MOST_ONE:
+            reached |= reached << 1
+        else:
+            reached = (reached & where(sign)) << 1
+        reached &= everywhere
+        if not reached:
             return False
-        begin = found + len(part)
-    return True
+    return bool(reached >> len(text))
 
 
-def _is_at(text: str, start: int, part: str, one: str) -> bool:
-    if not one or one not in part:
-        return text.startswith(part, start)
-    there = text[start : start + len(part)]
-    return all(sign in (one, character) for sign, character in zip(part, there, strict=True))
-
-
-def _find(text: str, part: str, begin: int, end: int, one: str) -> int | None:
-    """Where the part first is, within those bounds."""
-    if not one or one not in part:
-        found = text.find(part, begin, end)
-        return None if found < 0 else found
-    if len(part) > end - begin:
-        return None
-    within = text[end - 1 : begin - 1 if begin else None : -1]
-    where = {  # for each character a number, whose bit n says whether it is the nth
-        sign: int("".join(["01"[sign == character] for character in within]), 2)
-        for sign in set(part) - {one}
-    }
-    starts = (1 << (end - begin - len(part) + 1)) - 1
-    for offset, sign in enumerate(part):
-        if sign != one:
-            starts &= where[sign] >> offset
-    return begin + (starts & -starts).bit_length() - 1 if starts else None
+def _parsed(
+    pattern: str, signs: Mapping[str, Wildcard], *, escapable: bool
+) -> Iterator[Wildcard | str]:
+    characters = iter(pattern)
+    for character in characters:
+        if not escapable or character != "\\":
+            yield signs.get(character, character)
+            continue
+        following = next(characters, "")
+        if following not in signs and following != "\\":
+            yield character
+        if following:
+            yield following
