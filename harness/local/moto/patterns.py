@@ -33,7 +33,8 @@ def prepare(service: str) -> None:
     if service == "s3":
         from moto.s3 import responses
 
-        responses.cors_matches_origin = _match_origin
+        s3: Any = responses
+        s3.cors_matches_origin = _match_origin
     if service in ("events", "cloudformation"):
         from moto.events import models as events
 
@@ -43,7 +44,8 @@ def prepare(service: str) -> None:
     if service in ("ec2", "cloudformation"):
         from moto.ec2.models import security_groups
 
-        security_groups.aws_api_matches = _match_filter  # where it is called from
+        ec2: Any = security_groups
+        ec2.aws_api_matches = _match_filter  # where it is called from
     if service == "ecr":
         from moto.ecr import models as ecr
 

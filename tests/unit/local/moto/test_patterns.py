@@ -2,6 +2,7 @@
 
 import faulthandler
 import json
+from typing import Any
 
 import pytest
 from botocore.config import Config
@@ -63,7 +64,9 @@ def test_bucket_policies(aws, client):
 
 
 def test_origins(aws):
-    from moto.s3 import responses
+    from moto.s3 import responses as module
+
+    responses: Any = module
 
     assert responses.cors_matches_origin("https://a.example", ["https://*.example"])
     assert not responses.cors_matches_origin("https://axexample", ["https://a.example"])
@@ -78,7 +81,8 @@ def test_events(client):
 
     def is_like(wildcard, name):
         pattern = EventPattern.load(json.dumps({"detail": {"name": [{"wildcard": wildcard}]}}))
-        return pattern.matches_event({"detail": {"name": name}})
+        event: Any = {"detail": {"name": name}}
+        return pattern.matches_event(event)
 
     assert not is_like(MANY, LONG)
     assert is_like("a*?", "abc?")
@@ -131,7 +135,9 @@ def test_things_that_are_hard_to_find(iot):
 def test_expressions(iot, name, pattern):  # loads it
     """Glue's, too, for which moto needs a package that isn't there."""
     from moto.core.exceptions import JsonRESTError
-    from moto.iot import models
+    from moto.iot import models as module
+
+    models: Any = module
 
     with pytest.raises(JsonRESTError, match="ValidationException"):
         getattr(models.re, name)(pattern, LONG)
@@ -142,6 +148,6 @@ def test_repositories(aws):
 
     client = aws.session.client("ecr")
     client.describe_repositories()
-    match = ECRBackend._match_repository_filter
+    match: Any = ECRBackend._match_repository_filter
     assert match(None, "a*b", "axxbc")
     assert not match(None, MANY, LONG)
