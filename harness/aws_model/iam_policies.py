@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from harness.aws_model.wildcards import matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,8 +75,8 @@ def _names(
 ) -> bool:
     """Whether the statement's Action, or Resource, or the opposite of either, takes in `value`."""
     if (excluded := statement.get(f"Not{element}")) is not None:
-        return not any(_like(fold(pattern), value) for pattern in _listed(excluded))
-    return any(_like(fold(pattern), value) for pattern in _listed(statement.get(element, [])))
+        return not any(matches(fold(pattern), value) for pattern in _listed(excluded))
+    return any(matches(fold(pattern), value) for pattern in _listed(statement.get(element, [])))
 
 
 def _holds(
@@ -93,9 +94,9 @@ def _holds(
 _COMPARE: dict[str, Callable[[str, str], bool]] = {
     "StringEquals": lambda expected, actual: expected == actual,
     "StringEqualsIgnoreCase": lambda expected, actual: expected.lower() == actual.lower(),
-    "StringLike": lambda expected, actual: _like(expected, actual),
-    "ArnEquals": lambda expected, actual: _like(expected, actual),
-    "ArnLike": lambda expected, actual: _like(expected, actual),
+    "StringLike": lambda expected, actual: matches(expected, actual),
+    "ArnEquals": lambda expected, actual: matches(expected, actual),
+    "ArnLike": lambda expected, actual: matches(expected, actual),
     "Bool": lambda expected, actual: expected.lower() == actual.lower(),
 }
 _NEGATIONS = {
@@ -136,14 +137,3 @@ def _listed(value: Any) -> list[str]:
     values = value if isinstance(value, list) else [value]
     # JSON's true is what a policy means by "true".
     return [json.dumps(each) if isinstance(each, bool) else str(each) for each in values]
-
-
-@functools.lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in text)
-    return re.compile("".join(parts), re.DOTALL)
-
-
-def _like(pattern: str, value: str) -> bool:
-    """IAM's wildcards: `*` for any text, `?` for one character."""
-    return _pattern(pattern).fullmatch(value) is not None

@@ -149,24 +149,10 @@ class _Call:
             self._instance.release()
 
     def _broken(self, error: OSError) -> AwsError:
-        if isinstance(error, TimeoutError):
-            return self._timed_out()
-        if isinstance(error, MalformedError):
-            return self._error(0, f"The container's answer is not valid HTTP: {error}.".encode())
-        return self._error(
-            0, b"The container closed the connection, or did not accept it, before it answered."
-        )
+        return self._error(0, _words(error))
 
     def _too_large(self) -> AwsError:
         return self._error(0, b"The container's response is larger than %d bytes." % MAX_BODY)
-
-    def _timed_out(self) -> AwsError:
-        return self._error(
-            0,
-            b"Your invocation timed out while waiting for a response from container primary. "
-            b"Review the latency metrics for each container in Amazon CloudWatch, resolve the "
-            b"issue, and try again.",
-        )
 
     def _error(self, status: int, body: bytes) -> AwsError:
         whose = "client" if 400 <= status < 500 else "server"
@@ -193,8 +179,29 @@ class _Parts:
         self._answer = answer
 
     async def next(self) -> dict[str, Any] | None:
-        piece = await self._call.piece(self._answer)
+        try:
+            piece = await self._answer.read()
+        except OSError as error:
+            is_late = isinstance(error, TimeoutError)
+            raise AwsError(
+                "ModelStreamError",
+                _words(error).decode(),
+                ErrorCode="ModelInvocationTimeExceeded" if is_late else "StreamBroken",
+            ) from error
         return {"PayloadPart": {"Bytes": piece}} if piece else None
 
     async def close(self) -> None:
         self._call.end()
+
+
+def _words(error: OSError) -> bytes:
+    """How a container has failed to answer, or to go on with it."""
+    if isinstance(error, TimeoutError):
+        return (
+            b"Your invocation timed out while waiting for a response from container primary. "
+            b"Review the latency metrics for each container in Amazon CloudWatch, resolve the "
+            b"issue, and try again."
+        )
+    if isinstance(error, MalformedError):
+        return f"The container's answer is not valid HTTP: {error}.".encode()
+    return b"The container closed the connection, or did not accept it, before it answered."

@@ -342,6 +342,8 @@ class Answer(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
+        if not 100 <= self.status <= 999:
+            raise MalformedError(f"its status is {self.status:03}")
         if self.status >= 200:
             self._has_begun = True
             self._keep = self._parser.should_keep_alive()

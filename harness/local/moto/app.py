@@ -24,6 +24,7 @@ from harness.local.moto import (
     iam,
     instances,
     log_events,
+    patterns,
     routes,
     s3_streaming,
     sessions,
@@ -115,6 +116,7 @@ class MotoApp:
         if service == "logs":
             log_events.prepare()
         bounds.prepare(service)
+        patterns.prepare(service)
         app = create_backend_app(service)
         sessions.isolate()  # what that has imported
         return app

@@ -323,6 +323,8 @@ class _Encoder:
         """What a stream ends with; of what isn't AWS's, while it is being handled."""
         if not isinstance(error, AwsError):
             error = AwsError("InternalStreamFailure", self._on_fault().message)
+        elif error.code not in self._kinds:  # which a client would take for no error
+            error = AwsError("InternalStreamFailure", error.message)
         headers = {
             ":message-type": "exception",
             ":exception-type": error.code,

@@ -20,6 +20,11 @@ USUAL = [
     r"(?P<name>[\w-]+)=(?<=loss=)(\S+)",
     r"(?:[a-z]{1,100}\s){2,5}x",
     r"\p{L}+: (.*)",
+    r"\p{script=Greek}+\p{digit}",
+    r"\(?Rate: (\d+)\)? \(?1\)? \(?x: {2}\{e}",
+    r"(?x) loss = (\d+) \s+ end",
+    "(?i:a){2}(?P<x>b)(?P=x){2}(?<xx>c)",
+    "a(?#comment){2} {loss: (.*)}",
 ]
 
 EVIL = [
@@ -27,11 +32,44 @@ EVIL = [
     "a{999999999}",
     "(?:ab){9999999}",
     "(a{9999,}){9999}",
-    "(?x)( a ) {99999999}",
     "(" * 40 + "a" + ")+" * 40,
     "(" * 40 + "a" + "){2}" * 40,
     "a{" + "9" * 480 + "}",
 ]
+
+
+EXTENSIONS = [
+    "(?x)( a ) {99999999}",
+    "(?x)((a{ 9999}){ 9999 }){ 9999 }",
+    "(?x)(((a){ 9 9 9 9}){ 9 9 9 9 }){9999}",
+    "(?x:((a{ 9999}){ 9999 }){ 9999 })",
+    "(?ix)(a){ 9999}",
+    "(?V1x)(a){ 9999}",
+    "(?i)(?x-i:(a){ 9999})",
+    "(?x)(a){9#c\n999}",
+    "a(?R)?b",
+    "(?0)?a",
+    "(a)(?1)",
+    "(a)(?+1)?(b)",
+    "(a)(?-1)",
+    "(?<n>a)(?&n)",
+    "(?P<n>a)(?P>n)",
+    "(?P<n>a)(?P&n)",
+    "(?x)(?P<n>a)(?P > n)",
+    "(a){e<=9999}",
+    "(?:a){e}",
+    "(?:a){1<=e<=3}",
+    "(?:a){i<=1,d<3,s}",
+    "(?:a){2i+2d+1s<=4}",
+    "(?:a){e<=2:[a-z]}",
+    r"\\{e<=2}",
+]
+
+
+@pytest.mark.parametrize("text", EXTENSIONS)
+def test_what_costs_nobody_knows_how_much_is_refused(text):
+    with pytest.raises(ValueError, match="not allowed"):
+        expressions.compile(text)
 
 
 @pytest.mark.parametrize("text", USUAL)
@@ -52,7 +90,7 @@ def test_what_is_none_is_refused(text):
 
 
 _PARTS = ["a", "[a-z]", r"\d", "|", "(?=b)", ".", "[[:alpha:]]", "(?#c)"]
-_TIMES = ["", "+", "*", "?", "{2}", "{3,}", "{9}", "{,9}", "{99}", "++", "{9}?"]
+_TIMES = ["", "+", "*", "?", "{2}", "{3,}", "{9}", "{,9}", "{99}", "++", "{9}?", "{ 99}", "{9 9}"]
 
 
 @st.composite
@@ -61,7 +99,7 @@ def nested(draw):
     for opening, times, more in draw(
         st.lists(
             st.tuples(
-                st.sampled_from(["(", "(?:", "(?>", "(?i:", "(?=", "(?x: "]),
+                st.sampled_from(["(", "(?:", "(?>", "(?i:", "(?=", "(?x: ", "(?#x)("]),
                 st.sampled_from(_TIMES),
                 st.sampled_from([*_PARTS, ""]),
             ),
@@ -90,7 +128,7 @@ def test_what_is_taken_compiles_in_little_memory():
                 pass
 
         compiles()
-        for text in {EVIL!r}:
+        for text in {EVIL + EXTENSIONS!r}:
             try:
                 expressions.compile(text)
             except ValueError:
@@ -100,7 +138,7 @@ def test_what_is_taken_compiles_in_little_memory():
     assert ended.returncode == 0
 
 
-@given(st.text("a()[]{}+*?|0129,\\ x:=!<>", max_size=60))
+@given(st.text("a()[]{}+*?|0129,\\ x:=!<>#eR&P", max_size=60))
 def test_it_is_compiled_or_refused(text):
     with contextlib.suppress(ValueError):
         assert isinstance(expressions.compile(text), regex.Pattern)

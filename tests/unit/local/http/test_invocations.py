@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
@@ -67,6 +67,8 @@ ANSWERS = {
     "no-length": PLAIN.replace(b": 5", b": five"),
     "bad-chunk": CHUNKED[:-12] + b"zz\r\n",
     "length-and-chunks": CHUNKED.replace(b"Transfer", b"Content-Length: 5\r\nTransfer"),
+    "no-status": PLAIN.replace(b"200 OK", b"000 X"),
+    "status-too-low": PLAIN.replace(b"200 OK", b"099 X"),
     "nul": PLAIN.replace(b"text/csv", b"text/\0csv"),
     "much-head": PLAIN.replace(b"\r\n\r\n", b"\r\nX-A: %s\r\n\r\n" % (b"x" * 70_000)),
     "upgrade": b"HTTP/1.1 101 No\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
@@ -98,6 +100,8 @@ WORDS = {
     "two-lengths": MALFORMED,
     "length-and-chunks": MALFORMED,
     "no-length": MALFORMED,
+    "no-status": MALFORMED,
+    "status-too-low": MALFORMED,
     "nul": MALFORMED,
     "much-head": MALFORMED,
     "upgrade": MALFORMED,
@@ -549,6 +553,35 @@ def test_boto3(aws):
     assert b"".join(event["PayloadPart"]["Bytes"] for event in stream) == b"hello"
     with pytest.raises(ClientError, match="Endpoint other of account 123456789012 not found"):
         runtime.invoke_endpoint(EndpointName="other", Body=b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "error_code", "words"),
+    [
+        ("break-off", "StreamBroken", "closed the connection"),
+        ("bad-chunk", "StreamBroken", "not valid HTTP"),
+        ("gated", "ModelInvocationTimeExceeded", "invocation timed out"),
+    ],
+)
+def test_a_stream_that_breaks_off_in_boto3(aws, container, monkeypatch, kind, error_code, words):
+    if kind == "gated":
+        monkeypatch.setattr("harness.local.hosting.runtime.INVOCATION_TIMEOUT", 0.2)
+        container.proceed.clear()
+    asked = request(path="/endpoints/e/invocations-response-stream")
+    asked = asked.replace(b"\r\n\r\n", b"\r\nContent-Type: probe/%s\r\n\r\n" % kind.encode(), 1)
+    ((_, body),) = ask(aws, asked)
+    (error,) = events(body)[1]
+    assert json.loads(error)["ErrorCode"] == error_code
+    session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "x", region_name="us-east-1")
+    stream = session.client(
+        "sagemaker-runtime", endpoint_url=aws.url
+    ).invoke_endpoint_with_response_stream(
+        EndpointName="e", Body=b"body", ContentType=f"probe/{kind}"
+    )["Body"]
+    with pytest.raises(EventStreamError, match=words) as broken:
+        list(stream)
+    container.proceed.set()
+    assert broken.value.response["Error"]["Code"] == "ModelStreamError"
 
 
 def test_nothing_is_left_when_the_server_closes(container):

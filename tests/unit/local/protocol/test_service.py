@@ -561,6 +561,13 @@ def test_an_error_in_the_middle_of_a_stream_ends_it():
     assert source.closed
 
 
+def test_an_error_that_the_stream_does_not_know_becomes_one_that_it_does():
+    error = AwsError("ModelError", "died", OriginalStatusCode=500)
+    ((kind, payload),) = events(stream(Source([error])).body)
+    assert kind == "InternalStreamFailure"
+    assert json.loads(payload) == {"Message": "died"}
+
+
 def test_a_fault_of_ours_in_the_middle_of_a_stream_is_logged(caplog):
     (kind, payload) = events(stream(Source([RuntimeError("secret detail")])).body)[0]
     assert kind == "InternalStreamFailure"
