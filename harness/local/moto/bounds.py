@@ -13,10 +13,10 @@ import io
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from harness.local.protocol.messages import Request
 
@@ -64,10 +64,13 @@ _UNCOUNTED = frozenset({
 _BOUNDED = frozenset({("ec2", "MinCount"), ("ec2", "MaxCount")})
 """Those that `prepare` bounds, with AWS's own error."""
 
-_NUMBER = re.compile(rb'"((?:\w|\\u[0-9a-fA-F]{4}){1,64})"\s*:\s*([1-9]\d{3,})')
-"""A member and its number. In strings there are none: their quotes have backslashes."""
+_JSON_NUMBER = re.compile(rb'"\s*:\s*([1-9]\d{3,})')
+"""The end of a member's name, and its number. In strings such quotes have backslashes."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_FORM_NUMBER = re.compile(rb"=([\d%A-Fa-f+_]{4,})(?:&|\Z)")
+"""What may be a parameter's number, in whatever digits and signs `int` takes."""
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -157,22 +160,27 @@ def _check_form(form: bytes, service: str) -> None:
             "MalformedInput",
             f"The request has more than {MAX_PARAMETERS} parameters, the most the local AWS reads.",
         )
-    if service not in _UNCOUNTED:
-        for name, value in parse_qsl(form.decode("latin-1")):
-            if len(value) > 3 and value.strip().isdecimal():  # below 1,000 else
-                _check_count(name.rpartition(".")[2], value.strip(), service, _IN_FORMS)
+    if service in _UNCOUNTED:
+        return
+    for match in _FORM_NUMBER.finditer(form):
+        value = unquote_plus(match[1].decode()).strip().removeprefix("+").replace("_", "")
+        if value.isdecimal():
+            start = form.rfind(b"&", 0, match.start()) + 1
+            name = unquote_plus(form[start : match.start()].decode("latin-1"))
+            _check_count(name.rpartition(".")[2], value, service, _IN_FORMS)
 
 
 def _check_counts(document: bytes, service: str) -> None:
-    if service not in _UNCOUNTED:
-        for name, value in _numbers(document):
-            _check_count(name, value, service, _IN_JSON)
-
-
-def _numbers(document: bytes) -> Iterator[tuple[str, str]]:
-    for match in _NUMBER.finditer(document):
-        name = match[1].decode()
-        yield (json.loads(f'"{name}"') if "\\" in name else name), match[2].decode()
+    if service in _UNCOUNTED:
+        return
+    for match in _JSON_NUMBER.finditer(document):
+        end = match.start()
+        if document[end - 1 : end] == b"\\":
+            continue  # in a string
+        name = document[document.rfind(b'"', 0, end) + 1 : end].decode(errors="replace")
+        if "\\u" in name:
+            name = re.sub(r"\\u([0-9a-fA-F]{4})", lambda escaped: chr(int(escaped[1], 16)), name)
+        _check_count(name, match[1].decode(), service, _IN_JSON)
 
 
 _IN_FORMS = "InvalidParameterValue"
@@ -183,7 +191,7 @@ def _check_count(name: str, value: str, service: str, code: str) -> None:
     if not _COUNT.search(name) or (service, name) in _BOUNDED:
         return
     digits = value.lstrip("0")
-    if len(digits) > 4 or int(digits or "0") > MAX_COUNT:  # int() has a limit
+    if len(digits) > len(str(MAX_COUNT)) or int(digits or "0") > MAX_COUNT:  # int() has a limit
         raise RefusedError(
             code,
             f"Value {digits[:20]} at '{name}' is above {MAX_COUNT}, the most the local AWS makes "

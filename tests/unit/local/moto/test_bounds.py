@@ -291,6 +291,8 @@ def test_other_numbers_are_taken(service, document):
         (b'{"count":' + b"9" * 5000 + b"}", JSON),
         (b"Action=A&B.1.NumShards=1001", FORM),
         (b"Action=A&Num%53hards=%31001", FORM),
+        (b"Action=A&NumShards=%2B1_001", FORM),
+        (b"NumShards=01001&NumShards=1", FORM),
         (b"Action=A&NumShards=" + b"9" * 5000, "text/plain"),
     ],
 )
