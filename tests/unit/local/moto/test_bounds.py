@@ -183,6 +183,7 @@ def test_a_document_may_be_long_and_have_brackets_in_its_strings(aws):
     ("service", "path", "body", "code"),
     [
         ("s3", "?list-type=2&max-keys=abc", None, "InvalidArgument"),
+        ("s3", "?list-type=2&continuation-token=AAAA", None, "InvalidArgument"),
         ("s3", "?tagging", b"<a>" * 10**5, "MalformedXML"),
         ("s3", "?tagging", b"\0", "MalformedXML"),
         ("s3", "?tagging", b"<a/>", "MalformedXML"),
