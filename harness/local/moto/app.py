@@ -239,7 +239,7 @@ def _is_of_request(request: Request, error: Exception) -> bool:
     """Whether what the request says is at fault, and not moto: no SDK is to try it again."""
     if isinstance(error, _UNREADABLE | ValueError | OverflowError):
         return True
-    if isinstance(error, LookupError) and _service(request) == "s3":
+    if isinstance(error, LookupError | TypeError) and _service(request) == "s3":
         return _has_xml(request) or "max-keys=" in request.query or "-token=" in request.query
     # A document that lacks what moto looks for in it. Elsewhere that is moto's own fault.
     return isinstance(error, LookupError | TypeError | AttributeError) and _has_xml(request)

@@ -193,6 +193,7 @@ def test_a_document_may_be_long_and_have_brackets_in_its_strings(aws):
     ],
 )
 def test_what_cannot_be_read_is_the_requests_fault(aws, send, caplog, service, path, body, code):
+    aws.s3.put_object(Bucket=aws.bucket, Key="listed", Body=b"")
     method = "POST" if service == "lambda" else "GET" if body is None else "PUT"
     path = path if service == "lambda" else f"/{aws.bucket}{path}"
     status, answer = send(service, body, "application/json" if service == "lambda" else XML,
