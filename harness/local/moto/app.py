@@ -14,6 +14,8 @@ import sys
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
 from botocore.model import OperationNotFoundError
@@ -40,6 +42,16 @@ if TYPE_CHECKING:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 _log = logging.getLogger(__name__)
+
+_UNREADABLE = RecursionError | ExpatError | ParseError
+
+_S3_DOCUMENTS = frozenset({
+    "accelerate", "acl", "analytics", "cors", "delete", "encryption", "intelligent-tiering",
+    "inventory", "legal-hold", "lifecycle", "logging", "metrics", "notification", "object-lock",
+    "ownershipControls", "publicAccessBlock", "replication", "requestPayment", "restore",
+    "retention", "select", "tagging", "versioning", "website",
+})  # fmt: skip
+"""The parts of a bucket, and of an object, that are put as XML."""
 
 _users = 0
 _users_lock = threading.Lock()
@@ -128,6 +140,7 @@ class MotoApp:
             DisconnectedError: the request's body broke off.
         """
         try:
+            request = bounds.checked(request, _service(request))
             response = wsgi.respond(self._dispatcher, request, self._environ(request))
         except OperationNotFoundError:
             return _unknown(request, http.HTTPStatus.BAD_REQUEST)
@@ -137,6 +150,9 @@ class MotoApp:
             return _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
         except DisconnectedError:
             raise
+        except bounds.RefusedError as refused:
+            _log.warning("moto: %s was refused: %s", _asked_for(request), refused)
+            return _error(request, http.HTTPStatus.BAD_REQUEST, refused.code, str(refused))
         except MemoryError:
             text = f"{_asked_for(request)} failed: {memory.exhausted()}."
             _log.error("moto: %s", text)  # its traceback says nothing
@@ -149,6 +165,8 @@ class MotoApp:
                 return _error(request, status, "InsufficientStorage", text)
             if _service(request) == "sagemaker":
                 return _refusal(request, error)
+            if _is_of_request(request, error):
+                return _malformed(request, error)
             request_id = str(uuid.uuid4())
             text = internal_failure_text(_asked_for(request), request_id)
             _log.exception("moto failed: %s", text)
@@ -219,11 +237,54 @@ def _refusal(request: Request, error: Exception) -> Response:
     return _error(request, http.HTTPStatus.BAD_REQUEST, "ValidationException", f"{words}.")
 
 
+def _is_of_request(request: Request, error: Exception) -> bool:
+    """Whether what the request says is at fault, and not moto: no SDK is to try it again."""
+    if isinstance(error, _UNREADABLE | ValueError | OverflowError):
+        return True
+    if isinstance(error, LookupError | TypeError) and _service(request) == "s3":
+        return _has_xml(request) or "max-keys=" in request.query or "-token=" in request.query
+    # A document that lacks what moto looks for in it. Elsewhere that is moto's own fault.
+    return isinstance(error, LookupError | TypeError | AttributeError) and _has_xml(request)
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    """What AWS answers to what it can't read."""
+    what = f"{type(error).__name__}: {error}"[:500]
+    text = f"{_asked_for(request)} can't be read: moto says {what}."
+    _log.warning("moto: %s", text)
+    _log.debug("moto: the traceback of that", exc_info=error)
+    is_unreadable = isinstance(error, _UNREADABLE | json.JSONDecodeError | UnicodeError)
+    if _service(request) == "s3":
+        code = "MalformedXML" if is_unreadable or _has_xml(request) else "InvalidArgument"
+    elif _has_form(request):
+        code = "MalformedInput" if is_unreadable else "ValidationError"
+    else:
+        code = "SerializationException" if is_unreadable else "ValidationException"
+    return _error(request, http.HTTPStatus.BAD_REQUEST, code, text)
+
+
+def _has_xml(request: Request) -> bool:
+    """Whether the body is one of S3's documents."""
+    if _service(request) != "s3" or request.method not in ("PUT", "POST"):
+        return False
+    names = {each.partition("=")[0] for each in request.query.split("&")}
+    return bool(names & _S3_DOCUMENTS) or (request.method == "POST" and "uploadId" in names)
+
+
+def _has_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
 def _error(request: Request, status: http.HTTPStatus, code: str, message: str) -> Response:
     """An error in the form of the protocol that the request seems to be in."""
     error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     headers = {"Content-Type": "text/xml", "x-amzn-ErrorType": code}
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if _service(request) == "ec2":
+        error = (
+            f"<Response><Errors>{error}</Errors><RequestID>{uuid.uuid4()}</RequestID></Response>"
+        )
+        return Response(status, headers, error.encode())
+    if _has_form(request):
         return Response(status, headers, f"<ErrorResponse>{error}</ErrorResponse>".encode())
     if _service(request) == "s3":
         return Response(status, headers, error.encode())
