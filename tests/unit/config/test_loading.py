@@ -407,14 +407,14 @@ def test_of_a_long_value_the_beginning_is_told(write):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('error = "Throtling"', "[[faults]] number 2: 'Throtling' is no error of a known service"
-         " (did you mean Throttling?); with status, any code is taken."),
-        ('eror = "Throttling"\nreset = true', "[[faults]] number 2: eror: unknown key (did you "
-         "mean error?)."),
-        ('event = "SpotInteruption"', "[[faults]] number 2: event: there is no event "
-         "'SpotInteruption' (did you mean SpotInterruption?)."),
-        ("status = 500\ncount = -1", "[[faults]] number 2: count = -1: input should be greater "
-         "than or equal to 0."),
+        ('error = "Throtling"', ("[[faults]] number 2: 'Throtling' is no error of a known service"
+         " (did you mean Throttling?); with status, any code is taken.")),
+        ('eror = "Throttling"\nreset = true', ("[[faults]] number 2: eror: unknown key (did you "
+         "mean error?).")),
+        ('event = "SpotInteruption"', ("[[faults]] number 2: event: there is no event "
+         "'SpotInteruption' (did you mean SpotInterruption?).")),
+        ("status = 500\ncount = -1", ("[[faults]] number 2: count = -1: input should be greater "
+         "than or equal to 0.")),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_fault_is_told_by_its_number(write, text, says):

@@ -258,19 +258,19 @@ def test_a_fault_that_makes_no_sense_is_refused(members):
 NAMES = [
     ({"operation": "CreateTrainingJobs", "status": 500}, "did you mean CreateTrainingJob?"),
     ({"operation": "createtrainingjob", "reset": True}, "did you mean CreateTrainingJob?"),
-    ({"service": "s3", "operation": "PutObjekt", "reset": True}, "no operation of s3 (did you mean "
-     "PutObject?)"),
+    ({"service": "s3", "operation": "PutObjekt", "reset": True}, ("no operation of s3 (did you mean "
+     "PutObject?)")),
     ({"operation": "GetItem", "reset": True}, "that of another service needs service"),
     ({"service": "lambda", "operation": "Invoke", "reset": True}, "can't be told apart here"),
     ({"service": "sagemakr", "reset": True}, "no service 'sagemakr' (did you mean sagemaker?)"),
-    ({"error": "Throtling"}, "'Throtling' is no error of a known service (did you mean "
-     "Throttling?)"),
+    ({"error": "Throtling"}, ("'Throtling' is no error of a known service (did you mean "
+     "Throttling?)")),
     ({"operation": "CreateTrainingJob", "error": "ModelNotReadyException"},
      "no error of sagemaker; with status, any code is taken"),
     ({"event": "SpotInteruption"}, "no event 'SpotInteruption' (did you mean SpotInterruption?)"),
     ({"event": "Earthquake"}, "there are InsufficientInstanceCapacity, SpotInterruption, "),
-    ({"event": "OutOfMemory", "operation": "ListTags"}, "CreateProcessingJob or CreateEndpoint "
-     "creates, not 'ListTags'"),
+    ({"event": "OutOfMemory", "operation": "ListTags"}, ("CreateProcessingJob or CreateEndpoint "
+     "creates, not 'ListTags'")),
     ({"event": "DataError", "operation": "CreateTransform*"}, "DataError happens to what "),
     ({"event": "OutOfMemory", "service": "s3"}, "an event of the service sagemaker, not of 's3'"),
     ({"eror": "Throttling"}, "eror: unknown key (did you mean error?)"),
