@@ -258,7 +258,7 @@ def test_a_fault_that_makes_no_sense_is_refused(members):
 NAMES = [
     ({"operation": "CreateTrainingJobs", "status": 500}, "did you mean CreateTrainingJob?"),
     ({"operation": "createtrainingjob", "reset": True}, "did you mean CreateTrainingJob?"),
-    ({"service": "s3", "operation": "PutObjekt", "reset": True}, "no operation of s3 (did you mean PutObject?)"),
+    ({"service": "s3", "operation": "PutObjekt", "reset": True}, "of s3 (did you mean PutObject?)"),
     ({"operation": "GetItem", "reset": True}, "that of another service needs service"),
     ({"service": "lambda", "operation": "Invoke", "reset": True}, "can't be told apart here"),
     ({"service": "sagemakr", "reset": True}, "no service 'sagemakr' (did you mean sagemaker?)"),
