@@ -222,6 +222,8 @@ def _problem(
         # A rule over several keys is reported for their table, whichever variable broke it.
         variable = next((v for key, v in origin.items() if loc and key[: len(loc)] == loc), None)
     key = ".".join(loc)
+    if loc[:1] == ("faults",) and loc[1:]:
+        key = ": ".join([f"[[faults]] number {int(loc[1]) + 1}", *loc[2:]])
     where = variable or (f"{file}: {key}" if file and key else str(file or key))
     if error["type"] == "extra_forbidden":
         return f"{where}: unknown key{_meant(loc[-1], _keys(loc[:-1]))}"

@@ -26,6 +26,9 @@ LEAST_MB = 4096
 """That the local AWS needs at its busiest: stacks count, 8 MB for each of some hundred threads,
 though next to nothing of them is in use."""
 
+FEWEST_MB = 200
+"""That the local AWS can be told to do with: with fewer it doesn't even start."""
+
 MOST_MB = 999_999_999
 
 _CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -38,7 +41,7 @@ def limit() -> int:
     none. A tighter one that it has already stays.
 
     Raises:
-        ConfigError: the variable isn't a number.
+        ConfigError: the variable isn't a number, or is too small.
     """
     megabytes = asked(os.environ)
     if not megabytes:
@@ -64,7 +67,13 @@ def asked(environ: Mapping[str, str]) -> int:
         return max(LEAST_MB, int(_there_is() * SHARE) >> 20)
     if not text.isascii() or not text.isdigit() or len(text) > len(str(MOST_MB)):
         raise ConfigError(f"{VARIABLE}: {text[:50]!r} is not a number of MB, nor 0 for no limit.")
-    return int(text)
+    megabytes = int(text)
+    if 0 < megabytes < FEWEST_MB:
+        raise ConfigError(
+            f"{VARIABLE}: {megabytes} MB are too few for the local AWS; give {FEWEST_MB} or more, "
+            "or 0 for no limit."
+        )
+    return megabytes
 
 
 def _there_is() -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from harness.config.faults import Fault
+from harness.config.faults import Fault, problem, times
 from harness.errors import ConfigError
 from harness.service import faults as service
 
@@ -38,7 +38,7 @@ class Added:
             return "" if happened else f"{self} has never happened"
         if happened == self._times:
             return ""
-        return f"{self} has happened {happened} times, and should have {self._times} times"
+        return f"{self} has happened {times(happened)}, and should have {times(self._times)}"
 
     def __str__(self) -> str:
         keys = self.fault.model_dump(exclude_defaults=True)
@@ -66,8 +66,8 @@ class Faults:
         try:
             fault = Fault.model_validate(keys)
         except ValidationError as error:
-            problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"faults.add: {'; '.join(problems)}.") from None
+            problems = (f"faults.add: {problem(each)}." for each in error.errors())
+            raise ConfigError("\n".join(problems)) from None
         added = Added(self._url, fault, times)
         self._added.append(added)
         return added

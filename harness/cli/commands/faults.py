@@ -31,7 +31,7 @@ _FLAGS: Mapping[str, tuple[str, str]] = {
     "host": ("NAME", "with HostLost: which"),
     "probability": ("PART", "how likely it is, 0 to 1"),
     "seed": ("NUMBER", "of the chance"),
-    "count": ("NUMBER", "how often it happens at the most"),
+    "count": ("NUMBER", "how often it happens at the most; 0, the default, is always"),
 }  # fmt: skip
 """What `add` takes, by the keys of a fault: the value, and what it means."""
 
@@ -53,18 +53,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, _: Signals) -> int:
     from harness.service import faults
 
+    _require_no_surplus(arguments)
     url = arguments.url or _url(arguments)
     match arguments.action:
         case "add":
             _show(arguments, [faults.add(url, _fault(arguments))])
         case "remove":
-            _show(arguments, [faults.remove(url, arguments.name or "?")])
+            _show(arguments, [faults.remove(url, arguments.name)])
         case "clear":
             faults.clear(url)
             _show(arguments, [])
         case _:
             _show(arguments, faults.listed(url))
     return 0
+
+
+def _require_no_surplus(arguments: argparse.Namespace) -> None:
+    """Raises `ConfigError` for what the action doesn't take, or lacks."""
+    from harness.errors import ConfigError
+
+    action = arguments.action
+    if action == "remove" and not arguments.name:
+        raise ConfigError("harness faults remove: a name is missing; `harness faults` lists them.")
+    if action != "remove" and arguments.name:
+        hint = "; `remove` takes one fault's name" if action == "clear" else ""
+        raise ConfigError(f"harness faults {action} takes no name: {arguments.name!r}{hint}.")
+    given = [key for key in _FLAGS if getattr(arguments, key) is not None]
+    given += ["reset"] if arguments.reset else []
+    if action != "add" and given:
+        flags = ", ".join(f"--{key}" for key in given)
+        raise ConfigError(f"harness faults {action} doesn't take {flags}: that is of `add`.")
 
 
 def _url(arguments: argparse.Namespace) -> str:
@@ -110,10 +128,11 @@ def _show(arguments: argparse.Namespace, found: list[dict[str, Any]]) -> None:
     if arguments.json:
         print_json(faults=found)
         return
+    from harness.config.faults import times
+
     for fault in found:
         rest = {key: each for key, each in fault.items() if key not in ("id", "happened")}
         words = " ".join(f"{key}={value}" for key, value in rest.items())
-        times = "once" if fault["happened"] == 1 else f"{fault['happened']} times"
-        print(f"{fault['id']}  {words}  happened {times}")
+        print(f"{fault['id']}  {words}  happened {times(fault['happened'])}")
     if not found:
         print("no faults")

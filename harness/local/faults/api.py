@@ -9,6 +9,7 @@ DELETE /_harness/faults/ID    this one; answers it, with how often it has `happe
 from __future__ import annotations
 
 import json
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from harness.local.faults.faults import MOST, TooManyError
@@ -27,15 +28,17 @@ def respond(faults: Faults, request: Request) -> Response | None:
     """The response; None if it asks for something else."""
     if request.path != PATH and not request.path.startswith(f"{PATH}/"):
         return None
-    name = request.path[len(PATH) + 1 :]
+    name = urllib.parse.unquote(request.path[len(PATH) + 1 :])
     if request.method == "GET" and not name:
         return _json(200, faults=[rule.as_dict() for rule in faults.rules])
     if request.method == "POST" and not name:
         return _added(faults, request)
     if request.method == "DELETE":
-        if not name:
+        if request.path == PATH:
             faults.clear()
             return _json(200, faults=[])
+        if not name:
+            return _json(400, error=f"the fault's name is missing after {PATH}/")
         if removed := faults.remove(name):
             return _json(200, **removed.as_dict())
         return _json(404, error=f"there is no fault {name}")
@@ -49,7 +52,7 @@ def _added(faults: Faults, request: Request) -> Response:
         return _json(413, error=f"a fault has no more than {BODY_LIMIT} bytes")
     from pydantic import ValidationError
 
-    from harness.config.faults import Fault  # not with this module: few need it
+    from harness.config.faults import Fault, problem  # not with this module: few need it
 
     body = bytearray()
     while len(body) <= BODY_LIMIT and (piece := request.stream.read(BODY_LIMIT)):
@@ -59,14 +62,9 @@ def _added(faults: Faults, request: Request) -> Response:
     try:
         return _json(200, **faults.add(Fault.model_validate_json(bytes(body))).as_dict())
     except ValidationError as error:
-        return _json(400, error="; ".join(map(_words, error.errors())))
+        return _json(400, error="; ".join(map(problem, error.errors())))
     except TooManyError:
         return _json(400, error=f"there are {MOST} faults already")
-
-
-def _words(error: Any) -> str:
-    where = ".".join(map(str, error["loc"]))
-    return f"{where}: {error['msg']}" if where else str(error["msg"])
 
 
 def _json(http_status: int, /, **members: Any) -> Response:

@@ -402,3 +402,22 @@ def test_of_a_long_value_the_beginning_is_told(write):
 
     assert len(str(refusal.value)) < 500
     assert str(refusal.value).endswith("at most 100 items after validation, not more.")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('error = "Throtling"', ("[[faults]] number 2: 'Throtling' is no error of a known service"
+         " (did you mean Throttling?); with status, any code is taken.")),
+        ('eror = "Throttling"\nreset = true', ("[[faults]] number 2: eror: unknown key (did you "
+         "mean error?).")),
+        ('event = "SpotInteruption"', ("[[faults]] number 2: event: there is no event "
+         "'SpotInteruption' (did you mean SpotInterruption?).")),
+        ("status = 500\ncount = -1", ("[[faults]] number 2: count = -1: input should be greater "
+         "than or equal to 0.")),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_fault_is_told_by_its_number(write, text, says):
+    with pytest.raises(ConfigError) as refusal:
+        load(write(f"[[faults]]\nreset = true\n\n[[faults]]\n{text}"), {})
+    assert str(refusal.value).endswith(f"harness.toml: {says}")

@@ -74,7 +74,7 @@ def test_it_is_a_share_of_the_memory_where_nothing_is_said(monkeypatch):
     monkeypatch.setattr(memory, "_there_is", lambda: 1 << 30)
     assert memory.asked({}) == memory.LEAST_MB
     assert memory.asked({memory.VARIABLE: "0"}) == 0
-    assert memory.asked({memory.VARIABLE: "100"}) == 100
+    assert memory.asked({memory.VARIABLE: "200"}) == 200
 
 
 def test_a_container_has_less_than_its_machine(monkeypatch, tmp_path):
@@ -89,4 +89,11 @@ def test_a_container_has_less_than_its_machine(monkeypatch, tmp_path):
 @pytest.mark.parametrize("text", ["8g", "-1", "1.5", "٣", "9" * 10])
 def test_what_is_no_number_is_told_at_once(text):
     with pytest.raises(ConfigError, match=f"{memory.VARIABLE}: .* is not a number of MB"):
+        loading.load(environ={memory.VARIABLE: text})
+
+
+@pytest.mark.parametrize("text", ["1", "50", "199"])
+def test_what_the_service_cannot_start_with_is_told_at_once(text):
+    words = f"{memory.VARIABLE}: {text} MB are too few for the local AWS; give 200 or more, or 0"
+    with pytest.raises(ConfigError, match=words):
         loading.load(environ={memory.VARIABLE: text})

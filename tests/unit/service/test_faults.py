@@ -51,11 +51,19 @@ def test_faults_of_the_service(commands):
     for wrong, words in (
         (("remove", second), f"there is no fault {second}."),
         (("add",), "it has no effect: give error, status, latency, reset or event."),
+        (("add", "--event", "SpotInteruption"), "(did you mean SpotInterruption?)"),
+        (("add", "--error", "Throtling"), "(did you mean Throttling?)"),
+        (("clear", "fault-1"), "harness faults clear takes no name: 'fault-1'"),
+        (("clear", "--reset"), "harness faults clear doesn't take --reset"),
+        (("list", "--operation", "X"), "harness faults list doesn't take --operation"),
+        (("add", "fault-9", "--reset"), "harness faults add takes no name: 'fault-9'"),
+        (("remove",), "harness faults remove: a name is missing"),
         (("add", "--reset", "--count", "many"), "--count many: input should be a valid integer"),
     ):
         refused = commands.run("faults", *wrong)
         assert refused.returncode == 2
         assert words in refused.stderr
+        assert len(listed(commands)) == 1
     assert commands.run("faults", "clear").stdout == "no faults\n"
     assert listed(commands) == []
 

@@ -14,7 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from pydantic import ValidationError
 
-from harness.config.faults import Fault
+from harness.config import fault_names
+from harness.config.faults import Fault, problem
 from harness.local.aws import LocalAWS
 from harness.local.faults.faults import MOST, Faults, TooManyError
 
@@ -254,6 +255,83 @@ def test_a_fault_that_makes_no_sense_is_refused(members):
         Fault(**members)
 
 
+NAMES = [
+    ({"operation": "CreateTrainingJobs", "status": 500}, "did you mean CreateTrainingJob?"),
+    ({"operation": "createtrainingjob", "reset": True}, "did you mean CreateTrainingJob?"),
+    ({"service": "s3", "operation": "PutObjekt", "reset": True}, "of s3 (did you mean PutObject?)"),
+    ({"operation": "GetItem", "reset": True}, "that of another service needs service"),
+    ({"service": "lambda", "operation": "Invoke", "reset": True}, "can't be told apart here"),
+    ({"service": "sagemakr", "reset": True}, "no service 'sagemakr' (did you mean sagemaker?)"),
+    ({"error": "Throtling"}, ("'Throtling' is no error of a known service (did you mean "
+     "Throttling?)")),
+    ({"operation": "CreateTrainingJob", "error": "ModelNotReadyException"},
+     "no error of sagemaker; with status, any code is taken"),
+    ({"event": "SpotInteruption"}, "no event 'SpotInteruption' (did you mean SpotInterruption?)"),
+    ({"event": "Earthquake"}, "there are InsufficientInstanceCapacity, SpotInterruption, "),
+    ({"event": "OutOfMemory", "operation": "ListTags"}, ("CreateProcessingJob or CreateEndpoint "
+     "creates, not 'ListTags'")),
+    ({"event": "DataError", "operation": "CreateTransform*"}, "DataError happens to what "),
+    ({"event": "OutOfMemory", "service": "s3"}, "an event of the service sagemaker, not of 's3'"),
+    ({"eror": "Throttling"}, "eror: unknown key (did you mean error?)"),
+    ({"status": "many"}, "status = 'many': input should be a valid integer"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "words"), NAMES, ids=str)
+def test_names_that_there_are_not_are_told_with_what_was_meant(members, words):
+    with pytest.raises(ValidationError) as raised:
+        Fault.model_validate(members)
+    (said,) = {problem(error) for error in raised.value.errors()} - {_NO_EFFECT}
+    assert words in said
+
+
+_NO_EFFECT = "it has no effect: give error, status, latency, reset or event"
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"reset": True, "error": "Throttling"}, "reset can't be together with error"),
+        ({"reset": True, "message": "no"}, "reset can't be together with error"),
+        ({"reset": True, "delay": 1}, "delay needs the event SpotInterruption, "),
+        ({"event": "PingFailure", "delay": 1}, "delay needs the event "),
+        ({"event": "OutOfMemory", "megabytes": 1}, "megabytes needs the event DataError"),
+        ({"event": "OutOfMemory", "host": "algo-1"}, "host needs the event HostLost"),
+        ({"event": "OutOfMemory", "latency": 1}, "latency is of calls and of SlowData"),
+        ({"event": "OutOfMemory", "message": "no"}, "event can't be together with error"),
+        ({"latency": 1, "message": "no"}, "message is an error's"),
+        ({"status": 500, "seed": 1}, "seed is of the chance"),
+    ],
+    ids=str,
+)
+def test_keys_that_cannot_act_together_are_refused(members, words):
+    with pytest.raises(ValidationError, match=words):
+        Fault.model_validate(members)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"service": "dynamodb", "operation": "GetItem", "error": "ResourceNotFoundException"},
+        {"operation": "InvokeEndpoint", "error": "ModelNotReadyException"},
+        {"operation": "Get*", "error": "NoSuchKey"},
+        {"operation": "CreateTrainingJob", "error": "Own.Code", "status": 418},
+        {"operation": "*Job", "event": "HostLost", "host": "algo-1", "delay": 1},
+        {"reset": True, "latency": 1},
+        {"error": "SlowDown", "message": "no", "probability": 0.5, "seed": 3},
+    ],
+    ids=str,
+)
+def test_what_can_happen_is_taken(members):
+    assert Fault.model_validate(members)
+
+
+@pytest.mark.parametrize("code", ["Throttling", "AccessDenied", "ExpiredToken", "InternalFailure"])
+def test_common_errors_are_taken_of_any_service(code):
+    for service in fault_names.SERVICES:
+        assert Fault(service=service, error=code)
+
+
 # Over HTTP.
 
 
@@ -302,6 +380,19 @@ def test_rules_over_http(ask, client):
 def test_what_is_refused_over_http(ask, faults, method, path, body, headers, status):
     assert ask(method, path, body, **headers)[0] == status
     assert not faults.rules
+
+
+def test_wrong_names_over_http_are_told_with_what_was_meant(ask):
+    status, said = ask("POST", body=json.dumps({"eror": "Throttling", "reset": True}))
+    assert (status, said["error"]) == (400, "eror: unknown key (did you mean error?)")
+
+
+def test_a_name_that_is_missing_removes_nothing(ask, faults):
+    faults.add(Fault(reset=True, operation="ListModels"))
+    assert ask("DELETE", "/")[0] == 400
+    status, said = ask("DELETE", "/a%3F")
+    assert (status, said["error"]) == (404, "there is no fault a?")
+    assert len(faults.rules) == 1
 
 
 def test_the_page_shows_them(server, faults, client):
