@@ -9,6 +9,7 @@ left alone.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import uuid
@@ -25,7 +26,7 @@ from harness.local.engine import errors
 from harness.local.engine.errors import engine_errors, engine_words, ignore_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 LABEL_SESSION = "harness.session"
 LABEL_LOCK = "harness.lock"
@@ -46,16 +47,25 @@ class Session:
     """The owner of containers: this process, for as long as it holds the session's lock file."""
 
     def __init__(self) -> None:
-        self.id = uuid.uuid4().hex[:12]
         folder = _sessions()
         folder.mkdir(parents=True, exist_ok=True)
+        while not self._begin(folder):
+            pass  # another process has found its file before it was locked
+        self.folder = folder / f"{self.id}@{machine.name()}"
+        """What it keeps on this machine; made when it is needed."""
+
+    def _begin(self, folder: Path) -> bool:
+        self.id = uuid.uuid4().hex[:12]
         self.path = folder / f"{self.id}.lock"
         # Taken by the thread of the first job, released by the one that closes.
         self._lock = FileLock(self.path, thread_local=False)
-        self._lock.acquire(blocking=False)
-        self._file = _identity(self.path)
-        self.folder = folder / f"{self.id}@{machine.name()}"
-        """What it keeps on this machine; made when it is needed."""
+        try:
+            self._lock.acquire(blocking=False)
+            self._file = _identity(self.path)
+        except (Timeout, FileNotFoundError):
+            self._lock.release()
+            return False
+        return True
 
     @property
     def labels(self) -> dict[str, str]:
@@ -186,6 +196,7 @@ def clean(client: docker.DockerClient | None = None, *, everywhere: bool = False
     removed += _clean_folders()
     for path in locks.values():
         path.unlink(missing_ok=True)
+    _clean_locks(dead)
     return removed
 
 
@@ -197,6 +208,15 @@ def _remove_container(api: docker.APIClient, name: str) -> None:
         if error.status_code != 409:
             raise
         api.wait(name, timeout=errors.TIMEOUT, condition="removed")
+
+
+def _clean_locks(known: Container[str]) -> None:
+    """Remove the files of sessions that were killed before they had made anything."""
+    for path in _sessions().glob("*.lock"):
+        if path.stem in known:
+            continue
+        with contextlib.suppress(Timeout, OSError), FileLock(path, timeout=0):
+            path.unlink(missing_ok=True)
 
 
 def _clean_folders() -> list[str]:

@@ -100,6 +100,17 @@ def test_its_lock_tells_where_its_process_is_not_seen(
         assert found.name in sessions.clean(docker_client)
 
 
+def test_one_that_was_killed_before_it_made_anything_leaves_no_file(
+    docker_client: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with held(tmp_path) as (labels, process), held(tmp_path) as (living, _):
+        killed(process)
+        sessions.clean(docker_client)
+        assert not Path(labels[sessions.LABEL_LOCK]).exists()
+        assert Path(living[sessions.LABEL_LOCK]).exists()
+
+
 def test_what_is_not_seen_at_all_is_left_and_told(
     docker_client: DockerClient,
     probe_image: str,

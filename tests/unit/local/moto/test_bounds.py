@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import time
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_document_may_be_long_and_have_brackets_in_its_strings(aws):
         ProvisionedThroughput={"ReadCapacityUnits": 40_000, "WriteCapacityUnits": 40_000},
     )
     table = aws.session.resource("dynamodb").Table("deep")
-    deep = "end"
+    deep: Any = "end"
     for _ in range(31):
         deep = {"m": deep}
     item = {"k": '\\"[{' * 500, "deep": deep, "Count": 5000, "many": [["x"]] * 200}
@@ -249,8 +250,8 @@ def test_a_form_of_too_many_parameters_is_refused_at_once(send):
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_counts_are_refused(aws, service, operation, request_):
-    retries = {"total_max_attempts": 1}
-    client = aws.session.client(service, config=Config(read_timeout=20, retries=retries))
+    config = Config(read_timeout=20, retries={"total_max_attempts": 1})
+    client = aws.session.client(service, config=config)
     status, code, text = failure(getattr(client, operation), **request_)
     assert status == 400
     assert code in ("ValidationException", "InvalidParameterValue")
