@@ -57,13 +57,13 @@ def _slow(
 
 
 ATTACKS = [
-    Attack("hostile requests", 90, 8, _documents),
-    Attack("bytes that are nearly HTTP", 45, 5, _wire),
-    Attack("slow and silent clients", 60, 5, _slow),
-    Attack("hostile model archives", 90, 8, containers.extraction),
-    Attack("hostile keys and manifests", 90, 8, containers.inputs),
+    Attack("hostile requests", 60, 8, _documents),
+    Attack("bytes that are nearly HTTP", 30, 5, _wire),
+    Attack("slow and silent clients", 40, 5, _slow),
+    Attack("hostile model archives", 70, 8, containers.extraction),
+    Attack("hostile keys and manifests", 70, 8, containers.inputs),
     Attack("expressions without end", 60, 8, containers.expressions),
     Attack("ways out of an isolated container", 60, 20, containers.isolation),
-    Attack("64 connections, endpoints come and go", 120, 8, load.many),
-    Attack("SIGKILL at moments of chance", 240, 10, kills.sudden),
+    Attack("64 connections, endpoints come and go", 90, 8, load.many),
+    Attack("SIGKILL at moments of chance", 180, 10, kills.sudden),
 ]
