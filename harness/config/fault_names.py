@@ -5,10 +5,11 @@ They are read from botocore's models, once a fault is asked for: that takes some
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import functools
 from typing import TYPE_CHECKING, NamedTuple
+
+from harness.suggestions import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,8 +93,8 @@ def meant(name: str, names: Iterable[str]) -> str:
     plain: dict[str, str] = {}
     for each in sorted(names):
         plain.setdefault(each.lower(), each)
-    close = difflib.get_close_matches(name.lower(), plain, 1, 0.75)
-    return f" (did you mean {plain[close[0]]}?)" if close else ""
+    close = closest(name.lower(), plain, 0.75)
+    return f" (did you mean {plain[close]}?)" if close else ""
 
 
 def either(names: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ a default.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -37,6 +36,7 @@ from harness.config.settings import (
 )
 from harness.errors import ConfigError
 from harness.limits import memory
+from harness.suggestions import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -168,7 +168,7 @@ def _key(variable: str, data: Mapping[str, Any]) -> tuple[str, ...]:
             for key in model.model_fields
         ]
         raise ConfigError(
-            f"{variable}: unknown variable{_meant(variable, names)}; {FILE_NAME} lists the keys "
+            f"{variable}: unknown variable{meant(variable, names)}; {FILE_NAME} lists the keys "
             "there are."
         )
     return section, rest
@@ -189,7 +189,7 @@ def _unknown_metrics(
         if name not in names:
             where = origin.get(("thresholds", name)) or f"{file}: thresholds.{name}"
             there = f"there are {', '.join(names)}" if names else "there are none: see [metrics]"
-            yield f"{where}: no such metric{_meant(name, names)}; {there}."
+            yield f"{where}: no such metric{meant(name, names)}; {there}."
 
 
 def _unknown_scores(settings: Settings, file: Path | None) -> Iterator[str]:
@@ -226,7 +226,7 @@ def _problem(
         key = ": ".join([f"[[faults]] number {int(loc[1]) + 1}", *loc[2:]])
     where = variable or (f"{file}: {key}" if file and key else str(file or key))
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key{_meant(loc[-1], _keys(loc[:-1]))}"
+        return f"{where}: unknown key{meant(loc[-1], _keys(loc[:-1]))}"
     if error["type"] == "missing":
         return f"{where}: must be given"
     if error["type"] == "value_error":
@@ -246,8 +246,3 @@ def _keys(table: tuple[str, ...]) -> Iterable[str]:
         return [name for name in Settings.model_fields if name != "root"]
     model = SECTIONS.get(".".join(table)) or FREE.get(".".join(table[:-1])) or FREE.get(table[0])
     return model.model_fields if model else ()
-
-
-def _meant(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from harness.suggestions import meant
 
 OURS = frozenset({"r2", "accuracy"})
 """Scores that need no scikit-learn, which a run may do without."""
@@ -20,6 +20,5 @@ def problem(name: str) -> str:
 
     if name in (names := get_scorer_names()):
         return ""
-    close = difflib.get_close_matches(name, names, n=1)
-    meant = f" (did you mean {close[0]}?)" if close else ""
-    return f"scikit-learn has no score {name!r}{meant}; see sklearn.metrics.get_scorer_names()."
+    close = meant(name, names)
+    return f"scikit-learn has no score {name!r}{close}; see sklearn.metrics.get_scorer_names()."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import ConfigError
+from harness.suggestions import meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,9 +114,8 @@ def _known(steps: Iterable[str], own: set[str]) -> list[str]:
     found = [each.strip() for text in steps for each in text.split(",") if each.strip()]
     for step in found:
         if step not in STEPS:
-            close = difflib.get_close_matches(step, STEPS, n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ConfigError(f"there is no step {step}{meant}; there are {', '.join(STEPS)}.")
+            close = meant(step, STEPS)
+            raise ConfigError(f"there is no step {step}{close}; there are {', '.join(STEPS)}.")
         if step not in own:
             raise ConfigError(f"this project has no step {step}: its harness.toml asks for none.")
     return found

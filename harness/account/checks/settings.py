@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from harness.aws_model import instance_types, regions
 from harness.checks import Check
+from harness.suggestions import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,5 +86,5 @@ def check_instance_types(settings: Settings) -> list[Check]:
 
 
 def _close(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    found = closest(name, known)
+    return f"; did you mean {found}?" if found else ""

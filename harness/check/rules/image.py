@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tarfile
 from io import BufferedReader
@@ -12,6 +11,7 @@ from harness.check import contract
 from harness.check.contract import check
 from harness.check.verdict import NotTriedError, failed, passed, warned
 from harness.local.data.opt_ml import CHUNK, TarReader
+from harness.suggestions import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +141,8 @@ def labels(subject: Subject) -> Verdict:
     found = {name: value for name, value in subject.labels.items() if "com.amazonaws.sag" in name}
     for name, value in found.items():
         if name not in {MULTI_MODELS, BIND_TO_PORT}:
-            close = difflib.get_close_matches(name, [MULTI_MODELS, BIND_TO_PORT], 1, 0.5)
-            remedy = f"did you mean {close[0]}?" if close else "remove it"
+            close = closest(name, [MULTI_MODELS, BIND_TO_PORT], 0.5)
+            remedy = f"did you mean {close}?" if close else "remove it"
             return warned(f"SageMaker knows no label {name}", remedy)
         if value not in {"true", "false"}:
             return warned(f"{name}={value}", f"LABEL {name}=true, or false")

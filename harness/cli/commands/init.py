@@ -77,17 +77,15 @@ def _template(arguments: Namespace) -> str:
     Raises:
         ConfigError: there is no such template, or the image doesn't go with it.
     """
-    import difflib
-
+    from harness.suggestions import meant
     from harness.templates.render import DEFAULT, TEMPLATES
 
     name = arguments.template or ("image" if arguments.image else "")
     if not name:
         name = _asked() if _may_ask(arguments) else DEFAULT
     if name not in TEMPLATES:
-        close = difflib.get_close_matches(name, TEMPLATES, n=1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        raise ConfigError(f"there is no template {name}{meant}; there are {', '.join(TEMPLATES)}.")
+        close = meant(name, TEMPLATES)
+        raise ConfigError(f"there is no template {name}{close}; there are {', '.join(TEMPLATES)}.")
     if name == "image" and not arguments.image:
         raise ConfigError("the template image is around an image that exists: give --image NAME.")
     if arguments.image and name != "image":
