@@ -7,10 +7,8 @@ Operations are named as in IAM's actions, by the service's signing name and the 
 from __future__ import annotations
 
 import fnmatch
-import functools
 import http.client
 import json
-import re
 import threading
 import urllib.parse
 from collections import Counter
@@ -19,18 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from xml.sax.saxutils import escape
 
-import botocore.loaders
-from botocore.model import ServiceModel
+from harness.local.faults import calls
+from harness.local.protocol.messages import Request
+from harness.local.protocol.signing import credential_scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.model import OperationModel
 
-# The services whose operations are told apart by method and path, by signing name.
-_REST = {"s3": ["s3"], "sagemaker": ["sagemaker-runtime"], "account": ["account"]}
-# One of our own: botocore's S3 clients take the bucket out of the paths of the model they share.
-_LOADER = botocore.loaders.create_loader()
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
 _TIMEOUT = 300
 _THROTTLING = {"Throttling", "ThrottlingException", "TooManyRequestsException"}
@@ -156,15 +150,19 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(chunks)
 
     def _operation(self, body: bytes) -> str:
-        service = _signing_name(self.headers.get("Authorization", ""), self.path)
-        if target := self.headers.get("X-Amz-Target"):
-            return f"{service}:{target.rpartition('.')[2]}"
-        if cbor := re.fullmatch(r"/service/\w+/operation/(\w+)", self.path):
-            return f"{service}:{cbor[1]}"
-        if self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-            return f"{service}:{urllib.parse.parse_qs(body.decode())['Action'][0]}"
-        headers = {name.lower() for name in self.headers}
-        return f"{service}:{_route(service, self.command, self.path, headers)}"
+        call = calls.named(self._request(body), lambda: body)
+        return f"{self._service}:{call.operation}"
+
+    def _request(self, body: bytes = b"") -> Request:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Request(self.command, path, query, headers, length=len(body))
+
+    @property
+    def _service(self) -> str:
+        """The service by its signing name."""
+        scope = credential_scope(self._request())
+        return scope[1] if scope else "unsigned"
 
     def _refuse(self, fault: Fault) -> None:
         kind, body = self._error(fault)
@@ -178,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _error(self, fault: Fault) -> tuple[str, bytes]:
         """The error in the form of the protocol that the request is in."""
-        if _signing_name(self.headers.get("Authorization", ""), self.path) == "s3":
+        if self._service == "s3":
             text = f"<Code>{fault.code}</Code><Message>{escape(fault.message)}</Message>"
             return "application/xml", f"<Error>{text}</Error>".encode()
         if self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
@@ -213,65 +211,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: Any) -> None:
         pass
-
-
-def _signing_name(authorization: str, path: str) -> str:
-    signed = f"{authorization} {urllib.parse.unquote(path)}"
-    scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", signed)
-    return scope[1] if scope else "unsigned"
-
-
-@dataclass(frozen=True)
-class _Route:
-    """What tells a request of an operation from others of its service."""
-
-    operation: str
-    method: str
-    path: re.Pattern[str]
-    query: frozenset[str]
-    headers: frozenset[str]
-
-    def fits(self, method: str, path: str, query: set[str], headers: set[str]) -> bool:
-        return (
-            self.method == method
-            and self.path.fullmatch(path) is not None
-            and self.query <= query
-            and self.headers <= headers
-        )
-
-
-@functools.cache
-def _routes(service: str) -> list[_Route]:
-    """The routes of a service, those that ask for most first."""
-    routes = []
-    for name in _REST.get(service, []):
-        model = ServiceModel(_LOADER.load_service_model(name, "service-2"), name)
-        for operation in map(model.operation_model, model.operation_names):
-            path, _, query = operation.http["requestUri"].partition("?")
-            path = re.sub(r"\{\w+\}", "([^/]+)", re.sub(r"\{\w+\+\}", "(.+)", path))
-            routes.append(
-                _Route(
-                    operation.name,
-                    operation.http["method"],
-                    re.compile(path),
-                    frozenset(set(query.split("&")) - {""} | _required(operation, "querystring")),
-                    frozenset(_required(operation, "header")),
-                )
-            )
-    return sorted(routes, key=lambda route: -len(route.query) - len(route.headers))
-
-
-def _required(operation: OperationModel, location: str) -> set[str]:
-    """The names in the query, or of headers, that the operation can't do without."""
-    shape: Any = operation.input_shape
-    traits = [shape.members[name].serialization for name in shape.required_members] if shape else []
-    return {each["name"].lower() for each in traits if each.get("location") == location}
-
-
-def _route(service: str, method: str, path: str, headers: set[str]) -> str:
-    path, _, query = path.partition("?")
-    given = {part for each in query.split("&") for part in (each, each.partition("=")[0].lower())}
-    for route in _routes(service):
-        if route.fits(method, path, given, headers):
-            return route.operation
-    return f"{method} {path}"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.local.data import s3_objects
+from botocore.exceptions import BotoCoreError, ClientError
+
+from harness.local.data import opt_ml, s3_objects
 from harness.local.data.s3_objects import Object
+from harness.local.data.volumes import FullVolumeError
+from harness.local.engine.errors import ArchiveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +18,16 @@ if TYPE_CHECKING:
 
     from harness.local.data.opt_ml import Entry
     from harness.local.data.transfers import Transfer
+
+DATA_ERRORS = (
+    ClientError,
+    BotoCoreError,
+    s3_objects.DataError,
+    ArchiveError,
+    opt_ml.ContentError,
+    FullVolumeError,
+)
+"""What the way of a job's data from S3 into a container raises where the data are to blame."""
 
 Each = TypeVar("Each")
 

@@ -21,7 +21,6 @@ from harness.aws_model import volumes
 from harness.errors import EngineError
 from harness.local.data import artifacts, channels, opt_ml, s3_objects
 from harness.local.data.volumes import FullVolumeError, Volume
-from harness.local.engine.errors import ArchiveError
 from harness.local.jobs.cluster import Cluster, End
 from harness.local.jobs.job import Job, JobError, JobStoppedError
 from harness.local.jobs.processing import requests
@@ -165,14 +164,7 @@ class ProcessingJob(Job):
 
         try:
             self._cluster.each(put, "download")
-        except (
-            ClientError,
-            BotoCoreError,
-            s3_objects.DataError,
-            ArchiveError,
-            opt_ml.ContentError,
-            FullVolumeError,
-        ) as error:
+        except channels.DATA_ERRORS as error:
             raise JobError(f"ClientError: Failed to download data. {error}") from error
 
     def _entries(self, host: str, transfer: Transfer) -> Iterator[opt_ml.Entry]:

@@ -7,12 +7,10 @@ import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from harness.aws_model import volumes
-from harness.local.data import artifacts, channels, opt_ml, pipes, s3_objects
-from harness.local.data.volumes import FullVolumeError, Volume
-from harness.local.engine.errors import ArchiveError, ElsewhereError
+from harness.local.data import artifacts, channels, opt_ml, pipes
+from harness.local.data.volumes import Volume
+from harness.local.engine.errors import ElsewhereError
 from harness.local.jobs.job import JobError
 from harness.local.jobs.training import requests
 
@@ -23,15 +21,6 @@ if TYPE_CHECKING:
     from harness.local.engine.container import Container
     from harness.local.jobs.cluster import Cluster
     from harness.local.jobs.job import Job
-
-DATA_ERRORS = (
-    ClientError,
-    BotoCoreError,
-    s3_objects.DataError,
-    ArchiveError,
-    opt_ml.ContentError,
-    FullVolumeError,
-)
 
 
 def data_failure(error: Exception, mode: str) -> JobError:
@@ -80,7 +69,7 @@ class TrainingData:
                         for channel, index, hosts in given
                         if self._mode(channel) == "Pipe"
                     }
-                except DATA_ERRORS as error:
+                except channels.DATA_ERRORS as error:
                     raise data_failure(error, "Pipe") from error
                 except ElsewhereError as error:
                     raise JobError(
@@ -101,7 +90,7 @@ class TrainingData:
         }
         try:
             self._cluster.each(partial(self._download_to, transfer=transfer), "download")
-        except DATA_ERRORS as error:
+        except channels.DATA_ERRORS as error:
             mode = self._job.request["AlgorithmSpecification"]["TrainingInputMode"]
             raise data_failure(error, "File" if mode == "Pipe" else mode) from error
 
@@ -185,5 +174,5 @@ class TrainingData:
             calls.append(checkpoints)
         try:
             self._job.together([*calls, beside], "upload")
-        except DATA_ERRORS as error:
+        except channels.DATA_ERRORS as error:
             raise JobError(f"ClientError: Artifact upload failed: {error}") from error
