@@ -23,8 +23,6 @@ from harness.local.engine.sessions import LABEL_HOST
 from tests.integration.support import AWS
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from tests.torture.tally import Tally
 
 READY_SECONDS = 60
@@ -63,12 +61,7 @@ class Service:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:

@@ -42,12 +42,6 @@ class GAM(LazyEstimator):
 
     _parameters: ClassVar[tuple[str, ...]] = ("alpha", "degree", "df", "extrapolation", "terms")
 
-    df: int | ArrayLike
-    alpha: float | ArrayLike | Literal["gcv", "reml"]
-    degree: int | ArrayLike
-    extrapolation: Literal["linear", "clip", "error"]
-    terms: str | ArrayLike
-
     intercept_: float
     curves_: Curves
     alpha_: Floats
@@ -59,10 +53,26 @@ class GAM(LazyEstimator):
     _uncertainty: Uncertainty
     _summary: str
 
+    def __init__(
+        self,
+        df: int | ArrayLike = 15,
+        alpha: float | ArrayLike | Literal["gcv", "reml"] = 1.0,
+        degree: int | ArrayLike = 3,
+        extrapolation: Literal["linear", "clip", "error"] = "linear",
+        terms: str | ArrayLike = "spline",
+    ) -> None:
+        self.df = df
+        self.alpha = alpha
+        self.degree = degree
+        self.extrapolation = extrapolation
+        self.terms = terms
+
     def _fit(
-        self, rows: Floats, y: Floats, sample_weight: Any, target: str, family: Family | None
+        self, rows: Floats, y: Floats, sample_weight: Any, named: Any, family: Family | None
     ) -> None:
         """Fit to rows and a target that are checked already, and keep what it finds.
+
+        ``named`` is the target as it was given: a pandas Series knows its name.
 
         Raises:
             ValueError: weights are not one number of 0 or more a row, a parameter makes no sense, a
@@ -76,6 +86,8 @@ class GAM(LazyEstimator):
             counted = weights > 0
             rows, y, weights = rows[counted], y[counted], weights[counted]
         self._check_extrapolation()
+        name = getattr(named, "name", None)
+        target = name if isinstance(name, str) else "y"
         terms = make_terms(self.df, self.degree, self.alpha, self.n_features_in_, self.terms)
         names = self._feature_names()
         check_data(rows, terms, names, weights)

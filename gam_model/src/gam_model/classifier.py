@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,20 +41,6 @@ class GAMClassifier(LazyClassifier, GAM):
 
     classes_: NDArray[Any]
 
-    def __init__(
-        self,
-        df: int | ArrayLike = 15,
-        alpha: float | ArrayLike | Literal["gcv", "reml"] = 1.0,
-        degree: int | ArrayLike = 3,
-        extrapolation: Literal["linear", "clip", "error"] = "linear",
-        terms: str | ArrayLike = "spline",
-    ) -> None:
-        self.df = df
-        self.alpha = alpha
-        self.degree = degree
-        self.extrapolation = extrapolation
-        self.terms = terms
-
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
@@ -69,7 +55,6 @@ class GAMClassifier(LazyClassifier, GAM):
         from sklearn.utils.multiclass import check_classification_targets, type_of_target
         from sklearn.utils.validation import column_or_1d, validate_data
 
-        target = getattr(y, "name", None)
         rows, given = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         given = column_or_1d(given, warn=True)
         check_classification_targets(given)
@@ -88,7 +73,7 @@ class GAMClassifier(LazyClassifier, GAM):
             rows,
             (given == classes[1]).astype(np.float64),
             sample_weight,
-            target if isinstance(target, str) else "y",
+            y,
             Binomial(),
         )
         self.classes_ = classes

@@ -76,11 +76,7 @@ class GAMRegressor(LazyRegressor, GAM):
         terms: str | ArrayLike = "spline",
         family: Literal["gaussian", "poisson"] = "gaussian",
     ) -> None:
-        self.df = df
-        self.alpha = alpha
-        self.degree = degree
-        self.extrapolation = extrapolation
-        self.terms = terms
+        super().__init__(df, alpha, degree, extrapolation, terms)
         self.family = family
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -103,7 +99,6 @@ class GAMRegressor(LazyRegressor, GAM):
                 f"family={self.family!r} is unknown: choose one of "
                 f"{', '.join(map(repr, FAMILIES))}; of two classes, fit a GAMClassifier."
             )
-        target = getattr(y, "name", None)
         rows, observed = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
         )
@@ -112,8 +107,7 @@ class GAMRegressor(LazyRegressor, GAM):
                 f"The target goes from {observed.min():g} to {observed.max():g}: family='poisson' "
                 "needs counts of 0 or more, and one above 0."
             )
-        name = target if isinstance(target, str) else "y"
-        self._fit(rows, observed, sample_weight, name, Poisson() if self._counts else None)
+        self._fit(rows, observed, sample_weight, y, Poisson() if self._counts else None)
         return self
 
     @overload
