@@ -14,7 +14,7 @@ from harness.image import base
 from harness.image.build import build
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
-from tests.integration.support import AWS, ROLE, Names
+from tests.integration.support import AWS, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,25 +81,13 @@ def create(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
 
     def create(probe: str = "", **members: Any) -> str:
         name = members.pop("TrainingJobName", names.new("job"))
-        request: dict[str, Any] = {
-            "TrainingJobName": name,
-            "AlgorithmSpecification": {
-                "TrainingImage": probe_image,
-                "TrainingInputMode": "File",
-                "MetricDefinitions": [{"Name": "probe:r2", "Regex": "probe:r2=([0-9.]+);"}],
-            },
-            "RoleArn": ROLE,
-            "OutputDataConfig": {"S3OutputPath": f"s3://{aws.bucket}/out"},
-            "ResourceConfig": {
-                "InstanceCount": 1,
-                "InstanceType": "ml.m5.large",
-                "VolumeSizeInGB": 1,
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 120},
-            "Environment": {"PROBE": probe},
-            **members,
+        algorithm = {
+            "TrainingImage": probe_image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "probe:r2", "Regex": "probe:r2=([0-9.]+);"}],
         }
-        aws.sagemaker.create_training_job(**request)
+        own = {"AlgorithmSpecification": algorithm, "Environment": {"PROBE": probe}}
+        aws.create_training_job(name, probe_image, **{**own, **members})
         return name
 
     return create

@@ -58,6 +58,23 @@ class AWS:
         self._engine = engine
         self.s3.create_bucket(Bucket=bucket)
 
+    def create_training_job(self, name: str, image: str, **members: Any) -> None:
+        """A training job of one host; members given are instead of these, or besides."""
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/out"},
+            "ResourceConfig": {
+                "InstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+                "VolumeSizeInGB": 1,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 120},
+            **members,
+        }
+        self.sagemaker.create_training_job(**request)
+
     def create_endpoint(
         self, name: str, *, model: str = "", container: Any = None, **variant: Any
     ) -> None:

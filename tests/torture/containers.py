@@ -55,19 +55,9 @@ class Account:
     def train(self, tally: Tally, **members: Any) -> dict[str, Any]:
         """Create a job and wait for its end; what is known of it then, empty if it hangs."""
         name = f"torture-{uuid.uuid4().hex[:8]}"
-        request: dict[str, Any] = {
-            "TrainingJobName": name,
-            "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
-            "RoleArn": ROLE,
-            "OutputDataConfig": {"S3OutputPath": f"s3://{self.aws.bucket}/out"},
-            "ResourceConfig": {
-                "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1,
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-            **members,
-        }  # fmt: skip
         tally.attempt()
-        self.aws.sagemaker.create_training_job(**request)
+        limit = {"MaxRuntimeInSeconds": 60}
+        self.aws.create_training_job(name, self.image, **{"StoppingCondition": limit, **members})
         describe: Any = lambda: self.aws.sagemaker.describe_training_job(TrainingJobName=name)  # noqa: E731
         return self._end(describe, "TrainingJobStatus", ENDS, tally)
 

@@ -207,15 +207,10 @@ def _make_something(service: Service, image: str) -> None:
     """A job of two hosts that doesn't end by itself, and an endpoint."""
     aws = service.aws()
     name = uuid.uuid4().hex[:8]
-    aws.sagemaker.create_training_job(
-        TrainingJobName=f"kill-{name}",
-        AlgorithmSpecification={
-            "TrainingImage": image,
-            "TrainingInputMode": "File",
-        },
+    aws.create_training_job(
+        f"kill-{name}",
+        image,
         Environment={"PROBE": "until-sigterm"},
-        RoleArn=ROLE,
-        OutputDataConfig={"S3OutputPath": f"s3://{aws.bucket}/out"},
         ResourceConfig={"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )

@@ -20,7 +20,7 @@ from harness.local.engine import errors as engine_errors
 from harness.local.engine import sessions
 from harness.local.engine.containers import Containers
 from harness.local.jobs import cluster
-from tests.integration.support import AWS, ROLE, Names
+from tests.integration.support import AWS, Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,16 +148,9 @@ def job(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
 
     def create(probe: str = "", seconds: int = 120) -> str:
         name = names.new("job")
-        aws.sagemaker.create_training_job(
-            TrainingJobName=name,
-            AlgorithmSpecification={"TrainingImage": probe_image, "TrainingInputMode": "File"},
-            RoleArn=ROLE,
-            OutputDataConfig={"S3OutputPath": f"s3://{aws.bucket}/out"},
-            ResourceConfig={
-                "InstanceCount": 1,
-                "InstanceType": "ml.m5.large",
-                "VolumeSizeInGB": 1,
-            },
+        aws.create_training_job(
+            name,
+            probe_image,
             StoppingCondition={"MaxRuntimeInSeconds": seconds},
             Environment={"PROBE": probe},
         )

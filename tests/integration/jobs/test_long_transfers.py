@@ -16,7 +16,7 @@ from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.data.transfers import Transfer
 from harness.local.engine import errors
-from tests.integration.support import AWS, ROLE, Names
+from tests.integration.support import AWS, Names
 from tests.integration.training import artifacts, finish
 
 if TYPE_CHECKING:
@@ -59,16 +59,9 @@ def pace(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pace]:
 
 def train(aws: AWS, name: str, image: str, size: int) -> None:
     """A job with a model and output data of so many bytes each."""
-    aws.sagemaker.create_training_job(
-        TrainingJobName=name,
-        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
-        RoleArn=ROLE,
-        OutputDataConfig={"S3OutputPath": f"s3://{aws.bucket}/out"},
-        ResourceConfig={
-            "InstanceCount": 1,
-            "InstanceType": "ml.m5.large",
-            "VolumeSizeInGB": 1,
-        },
+    aws.create_training_job(
+        name,
+        image,
         StoppingCondition={"MaxRuntimeInSeconds": 3600},
         Environment={"PROBE": "large", "BYTES": str(size)},
     )
