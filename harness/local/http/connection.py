@@ -123,7 +123,7 @@ class Connection(Reader):
         if isinstance(plan, Response):
             incoming.answer = plan
         elif plan is not None:
-            incoming.service = plan
+            incoming.call = plan
             if (request.length or 0) > plan.max_body:
                 incoming.answer = too_large(plan.max_body)
         if expected := request.headers.get("expect"):
@@ -160,9 +160,9 @@ class Connection(Reader):
             raise Refused(503, "The bodies of too many requests are on their way; try again.")
         incoming.held += size
         incoming.pieces.append(piece)
-        if incoming.service is not None:
-            if incoming.held > incoming.service.max_body:
-                incoming.answer = too_large(incoming.service.max_body)
+        if incoming.call is not None:
+            if incoming.held > incoming.call.max_body:
+                incoming.answer = too_large(incoming.call.max_body)
                 self._release(incoming)
                 self._advance()
         elif incoming.held > SPOOLED:
@@ -316,9 +316,9 @@ class Connection(Reader):
             return cast("Response", incoming.answer)
         if (response := await self._fault(incoming, request)) is not None:
             return response
-        if incoming.service is not None:
+        if incoming.call is not None:
             body = b"".join(incoming.pieces)
-            return await incoming.service.respond_in_loop(request, body)
+            return await incoming.call.respond_in_loop(request, body)
         workers = self._listener.workers
         if incoming.body is None:
             body_read = Body(incoming.pieces)

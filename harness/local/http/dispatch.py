@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.local.http.page import Page
     from harness.local.http.trust import Trust
     from harness.local.moto.app import MotoApp
-    from harness.local.protocol.service import Service
+    from harness.local.protocol.service import CallInLoop, Service
 
 HEALTH_PATH = "/_harness/health"
 
@@ -46,18 +46,18 @@ class Dispatch:
         self._about = about
         self._faults = faults
 
-    def plan(self, request: Request) -> Response | Service | None:
+    def plan(self, request: Request) -> Response | CallInLoop | None:
         """What can be said before the body is there, in the loop: so nothing here may wait.
 
-        That is the response, or the service whose `respond_in_loop` makes it; None: `respond`.
+        That is the response, or the call that makes it there; None: `respond`.
         """
         if not self._trust.allows(request):
             return self._trust.refusal(request)
         if request.path == HEALTH_PATH:
             return self._health()
         for service in self._in_loop:
-            if service.answers_in_loop(request):
-                return service
+            if (call := service.call_in_loop(request)) is not None:
+                return call
         return None
 
     def respond(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from harness.local.protocol.messages import Request, Response
-    from harness.local.protocol.service import Service
+    from harness.local.protocol.service import CallInLoop
 
 
 class Body(io.RawIOBase):
@@ -86,8 +86,17 @@ class Incoming:
     """A request from its head on, until it is answered."""
 
     __slots__ = (
-        "answer", "body", "complete", "done", "dropped", "held", "keep", "pieces", "request",
-        "service", "version",
+        "answer",
+        "body",
+        "call",
+        "complete",
+        "done",
+        "dropped",
+        "held",
+        "keep",
+        "pieces",
+        "request",
+        "version",
     )  # fmt: skip
 
     def __init__(self, request: Request | None, version: str, *, keep: bool) -> None:
@@ -97,8 +106,8 @@ class Incoming:
         """Whether the connection is kept open after it."""
         self.answer: Response | None = None
         """What it gets without being asked about any further."""
-        self.service: Service | None = None
-        """Who answers it in the loop."""
+        self.call: CallInLoop | None = None
+        """What answers it in the loop."""
         self.pieces: list[bytes] = []
         """What is there of its body, and as long as it is in nobody's hands."""
         self.held = 0

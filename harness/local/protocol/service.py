@@ -130,10 +130,13 @@ class Service:
 
         It need not be implemented, nor, for services that name it in a header, exist.
         """
+        return self._find(request).operation
+
+    def _find(self, request: Request) -> _Found:
         scope = credential_scope(request)
         if scope is not None and scope[1] != self.model.signing_name:
-            return None
-        return self._routes.find(request)[0]
+            return _Found(None, {}, scope)
+        return _Found(*self._routes.find(request), scope)
 
     @functools.cached_property
     def has_coroutines(self) -> bool:
@@ -144,9 +147,12 @@ class Service:
             for member in vars(type(provider)).values()
         )
 
-    def answers_in_loop(self, request: Request) -> bool:
-        """Whether `request` asks for an operation that runs in the loop."""
-        return self.match(request) in self._coroutines
+    def call_in_loop(self, request: Request) -> CallInLoop | None:
+        """The operation that `request` asks for, if it is one that runs in the loop."""
+        found = self._find(request)
+        if found.operation not in self._coroutines:
+            return None
+        return CallInLoop(self, self._call(found))
 
     @functools.cached_property
     def _coroutines(self) -> frozenset[str]:
@@ -159,7 +165,7 @@ class Service:
             LeaveToMoto: the provider does, or there is none for this operation.
             DisconnectedError: the body broke off.
         """
-        call = self._begin(request)
+        call = self._call(self._find(request))
         body = self._body(request)
         if body is None:
             return too_large(self.max_body)
@@ -171,22 +177,27 @@ class Service:
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
             return self._failed(call, error)
 
-    async def respond_in_loop(self, request: Request, body: bytes) -> Response:
-        """The same for a request that `answers_in_loop`, and its whole body."""
-        call = self._begin(request)
+    async def respond_in_loop(self, call: _Call, request: Request, body: bytes) -> Response:
+        """The same for a `call_in_loop`, and the whole body of its request."""
         try:
             result = await call.handler(call.context, self._parse(call, request, body))
             return self._end(call, result)
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
             return self._failed(call, error)
 
-    def _begin(self, request: Request) -> _Call:
-        operation, labels = self._routes.find(request)
-        if operation not in self.model.operation_names:
+    def _call(self, found: _Found) -> _Call:
+        operation = found.operation
+        if operation is None or operation not in self.model.operation_names:
             raise LeaveToMoto
-        model = self.model.operation_model(operation)
-        context = self._context(request, operation)
-        return _Call(model, self.operations.get(operation, _leave_to_moto), context, labels)
+        context = RequestContext(
+            service=self.name,
+            operation=operation,
+            region=found.scope[0] if found.scope else self._region,
+            account_id=self._account_id,
+            request_id=_request_id(),
+        )
+        handler = self.operations.get(operation, _leave_to_moto)
+        return _Call(self.model.operation_model(operation), handler, context, found.labels)
 
     def _parse(self, call: _Call, request: Request, body: bytes) -> dict[str, Any]:
         return self._parser.parse(call.model, request, call.labels, body)
@@ -199,16 +210,6 @@ class Service:
         if not isinstance(error, AwsError):
             error = internal_failure(call.context)
         return self._responses.error(error, call.context)
-
-    def _context(self, request: Request, operation: str) -> RequestContext:
-        scope = credential_scope(request)
-        return RequestContext(
-            service=self.name,
-            operation=operation,
-            region=scope[0] if scope else self._region,
-            account_id=self._account_id,
-            request_id=_request_id(),
-        )
 
     def _body(self, request: Request) -> bytes | None:
         """The request's body; None if it is too large, and hasn't been read to its end then."""
@@ -237,6 +238,30 @@ def _leave_to_moto(_context: RequestContext, _request: dict[str, Any]) -> NoRetu
 def _request_id() -> str:
     """In the form of a UUID, and as unique, but no secret."""
     return f"{_REQUESTS}{next(_numbers):012x}"
+
+
+class _Found(NamedTuple):
+    """What a request asks for, by its head."""
+
+    operation: str | None
+    labels: Mapping[str, str]
+    scope: tuple[str, str] | None
+
+
+class CallInLoop(NamedTuple):
+    """An operation that runs in the loop, as a request has asked for it."""
+
+    service: Service
+    call: _Call
+
+    @property
+    def max_body(self) -> int:
+        """Bytes of a body above which it is refused without being read."""
+        return self.service.max_body
+
+    async def respond_in_loop(self, request: Request, body: bytes) -> Response:
+        """The response to that request, with its whole body."""
+        return await self.service.respond_in_loop(self.call, request, body)
 
 
 class _Call(NamedTuple):
