@@ -309,7 +309,7 @@ class Loop:
             return
         except OSError as error:  # the client has gone again, or there are no files left to open
             if error.errno in (errno.EMFILE, errno.ENFILE) and not self._close_oldest():
-                time.sleep(0.01)
+                time.sleep(0.01)  # until another thread closes a file, which nothing tells
             return
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

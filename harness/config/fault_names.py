@@ -48,8 +48,8 @@ EVENTS = {
 }
 """What each event happens to, by the operation that creates it."""
 
-_BY_PATH = ("s3", "sagemaker-runtime")
-"""The services whose operations are told apart by method and path."""
+BY_PATH = {"s3": "s3", "sagemaker": "sagemaker-runtime"}
+"""The services whose operations are told apart by method and path, by what they are signed for."""
 
 
 class _Model(NamedTuple):
@@ -119,7 +119,7 @@ def _of_error(operation: str, error: str, models: dict[str, _Model]) -> Iterator
 
 def _untold(service: str, models: dict[str, _Model]) -> Iterator[str]:
     """Why a service's operations can't be told apart here, if so."""
-    if service in models and models[service].by_path and service not in _BY_PATH:
+    if service in models and models[service].by_path and service not in BY_PATH.values():
         yield f"operations of {service} can't be told apart here: leave operation out"
 
 

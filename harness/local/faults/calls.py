@@ -13,6 +13,7 @@ from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from harness.config.fault_names import BY_PATH
 from harness.local.protocol.signing import credential_scope
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ READ_LIMIT = 1 << 20
 
 _ALIASES = {"monitoring": "cloudwatch"}
 """The names of services by the ones that they are signed for, where botocore has another."""
-
-_REST = {"s3": ["s3"], "sagemaker": ["sagemaker-runtime"]}
-"""The services that are told apart by method and path, by what they are signed for."""
 
 _CBOR = re.compile(r"/service/\w+/operation/(\w+)")
 
@@ -67,9 +65,9 @@ def named(request: Request, body: Callable[[], bytes]) -> Call:
         fields = dict(urllib.parse.parse_qsl(form))
         found = (value for name, value in fields.items() if name.endswith("Name"))
         return Call(service, fields.get("Action", ""), tuple(found))
-    for name in _REST.get(signed, []):
-        if route := _route(name, request):
-            return Call(name, route.operation, tuple(_in_path(name, request)))
+    name = BY_PATH.get(signed)
+    if name and (route := _route(name, request)):
+        return Call(name, route.operation, tuple(_in_path(name, request)))
     return Call(service, f"{request.method} {request.path}")
 
 
