@@ -7,9 +7,12 @@ time. All else of CloudWatch Logs remains moto's.
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 import heapq
 import itertools
+import json
 import sqlite3
 import threading
 import weakref
@@ -200,6 +203,9 @@ def prepare() -> None:
     stream.get_log_events = _or_else(_get_log_events, stream.get_log_events)
     group: Any = models.LogGroup
     group.filter_log_events = _filter_log_events
+    group.describe_log_streams = _describe_log_streams
+    backend: Any = models.LogsBackend
+    backend.describe_log_groups = _describe_log_groups
     models.execute_query = _execute_query  # type: ignore[attr-defined]  # it is theirs to import
 
 
@@ -378,6 +384,67 @@ def _named(stream: Any, after: Place, before: Place) -> Iterator[tuple[str, Even
         found = sorted(each for each in kept if after < each.place < before)
     for event in found:
         yield stream.log_stream_name, event
+
+
+def _describe_log_streams(
+    self: Any,
+    descending: bool,
+    log_group_name: str,
+    log_stream_name_prefix: str,
+    order_by: str,
+    limit: int,
+    next_token: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of `LogGroup`'s streams, whose token is a place, be there a stream or not."""
+    by_time = order_by != "LogStreamName"
+    found = sorted(
+        ((each.last_event_timestamp or 0) if by_time else 0, name)
+        for name, each in list(self.streams.items())
+        if name.startswith(log_stream_name_prefix or "")
+    )
+    if descending:
+        found.reverse()
+    of = f"{log_group_name}@{order_by}@{bool(descending)}@{log_stream_name_prefix or ''}"
+    if next_token:
+        last = _parse_name(next_token, of)
+        found = [each for each in found if (each < last if descending else each > last)]
+    page = found[:limit]
+    described = [each for _, name in page if (each := self.streams.get(name)) is not None]
+    token = _name_token(page[-1], of) if page and len(found) > limit else None
+    return [each.to_describe_dict() for each in described], token
+
+
+def _describe_log_groups(
+    self: Any,
+    log_group_name_prefix: str | None = None,
+    limit: int = 50,
+    next_token: str | None = None,
+) -> tuple[list[Any], str | None]:
+    """A page of `LogsBackend`'s groups. moto's token is the next group, which may be gone then."""
+    prefix = log_group_name_prefix or ""
+    last = _parse_name(next_token, prefix)[1] if next_token else ""
+    names = sorted(name for name in list(self.groups) if name.startswith(prefix) and name > last)
+    page = [each for name in names[:limit] if (each := self.groups.get(name)) is not None]
+    token = _name_token((0, names[limit - 1]), prefix) if len(names) > limit else None
+    return page, token
+
+
+def _name_token(place: tuple[int, str], of: str) -> str:
+    """A token that stands behind a name, for the requests that `of` tells from all others."""
+    text = json.dumps([*place, hashlib.blake2b(repr((place, of)).encode()).hexdigest()[:24]])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _parse_name(token: str, of: str) -> tuple[int, str]:
+    from moto.logs.exceptions import InvalidParameterException
+
+    try:
+        at, name, _ = json.loads(base64.urlsafe_b64decode(token))
+        if isinstance(at, int) and isinstance(name, str) and _name_token((at, name), of) == token:
+            return at, name
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidParameterException("The specified nextToken is invalid.")
 
 
 def _execute_query(
