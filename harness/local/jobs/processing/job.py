@@ -65,6 +65,7 @@ class ProcessingJob(Job):
 
     noun = "ProcessingJob"
     kind = "processing-job"
+    saved_fields = (*Job.saved_fields, "exit_message")
 
     def __init__(
         self, backend: Backend, context: RequestContext, request: Mapping[str, Any]

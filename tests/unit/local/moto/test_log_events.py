@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.local.moto import log_events
+from harness.local.moto.logs import events
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -223,10 +223,10 @@ class TestRest:
         put(aws, stream, ["b"])
         assert forward(aws, stream) == ["b"]
         count = "SELECT count(*), count(DISTINCT stream) FROM events"
-        before = log_events._database()._connection.execute(count).fetchone()
+        before = events.database()._connection.execute(count).fetchone()
         aws.logs.delete_log_stream(logGroupName=GROUP, logStreamName=stream)
         put(aws, make_stream(aws, f"{stream}-other"), ["c", "d"])
-        after = log_events._database()._connection.execute(count).fetchone()
+        after = events.database()._connection.execute(count).fetchone()
         assert after == (before[0] + 1, before[1])
 
 
