@@ -82,7 +82,7 @@ class _Saving:
     def save(self, backend: Any, place: Place, file: Path) -> bool:
         for attempt in range(1, _TRIES + 1):
             try:
-                pickles.dumped(vars(backend), file, self._special, self._place)
+                pickles.dumped(_fields(backend), file, self._special, self._place)
                 _require_loadable(file)
             except OSError:
                 raise
@@ -162,7 +162,7 @@ class _Loading:
     def load(self, file: Path, module: str, name: str, account: str, region: str) -> None:
         table = _table(module, name)
         backend = table[account][region]
-        vars(backend).update(pickles.loaded(file, self._restorers, self._backend))
+        _fields(backend).update(pickles.loaded(file, self._restorers, self._backend))
         if module == "moto.s3.models":
             for bucket in backend.buckets:
                 table.bucket_accounts[bucket] = (region, account)
@@ -188,6 +188,12 @@ class _Loading:
         descriptor = os.open(self._blobs / str(content), os.O_RDONLY)
         Content(descriptor, 0, os.fstat(descriptor).st_size).copy_to(file.fileno())
         return key
+
+
+def _fields(backend: Any) -> dict[str, Any]:
+    """Its own, of one that hands everything on to another, too."""
+    found: dict[str, Any] = object.__getattribute__(backend, "__dict__")
+    return found
 
 
 def _require_loadable(file: Path) -> None:

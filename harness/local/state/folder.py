@@ -44,7 +44,11 @@ class StateFolder:
         self.path = path.expanduser().absolute()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = [each.name for each in self.path.iterdir()]
             found = self.path.stat()
+            if not names and found.st_uid == os.getuid():
+                self.path.chmod(0o700)
+                found = self.path.stat()
         except OSError as error:
             raise ServiceError(f"there can be no state in {self.path}: {error}.") from error
         # Part of it are Python's pickles: who may write them may run code as us.
@@ -53,7 +57,7 @@ class StateFolder:
                 f"the state folder {self.path} is to be yours alone, since what is in it is "
                 f"trusted: `chmod 700` it, or name another one."
             )
-        others = [each.name for each in self.path.iterdir() if not _is_ours(each.name)]
+        others = [name for name in names if not _is_ours(name)]
         if others:
             raise ServiceError(
                 f"the state folder {self.path} has other files ({others[0]}): name one that is "

@@ -15,7 +15,8 @@ import pickle
 import re
 import threading
 import types
-from collections import defaultdict
+import weakref
+from collections import OrderedDict, defaultdict
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,13 +30,18 @@ _CLASSES = frozenset({
     "collections.Counter", "collections.OrderedDict", "collections.defaultdict",
     "collections.deque",
     "datetime.date", "datetime.datetime", "datetime.time", "datetime.timedelta",
-    "datetime.timezone", "dateutil.tz.tz.tzutc", "decimal.Decimal", "fractions.Fraction",
+    "datetime.timezone", "decimal.Decimal", "fractions.Fraction",
     "ipaddress.IPv4Address", "ipaddress.IPv4Network", "ipaddress.IPv6Address",
     "ipaddress.IPv6Network", "pathlib.PosixPath", "types.SimpleNamespace", "uuid.SafeUUID",
     "uuid.UUID", "zoneinfo.ZoneInfo", "queue.Queue", "threading.Condition",
     "botocore.utils.ArnParser", "harness.local.moto.ecr._Image",
 })  # fmt: skip
 """Classes of others that moto keeps instances of."""
+
+_MODULES = (
+    "moto.", "dateutil.tz.", "requests.structures", "werkzeug.datastructures.",
+)  # fmt: skip
+"""How the names of modules begin of which any class may be named: they only hold data."""
 
 _FUNCTIONS = frozenset({"copyreg.__newobj__", "copyreg._reconstructor", "re._compile"})
 
@@ -67,11 +73,15 @@ class Pickler(pickle.Pickler):
             return _restored, ("rlock", ())
         if isinstance(value, threading.Condition):
             return _restored, ("condition", (value._lock,))  # type: ignore[attr-defined]
-        if isinstance(value, defaultdict) and type(value) is not defaultdict:
-            new = "mapping", (type(value), value.default_factory)
-            return _restored, new, vars(value), None, iter(value.items())
+        if isinstance(value, weakref.WeakValueDictionary):
+            return _restored, ("weak values", (dict(value),))
+        if isinstance(value, dict) and type(value).__module__.startswith("moto."):
+            # Past its own methods: an object's versions are one item to those of S3's.
+            base = _base(type(value))
+            state = getattr(value, "default_factory", None), vars(value), dict(base.items(value))
+            return _restored, ("mapping", (type(value),)), state, None, None, _fill
         if isinstance(value, types.FunctionType):
-            if value is _restored or _qualified(value) in _FUNCTIONS:
+            if value in (_restored, _fill) or _qualified(value) in _FUNCTIONS:
                 return NotImplemented
             return _restored, ("function", _function(value))
         if isinstance(value, types.MethodType):
@@ -109,6 +119,7 @@ class Unpickler(pickle.Unpickler):
             "condition": threading.Condition,
             "mapping": _mapping,
             "method": _bound,
+            "weak values": weakref.WeakValueDictionary,
             "enum": _member,
             **restorers,
         }
@@ -119,6 +130,8 @@ class Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == (__name__, _restored.__name__):
             return self._restore
+        if (module, name) == (__name__, _fill.__name__):
+            return _fill
         if f"{module}.{name}" in _FUNCTIONS:
             return super().find_class(module, name)
         if _is_known(module, name):
@@ -161,7 +174,7 @@ def loaded(
 
 
 def _is_known(module: str, name: str) -> bool:
-    return module.startswith("moto.") or f"{module}.{name}" in _CLASSES
+    return module.startswith(_MODULES) or f"{module}.{name}" in _CLASSES
 
 
 def _qualified(value: Any) -> str:
@@ -209,11 +222,27 @@ def _code_in(code: types.CodeType, qualname: str, line: int) -> types.CodeType:
     raise pickle.UnpicklingError(f"{qualname} of line {line} isn't there any more")
 
 
-def _mapping(class_: type[defaultdict[Any, Any]], default: Callable[[], Any] | None) -> Any:
-    """One of moto's own, which asks for more when it is made."""
-    made = class_.__new__(class_)
-    made.default_factory = default
-    return made
+def _mapping(class_: type[dict[Any, Any]]) -> Any:
+    """One of moto's own, which may ask for something when it is made."""
+    if not issubclass(class_, dict):
+        raise pickle.UnpicklingError(f"{class_.__name__} is no mapping")
+    return class_.__new__(class_)
+
+
+def _fill(mapping: Any, state: tuple[Any, dict[str, Any], dict[Any, Any]]) -> None:
+    """Let a `_mapping` have what it had."""
+    default, fields, items = state
+    base = _base(type(mapping))
+    if base is defaultdict:
+        mapping.default_factory = default
+    for name, value in items.items():
+        base.__setitem__(mapping, name, value)
+    vars(mapping).update(fields)
+
+
+def _base(class_: type) -> Any:
+    """The mapping of Python's that a class of moto's is."""
+    return next(each for each in (OrderedDict, defaultdict, dict) if issubclass(class_, each))
 
 
 def _member(class_: type[enum.Enum], name: str) -> enum.Enum:
