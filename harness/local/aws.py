@@ -28,9 +28,12 @@ from harness.local.jobs.transform.provider import TransformJobs
 from harness.local.moto.app import MotoApp
 from harness.local.moto.quotas import Quotas
 from harness.local.protocol.service import Service
+from harness.local.state.keeper import Keeper
+from harness.local.state.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from harness.config.faults import Fault
@@ -83,7 +86,8 @@ class LocalAWS:
     could pull. `providers` are the objects that implement operations, by botocore's service name;
     by default those of `make_providers`. One that has `close()` is closed first when the server
     closes, while that still answers. `faults` are those that it begins with; further ones may be
-    added to its `faults`, or at /_harness/faults.
+    added to its `faults`, or at /_harness/faults. `state` is a folder to take up what was saved in,
+    and to save in: by `save_state`, or at /_harness/state.
 
     moto keeps its state for the whole process: two of these at once share their buckets, roles
     and log groups, unless their `account_id`s differ (bucket names are global all the same). The
@@ -101,6 +105,7 @@ class LocalAWS:
         registry: str = "",
         providers: Mapping[str, Sequence[object]] | None = None,
         faults: Iterable[Fault] = (),
+        state: Path | None = None,
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -110,6 +115,8 @@ class LocalAWS:
         self._registry = registry
         self.faults = Faults(faults)
         self._given_providers = providers
+        self._state = state
+        self._keeper: Keeper
         self._moto = MotoApp(account_id, region, registry)
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
@@ -131,6 +138,7 @@ class LocalAWS:
 
         Raises:
             OSError: the port is taken, or an address isn't this machine's.
+            ServiceError: the state can't be taken up; the text says why.
         """
         if self._started:
             raise RuntimeError("This local AWS has been started already.")
@@ -139,6 +147,8 @@ class LocalAWS:
         try:
             self._put_together()
             self._listen()
+            if self._state is not None:
+                self._keeper.open(self._state)
         except BaseException:
             self.close()
             raise
@@ -163,7 +173,12 @@ class LocalAWS:
             sagemaker = self._services["sagemaker"]
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
         services = self._services.values()
-        self._dispatch = Dispatch(self._trust, page, services, self._moto, here, self.faults)
+        turns = Turns()
+        self._keeper = Keeper(self._moto, backend, objects, turns, self.account_id)
+        self._closers.insert(0, self._keeper.close)
+        self._dispatch = Dispatch(
+            self._trust, page, services, self._moto, here, self.faults, self._keeper, turns
+        )
 
     def _make_backend(self) -> Backend:
         return Backend(
@@ -200,6 +215,22 @@ class LocalAWS:
             with contextlib.suppress(OSError):
                 return f"http://{host}:{listen(host, port, accepts, faults=self.faults)}"
         return None
+
+    def save_state(self) -> None:
+        """Save everything in the state folder, for the next one that begins with it.
+
+        Raises:
+            ServiceError: it can't be written; what was saved there before stays.
+        """
+        self._keeper.save()
+
+    def reset(self) -> None:
+        """Forget everything, and end what runs. So does a request to /_harness/reset."""
+        self._keeper.reset()
+
+    def on_reset(self, call: Callable[[], None]) -> None:
+        """Have this called after each reset, to make what is to be there all the same."""
+        self._keeper.after_reset.append(call)
 
     def close(self) -> None:
         """Close the providers, stop answering and free the port. May be called twice."""

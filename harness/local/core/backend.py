@@ -150,17 +150,33 @@ class Backend:
         if errors:
             raise errors[0]
 
+    def reset(self) -> None:
+        """Forget all resources, and end what runs for them: its containers are gone then.
+
+        The last log lines are written out before; those of later jobs go on.
+        """
+        with self._lock:
+            threads = list(self._threads)
+        self.store.clear()
+        self.containers.remove_all()
+        self._wait_for(threads)
+        self.logs.flush()
+
     def close(self) -> None:
         """Remove all containers, let the jobs' threads end, and write out the last log lines."""
         self.store.close()
         self.containers.close()
         with self._lock:
             threads = list(self._threads)
-        deadline = time.monotonic() + CLOSE_TIMEOUT
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._wait_for(threads)
         self.logs.close()
         if "s3" in self.__dict__:  # it was used
             self.s3.close()
         for client in self._cloudwatch.values():
             client.close()
+
+    def _wait_for(self, threads: Sequence[threading.Thread]) -> None:
+        """Let them end, `CLOSE_TIMEOUT` seconds at most for all."""
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

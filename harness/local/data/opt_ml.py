@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from harness.local.data.links import Tree
     from harness.local.data.volumes import Volume
     from harness.local.engine.streams.pieces import Piece, Stream
 
@@ -185,16 +186,20 @@ def repack(
     chunks: Iterator[bytes],
     archive: tarfile.TarFile,
     below: str,
+    tree: Tree,
     taken: set[str] | None = None,
     volume: Volume | None = None,
-) -> int:
+) -> tuple[int, dict[str, str]]:
     """Copy a container's tar stream into `archive`, with names relative to the folder `below`.
 
-    Returns how many files were copied. Device nodes and the like are left out; symbolic links
-    are kept as links. Names that are in `taken` are left out as well; those copied are added.
+    Device nodes and the like are left out; symbolic links are kept as links, and noted in `tree`.
+    Names that are in `taken` are left out as well; those copied are added. Returns how many files
+    were copied, and by name the files that hard links are whose first name was left out.
     Raises `FullVolumeError` before it reads a file that, as large as it says, doesn't fit.
     """
     files = 0
+    apart: dict[str, str] = {}
+    own: set[str] = set()
     taken = set() if taken is None else taken
     with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
         for member in source:
@@ -204,18 +209,23 @@ def repack(
             if not name or not (member.isfile() or member.isdir() or member.issym()
                                 or member.islnk()):  # fmt: skip
                 continue
-            if name in taken:
-                continue
-            taken.add(name)
             target = member.linkname
             if member.islnk():
                 target = target.partition(f"{below}/")[2]
+            tree.add(name, member, target)
+            if name in taken:
+                continue
+            taken.add(name)
+            files += not member.isdir()
+            if member.islnk() and target not in own:
+                apart[name] = target
+                continue
+            own.add(name)
             copied = copy.copy(member)  # TarInfo.replace isn't in Debian 12's 3.11.2 yet
             copied.name, copied.linkname = name, target
             copied.pax_headers = {}  # in which long and non-ASCII names stand, and come first
             archive.addfile(copied, source.extractfile(member) if member.isreg() else None)
-            files += not member.isdir()
-    return files
+    return files, apart
 
 
 def read_failure(chunks: Stream | None) -> str:

@@ -352,6 +352,20 @@ class Containers:
         """Remove every container and network that is left, within twice `errors.TIMEOUT`."""
         # Without the lock, so that those who wait for it don't begin a call to the engine now.
         self._closed = True
+        live = self.remove_all()
+        for image in self._pulled:
+            self._forget_image(image)
+        if self._session:
+            known = self._networks or [each for each in live if not each.removed]
+            self._session.close(left=bool(known) or self._is_unsure)
+        if self._docker:
+            self._docker.client.close()
+
+    def remove_all(self) -> set[Container]:
+        """Remove every container and network that there is now; returns the containers.
+
+        Within twice `errors.TIMEOUT`.
+        """
         with self._lock:
             live, self._live = self._live, set()
         threads = [
@@ -367,13 +381,7 @@ class Containers:
             left = list(self._networks)
         for network in left:
             network.remove()
-        for image in self._pulled:
-            self._forget_image(image)
-        if self._session:
-            known = self._networks or [each for each in live if not each.removed]
-            self._session.close(left=bool(known) or self._is_unsure)
-        if self._docker:
-            self._docker.client.close()
+        return live
 
     def _forget_image(self, name: str) -> None:
         """Remove the name, and the image if it has no other and nothing uses it."""

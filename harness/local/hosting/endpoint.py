@@ -15,14 +15,14 @@ from harness.local.faults import events
 from harness.local.faults.faults import MARK
 from harness.local.hosting import serving
 from harness.local.hosting.serving import DeployError, Instance
+from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.config.faults import Fault
     from harness.local.core.backend import Backend
-    from harness.local.hosting.variant import Deployment, Variant
     from harness.local.protocol.messages import RequestContext
 
 from harness.local.core.store import Resource
@@ -74,6 +74,44 @@ class Endpoint(Resource):
         self.created = self.modified = datetime.now(UTC)
         self._changed = threading.Condition(threading.RLock())
         self._stopped = threading.Event()
+
+    def saved(self) -> dict[str, Any] | None:
+        """What there is to be known of it, for `restored`; None if it is being deleted.
+
+        An update that is under way is none yet.
+        """
+        with self._changed:
+            if self.status == "Deleting":
+                return None
+            variants = self.variants
+            if self.pending and self.status == "Creating":
+                variants = self.pending.variants
+            return {
+                "region": self._context.region,
+                "name": self.name,
+                "config_name": self.config_name,
+                "settings": self.settings,
+                "status": self.status,
+                "failure_reason": self.failure_reason,
+                "created": self.created,
+                "modified": self.modified,
+                "variants": [each.saved() for each in variants],
+            }
+
+    @classmethod
+    def restored(
+        cls, backend: Backend, context: RequestContext, saved: Mapping[str, Any]
+    ) -> tuple[Endpoint, Deployment]:
+        """An endpoint as one that was saved, and what it is to `deploy` unless it had failed."""
+        variants = [Variant.restored(each) for each in saved["variants"]]
+        deployment = Deployment(saved["config_name"], variants, saved["settings"])
+        endpoint = cls(backend, context, saved["name"], deployment)
+        endpoint.created, endpoint.modified = saved["created"], saved["modified"]
+        if saved["status"] == "Failed":
+            endpoint.pending, endpoint.status = None, "Failed"
+            endpoint.failure_reason = saved["failure_reason"]
+            endpoint._stopped.set()
+        return endpoint, deployment
 
     def describe(self) -> dict[str, Any]:
         with self._changed:

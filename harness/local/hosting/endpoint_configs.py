@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,16 @@ class EndpointConfigs:
         self._store = backend.store
         self._table: Table[EndpointConfig] = backend.store.table("endpoint-config")
         self._models = Models(backend)
+
+    def saved(self) -> list[dict[str, Any]]:
+        """All endpoint configurations, for `restore`."""
+        return [
+            {"config": dataclasses.asdict(each), "tags": tags} for each, tags in self._table.saved()
+        ]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        for each in saved:
+            self._table.restore(EndpointConfig(**each["config"]), each["tags"])
 
     def create_endpoint_config(
         self, context: RequestContext, request: dict[str, Any]

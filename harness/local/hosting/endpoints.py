@@ -15,12 +15,12 @@ from harness.local.hosting.endpoint_configs import (
 from harness.local.hosting.models import Models
 from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.paging import page
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.protocol.messages import RequestContext
 
 DEFAULT_PAGE = 10
 """ListEndpoints' default page (AWS's API reference)."""
@@ -35,6 +35,24 @@ class Endpoints:
         self._table: Table[Endpoint] = backend.store.table(Endpoint.kind)
         self._configs = EndpointConfigs(backend)
         self._models = Models(backend)
+
+    def saved(self) -> list[dict[str, Any]]:
+        """All endpoints, for `restore`."""
+        found = [(each.saved(), tags) for each, tags in self._table.saved()]
+        return [{"endpoint": each, "tags": tags} for each, tags in found if each]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        """Keep the endpoints that were saved, and start their containers anew."""
+        for each in saved:
+            region = each["endpoint"]["region"]
+            context = RequestContext(
+                "sagemaker", "CreateEndpoint", region, self._backend.account_id, ""
+            )
+            endpoint, deployment = Endpoint.restored(self._backend, context, each["endpoint"])
+            self._table.restore(endpoint, each["tags"])
+            if endpoint.status != "Failed":
+                name = f"endpoint-{endpoint.name}"
+                self._backend.spawn(partial(endpoint.deploy, deployment), name)
 
     def create_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         config = self._configs.find(context, request["EndpointConfigName"])

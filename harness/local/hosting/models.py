@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ class Model(Resource):
     @property
     def name(self) -> str:
         return str(self.request["ModelName"])
+
+    def saved(self) -> dict[str, Any]:
+        """What there is to be known of it."""
+        return dataclasses.asdict(self)
 
     @property
     def container(self) -> dict[str, Any]:
@@ -78,6 +83,14 @@ class Models:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._table: Table[Model] = backend.store.table("model")
+
+    def saved(self) -> list[dict[str, Any]]:
+        """All models, for `restore`."""
+        return [{"model": each.saved(), "tags": tags} for each, tags in self._table.saved()]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        for each in saved:
+            self._table.restore(Model(**each["model"]), each["tags"])
 
     def create_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         arn = self._table.arn(context, request["ModelName"])

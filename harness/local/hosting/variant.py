@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from harness.local.hosting.models import Model
+
 if TYPE_CHECKING:
-    from harness.local.hosting.models import Model
     from harness.local.hosting.serving import Instance
 
 
@@ -32,6 +33,22 @@ class Variant:
         """Why the last one that should replace an ended one didn't start."""
         self.transfer = ""
         """How far the files of one that is being started are."""
+
+    def saved(self) -> dict[str, Any]:
+        """What there is to be known of it, without its containers."""
+        return {
+            "request": self.request,
+            "model": self.model.saved(),
+            "weight": self.weight,
+            "count": self.count,
+        }
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> Variant:
+        """A variant as one that was saved, which has no containers yet."""
+        variant = cls(saved["request"], Model(**saved["model"]))
+        variant.weight, variant.count = saved["weight"], saved["count"]
+        return variant
 
     def choose(self) -> Instance | None:
         """The container with the fewest requests to answer; those with equally few take turns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Any
 
 from harness.aws_model import quotas
@@ -83,6 +84,28 @@ def _faults(
                 continue
             place = each[f"S3{kind}"]
             yield from (f"{where}: {fault}" for fault in _place_faults(place))
+    yield from _shared(given, taken)
+
+
+def _shared(
+    given: Sequence[Mapping[str, Any]], taken: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """What two inputs, two outputs, or one of each have as one `LocalPath`.
+
+    One would overwrite the other. AWS refuses it, too, with no words at all (aws/sagemaker-python-
+    sdk issues 4939 and 1950).
+    """
+    by_path: dict[str, str] = {}
+    for kind, found in (("Input", given), ("Output", taken)):
+        for each in found:
+            where = f"processing {kind.lower()} {each[f'{kind}Name']}"
+            path = posixpath.normpath(each.get(f"S3{kind}", {}).get("LocalPath", ""))
+            other = by_path.setdefault(path, where)
+            if other is not where:
+                yield (
+                    f"LocalPath must be unique, and {path} is that of {other} and of {where}: "
+                    "give each a folder of its own."
+                )
 
 
 def _place_faults(place: dict[str, Any]) -> Iterator[str]:

@@ -140,34 +140,33 @@ class TrainingData:
         output = self._job.request["OutputDataConfig"]
         prefix = f"{output['S3OutputPath'].rstrip('/')}/{self._job.name}/output"
         as_files = output.get("CompressionType") == "NONE"
-        folders, own = self._cluster.folders, [self._volumes[host] for host in self._cluster.hosts]
+        hosts, own = self._cluster.containers, [self._volumes[host] for host in self._cluster.hosts]
 
         def model() -> None:
-            found = folders("/opt/ml/model")
+            path = "/opt/ml/model"
             if as_files:
                 uri = f"{prefix}/model/"
-                artifacts.upload_files(client, found, "model", uri, sending, volumes=own)
+                artifacts.upload_files(client, hosts, path, uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/model.tar.gz"
-                artifacts.upload_archive(client, found, "model", uri, sending, volumes=own)
+                artifacts.upload_archive(client, hosts, path, uri, sending, volumes=own)
             on_model(uri)
 
         def data() -> None:
-            found = folders("/opt/ml/output/data")
+            path = "/opt/ml/output/data"
             if as_files:
                 uri = f"{prefix}/data/"
-                artifacts.upload_files(client, found, "data", uri, sending, volumes=own)
+                artifacts.upload_files(client, hosts, path, uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/output.tar.gz"
                 artifacts.upload_archive(
-                    client, found, "data", uri, sending, volumes=own, only_if_files=True
+                    client, hosts, path, uri, sending, volumes=own, only_if_files=True
                 )
 
         def checkpoints() -> None:
             config = self._job.request["CheckpointConfig"]
-            path = config.get("LocalPath", opt_ml.CHECKPOINTS).rstrip("/")
-            name, uri = path.rpartition("/")[2], config["S3Uri"]
-            artifacts.upload_files(client, folders(path), name, uri, sending, volumes=own)
+            path, uri = config.get("LocalPath", opt_ml.CHECKPOINTS), config["S3Uri"]
+            artifacts.upload_files(client, hosts, path, uri, sending, volumes=own)
 
         calls = [] if only_checkpoints else [model, data]
         if "CheckpointConfig" in self._job.request:

@@ -69,6 +69,14 @@ class TrainingJob(Job):
 
     noun = "TrainingJob"
     kind = "training-job"
+    saved_fields = (
+        *Job.saved_fields,
+        "secondary",
+        "transitions",
+        "artifacts",
+        "_message",
+        "_trained",
+    )
     taken = (
         "Training job names must be unique within an AWS account and region, and a training job "
         "with this name already exists"
@@ -144,6 +152,14 @@ class TrainingJob(Job):
                 "TrainingJobStatus": self.status,
                 "SecondaryStatus": self.secondary,
             }
+
+    def saved(self) -> dict[str, Any]:
+        return {**super().saved(), "metrics": self._metrics.final()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self._metrics.restore(saved["metrics"])
+        self._metrics.close()
+        super().restore(saved)
 
     def on_tags(self, added: Mapping[str, str]) -> None:
         """Take the instances away, as AWS does with those of managed spot training."""

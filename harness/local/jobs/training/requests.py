@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import posixpath
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -121,6 +122,8 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
     names = [channel["ChannelName"] for channel in inputs]
     if len(set(names)) != len(names):
         raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
+    if {".", ".."} & set(names):
+        raise AwsError("ValidationException", "ChannelName: '.' and '..' are no folder's names.")
     _check_metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
     if "InstanceGroups" in resources and {"InstanceType", "InstanceCount"} & resources.keys():
         raise AwsError(
@@ -158,6 +161,12 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
         raise AwsError(
             "ValidationException",
             f"CheckpointConfig.LocalPath: {path!r} is not the absolute path of a folder.",
+        )
+    if posixpath.normpath(path) in {f"/opt/ml/input/data/{name}" for name in names}:
+        raise AwsError(
+            "ValidationException",
+            f"CheckpointConfig.LocalPath: {path!r} is the folder of a channel, whose files would "
+            "be among the checkpoints.",
         )
 
 

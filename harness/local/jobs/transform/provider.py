@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.hosting.models import Models
+from harness.local.hosting.models import Model, Models
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.transform import requests
 from harness.local.jobs.transform.job import TransformJob
@@ -30,6 +30,9 @@ class TransformJobs(JobProvider[TransformJob]):
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
         self._models = Models(backend)
+
+    def _made(self, context: RequestContext, saved: Mapping[str, Any]) -> TransformJob:
+        return TransformJob(self._backend, context, saved["request"], Model(**saved["model"]))
 
     def create_transform_job(
         self, context: RequestContext, request: CreateTransformJobRequestTypeDef

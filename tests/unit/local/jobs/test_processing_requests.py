@@ -149,6 +149,34 @@ def test_what_aws_refuses(aws, request_, members, message):
     assert refusal(aws.sagemaker.create_processing_job, **request_(**members)) == message
 
 
+SHARED = "LocalPath must be unique, and /opt/ml/processing/in is that of "
+OWN = "give each a folder of its own"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            inputs(an_input("a"), an_input("b", LocalPath=path)),
+            f"{SHARED}processing input a and of processing input b: {OWN}.",
+        )
+        for path in (LOCAL, f"{LOCAL}/", f"{LOCAL}//", "/opt/ml/processing/./in/.")
+    ]
+    + [
+        (
+            outputs(an_output("a"), an_output("b", S3Uri="s3://b/y")),
+            f"{SHARED}processing output a and of processing output b: {OWN}.",
+        ),
+        (
+            {**inputs(an_input("a")), **outputs(an_output("b", LocalPath=f"{LOCAL}/"))},
+            f"{SHARED}processing input a and of processing output b: {OWN}.",
+        ),
+    ],
+)
+def test_folders_are_not_shared(aws, request_, members, message):
+    assert refusal(aws.sagemaker.create_processing_job, **request_(**members)) == message
+
+
 def test_a_name_is_given_once(aws, finished, request_):
     name = finished()["ProcessingJobName"]
     again = request_(ProcessingJobName=name)
@@ -181,7 +209,8 @@ def test_a_job_fails_without_an_engine_and_says_so(finished, no_engine):
 
 def test_what_is_not_given_is_filled_in(finished):
     bare = {"InputName": "data", "S3Input": an_input()["S3Input"]}
-    job = finished(**inputs(bare), **outputs(an_output()))
+    given = an_output(LocalPath="/opt/ml/processing/out")
+    job = finished(**inputs(bare), **outputs(given))
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86_400}
     (filled,) = job["ProcessingInputs"]
     assert filled["AppManaged"] is False
@@ -192,7 +221,7 @@ def test_what_is_not_given_is_filled_in(finished):
         "S3CompressionType": "None",
     }
     (out,) = job["ProcessingOutputConfig"]["Outputs"]
-    assert out == {**an_output(), "AppManaged": False}
+    assert out == {**given, "AppManaged": False}
 
 
 class TestLists:

@@ -207,6 +207,14 @@ class TestData:
         message = refusal(aws.sagemaker.create_training_job, **request_(InputDataConfig=channels))
         assert message == "Channel names must be unique: ['train', 'train']."
 
+    def test_checkpoints_have_a_folder_of_their_own(self, aws, request_):
+        config = {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/input/data/train/"}
+        request = request_(InputDataConfig=[channel("s3://b/x")], CheckpointConfig=config)
+        assert refusal(aws.sagemaker.create_training_job, **request) == (
+            "CheckpointConfig.LocalPath: '/opt/ml/input/data/train/' is the folder of a channel, "
+            "whose files would be among the checkpoints."
+        )
+
     @pytest.mark.parametrize(
         ("uri", "said"),
         [
