@@ -22,6 +22,7 @@ from harness.local.moto import s3_streaming
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from types_boto3_ecr import ECRClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
 
@@ -55,6 +56,7 @@ class Backend:
         self._listen = listen
         self._reachable: str | None = None
         self._reachable_lock = threading.Lock()
+        self.registry = registry
         self.region = region
         self.account_id = account_id
         self.faults = faults or Faults()
@@ -80,6 +82,10 @@ class Backend:
             if region not in self._cloudwatch:
                 self._cloudwatch[region] = self._client("cloudwatch", region)
             return self._cloudwatch[region]
+
+    def ecr(self, region: str) -> ECRClient:
+        client: ECRClient = self._client("ecr", region)
+        return client
 
     def _client(self, service: str, region: str) -> Any:
         make: Any = local_boto_session(self._url(), region).client  # overloaded by service name

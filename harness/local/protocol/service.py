@@ -34,6 +34,7 @@ from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
 
 from harness.aws_model.loader import LOADER
+from harness.local.protocol import tag_keys
 from harness.local.protocol.errors import AwsError, LeaveToMoto
 from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.parsing import Parser
@@ -200,7 +201,9 @@ class Service:
         return _Call(self.model.operation_model(operation), handler, context, found.labels)
 
     def _parse(self, call: _Call, request: Request, body: bytes) -> dict[str, Any]:
-        return self._parser.parse(call.model, request, call.labels, body)
+        parsed = self._parser.parse(call.model, request, call.labels, body)
+        tag_keys.check(parsed)
+        return parsed
 
     def _end(self, call: _Call, result: Mapping[str, Any] | None) -> Response:
         return self._responses.result(call.model, result or {}, call.context)

@@ -130,7 +130,13 @@ class TrainingJob(Job):
                 ),
                 "EnableManagedSpotTraining": bool(self.request.get("EnableManagedSpotTraining")),
                 "TrainingTimeInSeconds": seconds,
-                "BillableTimeInSeconds": None if seconds is None else int(self._trained),
+                # What is saved is managed spot training's: "Billable time in seconds" in AWS's
+                # reference of DescribeTrainingJob.
+                "BillableTimeInSeconds": (
+                    int(self._trained)
+                    if seconds is not None and self.request.get("EnableManagedSpotTraining")
+                    else seconds
+                ),
             }
 
     def summary(self) -> dict[str, Any]:
@@ -143,6 +149,7 @@ class TrainingJob(Job):
                 "LastModifiedTime": self.modified,
                 "TrainingJobStatus": self.status,
                 "SecondaryStatus": self.secondary,
+                "TrainingPlanArn": self.request["ResourceConfig"].get("TrainingPlanArn"),
             }
 
     def on_tags(self, added: Mapping[str, str]) -> None:
