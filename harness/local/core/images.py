@@ -96,7 +96,9 @@ def _has_repository(backend: Backend, context: RequestContext, name: Name, accou
     if account != context.account_id:
         return True
     try:
-        backend.ecr(context.region).describe_repositories(repositoryNames=[name.repository])
+        backend.ecr(context.region, account).describe_repositories(
+            repositoryNames=[name.repository]
+        )
     except ClientError as error:
         return error.response["Error"]["Code"] != "RepositoryNotFoundException"
     return True

@@ -86,7 +86,7 @@ class TrainingJob(Job):
         self._metrics = Metrics(
             self.name,
             request["AlgorithmSpecification"].get("MetricDefinitions", []),
-            lambda: backend.cloudwatch(context.region),
+            lambda: backend.cloudwatch(context.region, context.account_id),
         )
         self._interrupted = False
         self._trained = 0.0
