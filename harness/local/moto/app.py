@@ -264,8 +264,9 @@ def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> 
 def _not_installed(request: Request, error: ImportError) -> Response:
     """What is said of a service, or a part of one, that moto has with a further package only."""
     _log.warning("moto: %s: %s", _asked_for(request), error)
+    package = (error.name or str(error)).partition(".")[0]
     text = (
-        f"{_asked_for(request)} needs the Python package {error.name}, which isn't installed; "
+        f"{_asked_for(request)} needs the Python package {package}, which isn't installed; "
         f"install it and those of all other services by: pip install '{ALL_SERVICES}'"
     )
     status = http.HTTPStatus.NOT_IMPLEMENTED

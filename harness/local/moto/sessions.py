@@ -1,6 +1,6 @@
-"""What moto's modules have of Python's own: boto3 sessions, which ask for no more than AWS's regions
-and services, and `print`, which writes to the log: stdout is for those who have started us, and may
-be a pipe that nobody reads any more.
+"""What moto's modules have of others': boto3 sessions, which ask for no more than AWS's regions and
+services, and `print`, which writes to the log: stdout is for those who have started us, and may be
+a pipe that nobody reads any more.
 """
 
 from __future__ import annotations

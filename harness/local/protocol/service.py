@@ -194,7 +194,8 @@ class Service:
         context = RequestContext(self.name, operation, region, account_id, _request_id())
         model = self.model.operation_model(operation)
         handler = self.operations.get(operation, _leave_to_moto)
-        if message := validation.check(model.input_shape, request):
+        shape = model.input_shape
+        if shape is not None and (message := validation.check(shape, request)):
             raise AwsError("ValidationException", message)
         tag_keys.check(request)
         try:

@@ -43,7 +43,7 @@ class _Route(NamedTuple):
 
 
 def name(request: Request, service: str) -> str | None:
-    """The operation that is asked for of a service, which is named as requests are signed for it."""
+    """The operation that is asked for of a service, by the name that requests are signed for."""
     if target := request.headers.get("x-amz-target", "").rpartition(".")[2]:
         return target
     for document in (request.query, _form(request)):

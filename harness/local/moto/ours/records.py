@@ -23,7 +23,6 @@ def prepare() -> None:
         setattr(class_, method, _once(getattr(class_, method), table, kind))
     class_.create_trial = _of_experiment(class_.create_trial)
     class_.list_trials = _of_experiment(class_.list_trials)
-    class_.describe_experiment = _of_experiment(class_.describe_experiment)
     class_.associate_trial_component = _associate(class_.associate_trial_component)
     class_.describe_feature_group = _describe_feature_group(class_.describe_feature_group)
     class_._get_resource_from_arn = _tagged(class_._get_resource_from_arn)

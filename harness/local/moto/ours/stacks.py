@@ -133,13 +133,13 @@ def prepare() -> None:
 
 def _replace(class_: Any, noun: str) -> None:
     def create(
-        _cls: Any, name: str, document: Any, account_id: str, region_name: str, **_: Any
+        _cls: Any, /, name: str, document: Any, account_id: str, region_name: str, **_: Any
     ) -> Made:
         made = Made(noun, _short(name), account_id, region_name)
         made.create(document["Properties"])
         return made
 
-    def update(_cls: Any, original_resource: Made, cloudformation_json: Any, **_: Any) -> Made:
+    def update(_cls: Any, /, original_resource: Made, cloudformation_json: Any, **_: Any) -> Made:
         original_resource.update(cloudformation_json["Properties"])
         return original_resource
 
@@ -221,7 +221,7 @@ def _settle(stack: Any) -> None:
         return
     if rest == "COMPLETE" and not any(each.failure for each in made):
         return
-    is_complete = all([each.is_created() for each in made])
+    is_complete = not [each for each in made if not each.is_created()]  # each is looked at
     if failed := [each for each in made if each.failure]:
         stack.status = f"{action}_FAILED"
         reason = "; ".join(f"{each.logical_resource_id}: {each.failure}" for each in failed)
