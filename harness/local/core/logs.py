@@ -67,8 +67,8 @@ class LogStream:
 class LogStreams:
     """All log streams of a local AWS, and the thread that sends what is written to them."""
 
-    def __init__(self, client: Callable[[str, str], CloudWatchLogsClient]) -> None:
-        """`client` makes that of a region and an account, which is "" for the local AWS's own."""
+    def __init__(self, client: Callable[..., CloudWatchLogsClient]) -> None:
+        """`client` makes that of a region, and of an account where it isn't the local AWS's own."""
         self._make_client = client
         self._clients: dict[tuple[str, str], CloudWatchLogsClient] = {}
         self._changed = threading.Condition()
@@ -146,7 +146,7 @@ class LogStreams:
         place = stream.region, stream.account_id
         client = self._clients.get(place)
         if client is None:
-            client = self._clients[place] = self._make_client(*place)
+            client = self._clients[place] = self._make_client(*filter(None, place))
         if not stream.created:
             self._create(client, stream)
         for batch in _batches(events):

@@ -14,11 +14,18 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
+from botocore.model import (
+    ListShape,
+    MapShape,
+    OperationModel,
+    ServiceModel,
+    Shape,
+    StringShape,
+    StructureShape,
+)
 
 from harness.aws_model.loader import LOADER
 from harness.local.protocol import validation
-from harness.local.protocol.service import ServiceModel
 
 MODEL = ServiceModel(LOADER.load_service_model("sagemaker", "service-2"), "sagemaker")
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ pytest.importorskip("openapi_spec_validator")
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "Resources": {
         "Model": {
             "Type": "AWS::SageMaker::Model",
