@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from harness.local.core.backend import Backend
+from harness.local.core.ours import Ours
 from harness.local.core.tags import Tags
 from harness.local.faults.faults import Faults
 from harness.local.hosting.endpoint_configs import EndpointConfigs
@@ -26,6 +27,7 @@ from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
 from harness.local.moto.app import MotoApp
+from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.protocol.service import Service
 from harness.local.state.keeper import Keeper
@@ -167,10 +169,14 @@ class LocalAWS:
         objects = [each for some in providers.values() for each in some]
         self._closers += [close for each in objects if (close := getattr(each, "close", None))]
         here = {"region": self.region, "account_id": self.account_id}
-        self._services = {name: Service(name, some, **here) for name, some in providers.items()}
+        self._services = {
+            name: Service(name, some, **here, account_of=account_of)
+            for name, some in providers.items()
+        }
         page: Page | None = None
         if backend:
             sagemaker = self._services["sagemaker"]
+            self._moto.ours = Ours(sagemaker, backend.store)
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
         services = self._services.values()
         turns = Turns()

@@ -22,6 +22,7 @@ from harness.local.moto import s3_streaming
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from types_boto3_ecr import ECRClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
 
@@ -55,13 +56,14 @@ class Backend:
         self._listen = listen
         self._reachable: str | None = None
         self._reachable_lock = threading.Lock()
+        self.registry = registry
         self.region = region
         self.account_id = account_id
         self.faults = faults or Faults()
         self.store = Store()
         self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
-        self._cloudwatch: dict[str, Any] = {}
+        self._cloudwatch: dict[tuple[str, str], Any] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -71,21 +73,33 @@ class Backend:
         s3_streaming.directly(client, self.account_id)
         return client
 
-    def logs_client(self, region: str) -> CloudWatchLogsClient:
-        client: CloudWatchLogsClient = self._client("logs", region)
+    def logs_client(self, region: str, account_id: str = "") -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._client("logs", region, account_id)
         return client
 
-    def cloudwatch(self, region: str) -> Any:
+    def cloudwatch(self, region: str, account_id: str = "") -> Any:
         with self._lock:
-            if region not in self._cloudwatch:
-                self._cloudwatch[region] = self._client("cloudwatch", region)
-            return self._cloudwatch[region]
+            if (region, account_id) not in self._cloudwatch:
+                made = self._client("cloudwatch", region, account_id)
+                self._cloudwatch[region, account_id] = made
+            return self._cloudwatch[region, account_id]
 
-    def _client(self, service: str, region: str) -> Any:
-        make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
+    def ecr(self, region: str, account_id: str = "") -> ECRClient:
+        client: ECRClient = self._client("ecr", region, account_id)
+        return client
+
+    def _key(self, account_id: str) -> str:
+        """The access key by which services are called in the name of an account."""
+        return DUMMY_KEY if account_id in ("", self.account_id) else account_id
+
+    def _client(self, service: str, region: str, account_id: str = "") -> Any:
+        session = local_boto_session(self._url(), region, self._key(account_id))
+        make: Any = session.client  # overloaded by service name
         return make(service, config=Config(max_pool_connections=CONNECTIONS))
 
-    def container_environment(self, region: str, *, isolated: bool) -> dict[str, str]:
+    def container_environment(
+        self, region: str, account_id: str = "", *, isolated: bool
+    ) -> dict[str, str]:
         """What every container has in its environment, below what its request says.
 
         With the local AWS's address, where there is one that containers reach, and keys for it:
@@ -96,7 +110,7 @@ class Backend:
         if not isolated and (url := self._container_url()):
             environment |= {
                 "AWS_ENDPOINT_URL": url,
-                "AWS_ACCESS_KEY_ID": DUMMY_KEY,
+                "AWS_ACCESS_KEY_ID": self._key(account_id),
                 "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
             }
         return environment

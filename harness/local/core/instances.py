@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.aws_model import quotas
+from harness.aws_model import quotas, volumes
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -51,6 +51,19 @@ def check_variants(variants: Iterable[Mapping[str, Any]]) -> None:
         ((each.get("InstanceType", ""), each.get("InitialInstanceCount", 1)) for each in variants),
         quotas.ENDPOINT,
     )
+
+
+def check_volume_key(instance_type: str, key: str | None) -> None:
+    """Raises `ValidationException` for a key of a volume that instances of the type don't have.
+
+    (`VolumeKmsKeyId` in AWS's API reference: local storage has a key of its own.)
+    """
+    if key and volumes.has_own_disks(instance_type):
+        raise AwsError(
+            "ValidationException",
+            f"VolumeKmsKeyId: it can't be requested for the instance type {instance_type}, which "
+            "has local storage.",
+        )
 
 
 def check_at_least_one(count: int, where: str) -> None:

@@ -24,7 +24,7 @@ from testcontainers.core.docker_client import DockerClient
 
 from harness import startup
 from harness.errors import EngineError
-from harness.local.engine import errors, networks
+from harness.local.engine import errors, inspection, networks
 from harness.local.engine import gate as gates
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
@@ -136,6 +136,15 @@ class Containers:
                     raise ImageError(engine_words(error)) from error
                 if ours:
                     self._pulled.add(name)
+
+    def missing_image(self, name: str) -> str | None:
+        """Why there is no such image: neither on this machine nor where it would be pulled from.
+
+        None if there is one. The words are the engine's.
+        """
+        client, _ = self._connect()
+        ours = self._registry if self._registry and self._registry.has(name) else None
+        return inspection.missing_image(client.client.api, name, ours.login if ours else None)
 
     @property
     def api(self) -> APIClient:

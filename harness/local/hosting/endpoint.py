@@ -339,6 +339,7 @@ class Endpoint(Resource):
                         self._context.region,
                         self.log_group,
                         f"{variant.name}/i-{uuid.uuid4().hex[:17]}",
+                        self._context.account_id,
                     ),
                     limit=variant.request.get(
                         "ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT

@@ -59,11 +59,14 @@ class Endpoints:
         deployment = self._deployment(context, config, request.get("DeploymentConfig"))
         endpoint = Endpoint(self._backend, context, request["EndpointName"], deployment)
         with self._store.lock:
-            if endpoint.arn in self._table:
-                raise AwsError(
-                    "ValidationException",
-                    f'Cannot create already existing endpoint "{endpoint.arn}".',
-                )
+            for other in self._table.of(context):
+                # "The name is case-insensitive in CreateEndpoint, but the case is preserved and
+                # must be matched in InvokeEndpoint" (CreateEndpoint in AWS's API reference).
+                if other.name.lower() == endpoint.name.lower():
+                    raise AwsError(
+                        "ValidationException",
+                        f'Cannot create already existing endpoint "{other.arn}".',
+                    )
             self._table.add(endpoint, request.get("Tags"))
         self._backend.spawn(partial(endpoint.deploy, deployment), f"endpoint-{endpoint.name}")
         return {"EndpointArn": endpoint.arn}
@@ -122,6 +125,9 @@ class Endpoints:
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         changes = request["DesiredWeightsAndCapacities"]
+        names = [change["VariantName"] for change in changes]
+        if len(set(names)) != len(names):
+            raise AwsError("ValidationException", f"Variant names must be unique: {names}.")
         for change in changes:
             if change.get("DesiredInstanceCount") == 0 or "ServerlessUpdateConfig" in change:
                 raise AwsError(
@@ -167,7 +173,21 @@ def _check_capacity(endpoint: Endpoint, changes: list[dict[str, Any]]) -> None:
 
 def _check_deployable(settings: dict[str, Any]) -> None:
     """Refuse deployment guardrails that aren't run locally: all traffic shifts at once."""
+    if settings.get("BlueGreenUpdatePolicy") and settings.get("RollingUpdatePolicy"):
+        raise AwsError(
+            "ValidationException",
+            "DeploymentConfig: only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be "
+            "given.",
+        )
     policy = settings.get("BlueGreenUpdatePolicy", {})
+    most = policy.get("MaximumExecutionTimeoutInSeconds")
+    if most is not None and most <= _waiting(policy):
+        raise AwsError(
+            "ValidationException",
+            f"BlueGreenUpdatePolicy: MaximumExecutionTimeoutInSeconds, {most}, must be larger "
+            "than TerminationWaitInSeconds and WaitIntervalInSeconds together, which are "
+            f"{_waiting(policy)}.",
+        )
     routing = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
     if settings.get("RollingUpdatePolicy") or routing != "ALL_AT_ONCE":
         raise AwsError(
@@ -180,3 +200,9 @@ def _check_deployable(settings: dict[str, Any]) -> None:
             "ValidationException",
             "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only.",
         )
+
+
+def _waiting(policy: dict[str, Any]) -> int:
+    """Seconds that a `BlueGreenUpdatePolicy` waits in all."""
+    interval = policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0)
+    return int(policy.get("TerminationWaitInSeconds", 0) + interval)

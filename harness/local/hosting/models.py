@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.local.core import images
 from harness.local.core.store import Resource
 from harness.local.data import s3_objects
 from harness.local.protocol.errors import AwsError
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
     from harness.local.protocol.messages import RequestContext
+
+ARCHIVE = ".tar.gz"
+"""What the `ModelDataUrl` of a model ends with (ContainerDefinition in the API reference)."""
+
+MAX_ENVIRONMENT = 32 * 1024
+"""Bytes of all variables' names and values (`Environment` of ContainerDefinition there)."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class Models:
         arn = self._table.arn(context, request["ModelName"])
         model = Model(arn, request, datetime.now(UTC))
         self._check(model)
+        images.check_model(self._backend, model.container["Image"])
         with self._backend.store.lock:
             if arn in self._table:
                 raise AwsError(
@@ -130,8 +138,10 @@ class Models:
                 "ValidationException",
                 "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only.",
             )
+        _check_container(container)
         if model.data_url and not self._has_data(model):
             raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+        _check_archive(container.get("ModelDataUrl"))
 
     def _has_data(self, model: Model) -> bool:
         source = model.data_source
@@ -177,3 +187,42 @@ class Models:
     def delete_model(self, context: RequestContext, request: dict[str, Any]) -> None:
         with self._backend.store.lock:
             self._table.remove(self.find(context, request["ModelName"]))
+
+
+def _check_archive(url: str | None) -> None:
+    if url and not url.endswith(ARCHIVE):
+        raise AwsError(
+            "ValidationException",
+            f"Invalid model data URL {url}: it must point to a single gzip compressed tar archive "
+            f"({ARCHIVE} suffix).",
+        )
+
+
+def _check_container(container: dict[str, Any]) -> None:
+    """Refuse what the API reference of `ContainerDefinition` rules out beside the model."""
+    url = container.get("ModelDataUrl")
+    if url and "ModelDataSource" in container:
+        raise AwsError(
+            "ValidationException",
+            "ModelDataUrl and ModelDataSource are mutually exclusive; give only one of them.",
+        )
+    if container.get("Image") and container.get("ModelPackageName"):
+        raise AwsError(
+            "ValidationException",
+            "Image and ModelPackageName are mutually exclusive; give only one of them.",
+        )
+    config = container.get("ImageConfig", {})
+    if config.get("RepositoryAuthConfig") and config.get("RepositoryAccessMode") != "Vpc":
+        raise AwsError(
+            "ValidationException",
+            "ImageConfig: RepositoryAuthConfig can be given only where RepositoryAccessMode is "
+            "Vpc.",
+        )
+    environment = container.get("Environment", {})
+    size = sum(len(f"{name}{value}".encode()) for name, value in environment.items())
+    if size > MAX_ENVIRONMENT:
+        raise AwsError(
+            "ValidationException",
+            f"Environment: all keys and values together have {size} bytes; {MAX_ENVIRONMENT} are "
+            "the most.",
+        )

@@ -217,7 +217,9 @@ def start(
         hostname=hostname,
         command=["serve"],
         environment={
-            **backend.container_environment(context.region, isolated=model.isolated),
+            **backend.container_environment(
+                context.region, context.account_id, isolated=model.isolated
+            ),
             **model.container.get("Environment", {}),
             **(environment or {}),
         },

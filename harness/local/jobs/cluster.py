@@ -72,7 +72,10 @@ class Cluster:
         self._lost: Container | None = None
         self.logs = {
             host: job.backend.logs.open(
-                job.context.region, log_group, f"{job.name}/{host}-{int(time.time())}"
+                job.context.region,
+                log_group,
+                f"{job.name}/{host}-{int(time.time())}",
+                job.context.account_id,
             )
             for host in hosts
         }
@@ -115,7 +118,9 @@ class Cluster:
                     command=command,
                     entrypoint=entrypoint,
                     environment={
-                        **backend.container_environment(job.context.region, isolated=isolated),
+                        **backend.container_environment(
+                            job.context.region, job.context.account_id, isolated=isolated
+                        ),
                         **environment,
                     },
                     isolated=isolated,

@@ -94,7 +94,7 @@ class TrainingJob(Job):
         self._metrics = Metrics(
             self.name,
             request["AlgorithmSpecification"].get("MetricDefinitions", []),
-            lambda: backend.cloudwatch(context.region),
+            lambda: backend.cloudwatch(context.region, context.account_id),
         )
         self._interrupted = False
         self._trained = 0.0
@@ -138,7 +138,13 @@ class TrainingJob(Job):
                 ),
                 "EnableManagedSpotTraining": bool(self.request.get("EnableManagedSpotTraining")),
                 "TrainingTimeInSeconds": seconds,
-                "BillableTimeInSeconds": None if seconds is None else int(self._trained),
+                # What is saved is managed spot training's: "Billable time in seconds" in AWS's
+                # reference of DescribeTrainingJob.
+                "BillableTimeInSeconds": (
+                    int(self._trained)
+                    if seconds is not None and self.request.get("EnableManagedSpotTraining")
+                    else seconds
+                ),
             }
 
     def summary(self) -> dict[str, Any]:
@@ -151,6 +157,7 @@ class TrainingJob(Job):
                 "LastModifiedTime": self.modified,
                 "TrainingJobStatus": self.status,
                 "SecondaryStatus": self.secondary,
+                "TrainingPlanArn": self.request["ResourceConfig"].get("TrainingPlanArn"),
             }
 
     def saved(self) -> dict[str, Any]:

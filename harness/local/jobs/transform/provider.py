@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.local.hosting.models import Model, Models
+from harness.local.jobs.inputs import check_has_objects
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.transform import requests
 from harness.local.jobs.transform.job import TransformJob
@@ -39,6 +40,9 @@ class TransformJobs(JobProvider[TransformJob]):
     ) -> dict[str, Any]:
         requests.check(request)
         model = self._models.find(context, request["ModelName"])
+        requests.check_model(model)
+        uri = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        check_has_objects(self._backend.s3, context, uri, model.request.get("ExecutionRoleArn", ""))
         return self._begin(TransformJob(self._backend, context, request, model))
 
     def describe_transform_job(
