@@ -183,7 +183,7 @@ class LocalAWS:
         """Load what the first requests need, while the process that waits does something else."""
         self._moto.load("s3")
         for service in self._services.values():
-            _ = service.operations
+            _ = service.operations, service.members
 
     def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
         """Listen on a further address of this machine, for clients whose address `accepts` takes.

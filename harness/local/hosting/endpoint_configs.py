@@ -124,21 +124,3 @@ def _check_supported(request: dict[str, Any]) -> None:
                 "satisfy constraint: Member must satisfy enum value set: "
                 "[1024, 2048, 3072, 4096, 5120, 6144]",
             )
-
-
-def check_config_deployable(config: EndpointConfig) -> None:
-    """Refuse to deploy what is kept as a record only, as moto does."""
-    present = {name for name, value in config.request.items() if value}
-    present.update(*config.request["ProductionVariants"])
-    for member in (
-        "AsyncInferenceConfig",
-        "ServerlessConfig",
-        "ShadowProductionVariants",
-        "ExplainerConfig",
-    ):
-        if member in present:
-            raise AwsError(
-                "ValidationException",
-                f'Endpoint configuration "{config.arn}" has {member}: it is kept, but not run by '
-                "the local AWS, only by AWS.",
-            )

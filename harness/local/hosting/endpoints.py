@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.local.core import instances
 from harness.local.hosting.endpoint import Endpoint
-from harness.local.hosting.endpoint_configs import (
-    EndpointConfig,
-    EndpointConfigs,
-    check_config_deployable,
-)
+from harness.local.hosting.endpoint_configs import EndpointConfig, EndpointConfigs
 from harness.local.hosting.models import Models
 from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.errors import AwsError
@@ -151,14 +147,9 @@ def _check_deployable(settings: dict[str, Any]) -> None:
     """Refuse deployment guardrails that aren't run locally: all traffic shifts at once."""
     policy = settings.get("BlueGreenUpdatePolicy", {})
     routing = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
-    if settings.get("RollingUpdatePolicy") or routing != "ALL_AT_ONCE":
+    if routing != "ALL_AT_ONCE":
         raise AwsError(
             "ValidationException",
             "DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
             "rolling deployments run on AWS only.",
-        )
-    if settings.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise AwsError(
-            "ValidationException",
-            "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only.",
         )

@@ -53,12 +53,7 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
     modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
     sized = {"InstanceType", "InstanceCount"} <= cluster.keys()
     for what, present in (
-        ("ProcessingInputs: DatasetDefinition", any("DatasetDefinition" in each for each in given)),
-        ("ProcessingInputs: AppManaged", any(each.get("AppManaged") for each in given)),
         ("ProcessingInputs: S3InputMode Pipe", "Pipe" in modes),
-        ("ProcessingOutputConfig: FeatureStoreOutput",
-         any("FeatureStoreOutput" in each for each in taken)),
-        ("ProcessingOutputConfig: AppManaged", any(each.get("AppManaged") for each in taken)),
         ("ProcessingResources.ClusterConfig needs InstanceType and InstanceCount: other clusters",
          not sized),
     ):  # fmt: skip

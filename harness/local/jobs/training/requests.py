@@ -101,7 +101,6 @@ def _check_supported(request: CreateTrainingJobRequestTypeDef) -> None:
     sources = [channel["DataSource"].get("S3DataSource") for channel in inputs]
     kinds = {source["S3DataType"] for source in sources if source}
     checks = [
-        ("ServerlessJobConfig", "ServerlessJobConfig" in request),
         ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
          not specification.get("TrainingImage")),
         ("ResourceConfig.InstanceType must be given: other clusters",
