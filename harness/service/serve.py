@@ -56,7 +56,7 @@ def serve(
         local = settings.local
         server = LocalAWS(
             settings.region, local.account_id, host, port, registry=local.registry,
-            faults=settings.faults,
+            faults=settings.faults, gpu=local.gpu,
         )  # fmt: skip
         try:
             server.start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from harness.aws_model import instance_types
 from harness.local.core.client import DUMMY_KEY, local_boto_session
 from harness.local.core.logs import LogStreams
 from harness.local.core.store import Store
@@ -50,6 +51,8 @@ class Backend:
         listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
         registry: str = "",
         faults: Faults | None = None,
+        *,
+        ignores_gpus: bool = False,
     ) -> None:
         self._url = url
         self._listen = listen
@@ -58,10 +61,12 @@ class Backend:
         self.region = region
         self.account_id = account_id
         self.faults = faults or Faults()
+        self.ignores_gpus = ignores_gpus
+        """Whether instance types with accelerators run without them."""
         self.store = Store()
         self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
-        self._cloudwatch: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -76,14 +81,22 @@ class Backend:
         return client
 
     def cloudwatch(self, region: str) -> Any:
+        return self.client("cloudwatch", region)
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of another of this local AWS's services, which is kept."""
         with self._lock:
-            if region not in self._cloudwatch:
-                self._cloudwatch[region] = self._client("cloudwatch", region)
-            return self._cloudwatch[region]
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._client(service, region)
+            return self._clients[service, region]
 
     def _client(self, service: str, region: str) -> Any:
         make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
         return make(service, config=Config(max_pool_connections=CONNECTIONS))
+
+    def gpus(self, instance_type: str) -> int:
+        """How many GPUs a container gets for an instance of the type."""
+        return 0 if self.ignores_gpus else instance_types.gpus(instance_type)
 
     def container_environment(self, region: str, *, isolated: bool) -> dict[str, str]:
         """What every container has in its environment, below what its request says.
@@ -162,5 +175,5 @@ class Backend:
         self.logs.close()
         if "s3" in self.__dict__:  # it was used
             self.s3.close()
-        for client in self._cloudwatch.values():
+        for client in self._clients.values():
             client.close()

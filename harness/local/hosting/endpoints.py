@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from harness.local.protocol.paging import page
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
+    from harness.local.hosting.models import Model
     from harness.local.protocol.messages import RequestContext
 
 DEFAULT_PAGE = 10
@@ -49,13 +52,25 @@ class Endpoints:
     def _deployment(
         self, context: RequestContext, config: EndpointConfig, settings: dict[str, Any] | None
     ) -> Deployment:
-        check_config_deployable(config)
+        self._configs.check_deployable(config)
         _check_deployable(settings or {})
+        asked = config.request["ProductionVariants"]
+        instances.check_accelerators(
+            self._backend, [each.get("InstanceType", "") for each in asked]
+        )
+        policy = (settings or {}).get("BlueGreenUpdatePolicy", {})
+        limit = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
         variants = [
-            Variant(variant, self._models.find(context, variant["ModelName"]))
-            for variant in config.request["ProductionVariants"]
+            Variant(each, self._model(context, config, each["ModelName"]), limit) for each in asked
         ]
-        return Deployment(config.name, variants, settings)
+        return Deployment(config.name, variants, settings, config.request)
+
+    def _model(self, context: RequestContext, config: EndpointConfig, name: str) -> Model:
+        """A model as the configuration lets it be served."""
+        model = self._models.find(context, name)
+        if not config.request.get("EnableNetworkIsolation"):
+            return model
+        return dataclasses.replace(model, request={**model.request, "EnableNetworkIsolation": True})
 
     def _find(self, context: RequestContext, name: str) -> Endpoint:
         endpoint = self._table.find(context, name)
@@ -85,6 +100,13 @@ class Endpoints:
             if request.get("RetainDeploymentConfig"):
                 settings = endpoint.settings
             deployment = self._deployment(context, config, settings)
+            if endpoint.is_async != ("AsyncInferenceConfig" in config.request):
+                how = "removed from" if endpoint.is_async else "added to"
+                raise AwsError(
+                    "ValidationException",
+                    f"The AsyncInferenceConfig parameter cannot be {how} this endpoint "
+                    f"{endpoint.name}.",
+                )
             endpoint.begin_update(
                 deployment,
                 retain=request.get("RetainAllVariantProperties", False),

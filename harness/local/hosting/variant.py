@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.local.hosting.capture import Capture
     from harness.local.hosting.models import Model
     from harness.local.hosting.serving import Instance
+
+
+STARTUP_TIMEOUT = 480
+"""Seconds ("Custom Inference Code with Hosting Services" in AWS's developer guide)."""
 
 
 class Variant:
@@ -17,12 +23,18 @@ class Variant:
     The lock of its endpoint guards it.
     """
 
-    def __init__(self, request: dict[str, Any], model: Model) -> None:
+    def __init__(self, request: dict[str, Any], model: Model, limit: float = math.inf) -> None:
+        """`limit`: seconds that a deployment leaves its containers to become healthy."""
         self.request = request
         self.model = model
         self.name = str(request["VariantName"])
         self.weight = float(request.get("InitialVariantWeight", 1.0))
         self.count = int(request.get("InitialInstanceCount", 1))
+        self.startup_timeout = min(
+            limit,
+            request.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),
+        )
+        """Seconds from a container's start to its first healthy answer."""
         self.instances: list[Instance] = []
         self.starting = 0
         """How many containers are being started."""
@@ -30,6 +42,8 @@ class Variant:
         """Whether it shall have no more containers."""
         self.reason = ""
         """Why the last one that should replace an ended one didn't start."""
+        self.capture: Capture | None = None
+        """What captures its requests and answers."""
         self.transfer = ""
         """How far the files of one that is being started are."""
 
@@ -83,6 +97,8 @@ class Deployment:
     variants: list[Variant]
     settings: dict[str, Any] | None = None
     """AWS's `DeploymentConfig`."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The endpoint configuration: AWS's `CreateEndpointConfigInput`."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     reason: str = ""
     """Why it failed."""

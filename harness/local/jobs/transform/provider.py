@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.local.core import instances
 from harness.local.hosting.models import Models
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.transform import requests
@@ -35,6 +36,8 @@ class TransformJobs(JobProvider[TransformJob]):
         self, context: RequestContext, request: CreateTransformJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
+        resources = request["TransformResources"]
+        instances.check_accelerators(self._backend, [resources["InstanceType"]])
         model = self._models.find(context, request["ModelName"])
         return self._begin(TransformJob(self._backend, context, request, model))
 
