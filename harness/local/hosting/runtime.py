@@ -88,12 +88,6 @@ class Runtime:
     async def invoke_endpoint_with_response_stream(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        if request.get("SessionId") == stateful.NEW:
-            raise AwsError(
-                "ValidationError",
-                "A stateful session can't be created with InvokeEndpointWithResponseStream; use "
-                "InvokeEndpoint.",
-            )
         call = _Call(context, self._find(context, request), request)
         try:
             answer = await call.send()

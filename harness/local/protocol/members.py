@@ -89,7 +89,7 @@ class Members:
     def refuse(self, shape: Shape, request: Mapping[str, Any], state: str = REFUSED) -> None:
         """Raise `ValidationException` with a member's path and sentence, if one is refused.
 
-        What is switched off (false, empty, null) isn't asked for, and so isn't refused.
+        What is switched off (false, 0, an empty text or list) isn't asked for, and so isn't refused.
         """
         for path, line in self._plan(shape, state).found(request):
             raise AwsError("ValidationException", f"{path}: {line.text}.")
@@ -132,7 +132,7 @@ class _Plan(NamedTuple):
     def found(self, value: Any, above: str = "") -> Iterator[tuple[str, Line]]:
         """The members of a value that are refused, with their paths."""
         for name, line in self.refused.items():
-            if value.get(name):
+            if value.get(name) or value.get(name) == {}:
                 yield f"{above}{name}", line
         for name, plan in self.inner.items():
             for each in _structures(value.get(name)):

@@ -11,6 +11,7 @@ from harness.aws_model import quotas
 from harness.limits import expressions
 from harness.local.core import instances
 from harness.local.data import opt_ml, s3_objects
+from harness.local.jobs.training import observed
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def check_data(
     places = {"OutputDataConfig.S3OutputPath": request["OutputDataConfig"]["S3OutputPath"]}
     if "CheckpointConfig" in request:
         places["CheckpointConfig.S3Uri"] = request["CheckpointConfig"]["S3Uri"]
+    places |= observed.places(request)
     for member, uri in places.items():
         try:
             s3_objects.split(uri)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.core import instances
+from harness.local.core import experiments, instances
 from harness.local.hosting.models import Models
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.transform import requests
@@ -39,6 +39,7 @@ class TransformJobs(JobProvider[TransformJob]):
         resources = request["TransformResources"]
         instances.check_accelerators(self._backend, [resources["InstanceType"]])
         model = self._models.find(context, request["ModelName"])
+        experiments.check(self._backend, context, request)
         return self._begin(TransformJob(self._backend, context, request, model))
 
     def describe_transform_job(
