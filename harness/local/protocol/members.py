@@ -89,7 +89,7 @@ class Members:
     def refuse(self, shape: Shape, request: Mapping[str, Any], state: str = REFUSED) -> None:
         """Raise `ValidationException` with a member's path and sentence, if one is refused.
 
-        What is switched off (false, 0, an empty text or list) isn't asked for, and so isn't refused.
+        What is switched off (false, 0, an empty text or list) isn't asked for, and isn't refused.
         """
         for path, line in self._plan(shape, state).found(request):
             raise AwsError("ValidationException", f"{path}: {line.text}.")

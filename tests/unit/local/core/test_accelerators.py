@@ -1,5 +1,8 @@
 """Instance types with GPUs and the like: refused where the engine has none, unless ignored."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -14,19 +17,10 @@ ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 WAY_OUT = 'gpu = "ignore" in [local] of harness.toml (HARNESS_LOCAL_GPU=ignore) runs it without.'
 
 
-class Engine:
-    """What a Docker engine says of its GPUs."""
-
-    def __init__(self, *, gpus):
-        self.gpus = gpus
-
-    def has_gpus(self):
-        return self.gpus
-
-
 def backend(*, gpus, ignores=False):
     made = Backend(str, "us-east-1", "123456789012", ignores_gpus=ignores)
-    made.containers = Engine(gpus=gpus)
+    engine: Any = SimpleNamespace(has_gpus=lambda: gpus)
+    made.containers = engine
     return made
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,10 +24,11 @@ ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 
 BACKEND = Backend(str, "us-east-1", "123456789012")
 SERVICE = Service("sagemaker", make_providers(BACKEND)["sagemaker"])
+MODEL: Any = SimpleNamespace(request={})
 CONTEXT = RequestContext("sagemaker", "Create", "us-east-1", "123456789012", "r")
 
 
-def shape_of(operation):
+def shape_of(operation: str) -> Any:
     return SERVICE.model.operation_model(operation).input_shape
 
 
@@ -73,19 +75,20 @@ def found(value, path):
 
 
 LINES = [
-    (operation, member)
+    (operation, member, member.line)
     for operation in SERVICE.operations
     for member in SERVICE.members.walk(shape_of(operation))
+    if member.line is not None
 ]
 
 
 @pytest.mark.parametrize(
     ("operation", "path", "words"),
     [
-        (operation, member.path, member.line.text)
-        for operation, member in LINES
-        if member.line.state == REFUSED
-        and member.line is SERVICE.members.lines.get(member.shape, {}).get(member.name)
+        (operation, member.path, line.text)
+        for operation, member, line in LINES
+        if line.state == REFUSED
+        and line is SERVICE.members.lines.get(member.shape, {}).get(member.name)
     ],
 )
 def test_what_is_called_refused_is_refused_in_its_words(operation, path, words):
@@ -107,16 +110,14 @@ SHOWN = {
     ),
     "CreateTransformJob": (
         "DescribeTransformJob",
-        lambda request: TransformJob(
-            BACKEND, CONTEXT, request, SimpleNamespace(request={})
-        ).describe(),
+        lambda request: TransformJob(BACKEND, CONTEXT, request, MODEL).describe(),
     ),
 }
 
 
 def output_has(operation, path):
     """Whether AWS's description has the member."""
-    shape = SERVICE.model.operation_model(operation).output_shape
+    shape: Any = SERVICE.model.operation_model(operation).output_shape
     for name in path.split("."):
         while isinstance(shape, ListShape):
             shape = shape.member
@@ -130,8 +131,8 @@ def output_has(operation, path):
     ("operation", "path"),
     [
         (operation, member.path)
-        for operation, member in LINES
-        if member.line.state == KEPT
+        for operation, member, line in LINES
+        if line.state == KEPT
         and operation in SHOWN
         and output_has(SHOWN[operation][0], member.path)
     ],
@@ -163,8 +164,8 @@ def test_what_is_kept_by_jobs_is_shown(operation, path):
     ("operation", "path"),
     [
         (operation, member.path)
-        for operation, member in LINES
-        if member.line.state in (KEPT, f"{REFUSED} by CreateEndpoint")
+        for operation, member, line in LINES
+        if line.state in (KEPT, f"{REFUSED} by CreateEndpoint")
         and operation in ("CreateModel", "CreateEndpointConfig")
         and "DataSource" not in member.path  # whose data would have to be there
     ],
