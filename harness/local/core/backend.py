@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from harness.aws_model import instance_types
 from harness.local.core.client import DUMMY_KEY, local_boto_session
 from harness.local.core.logs import LogStreams
 from harness.local.core.store import Store
@@ -51,6 +52,8 @@ class Backend:
         listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
         registry: str = "",
         faults: Faults | None = None,
+        *,
+        ignores_gpus: bool = False,
     ) -> None:
         self._url = url
         self._listen = listen
@@ -60,10 +63,12 @@ class Backend:
         self.region = region
         self.account_id = account_id
         self.faults = faults or Faults()
+        self.ignores_gpus = ignores_gpus
+        """Whether instance types with accelerators run without them."""
         self.store = Store()
         self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
-        self._cloudwatch: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -78,11 +83,15 @@ class Backend:
         return client
 
     def cloudwatch(self, region: str, account_id: str = "") -> Any:
+        return self.client("cloudwatch", region, account_id)
+
+    def client(self, service: str, region: str, account_id: str = "") -> Any:
+        """A client of another of this local AWS's services, which is kept."""
+        key = service, region, account_id
         with self._lock:
-            if (region, account_id) not in self._cloudwatch:
-                made = self._client("cloudwatch", region, account_id)
-                self._cloudwatch[region, account_id] = made
-            return self._cloudwatch[region, account_id]
+            if key not in self._clients:
+                self._clients[key] = self._client(service, region, account_id)
+            return self._clients[key]
 
     def ecr(self, region: str, account_id: str = "") -> ECRClient:
         client: ECRClient = self._client("ecr", region, account_id)
@@ -96,6 +105,10 @@ class Backend:
         session = local_boto_session(self._url(), region, self._key(account_id))
         make: Any = session.client  # overloaded by service name
         return make(service, config=Config(max_pool_connections=CONNECTIONS))
+
+    def gpus(self, instance_type: str) -> int:
+        """How many GPUs a container gets for an instance of the type."""
+        return 0 if self.ignores_gpus else instance_types.gpus(instance_type)
 
     def container_environment(
         self, region: str, account_id: str = "", *, isolated: bool
@@ -186,7 +199,7 @@ class Backend:
         self.logs.close()
         if "s3" in self.__dict__:  # it was used
             self.s3.close()
-        for client in self._cloudwatch.values():
+        for client in self._clients.values():
             client.close()
 
     def _wait_for(self, threads: Sequence[threading.Thread]) -> None:

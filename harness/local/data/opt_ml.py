@@ -115,6 +115,10 @@ class TrainingLayout:
     checkpoint_path: str = CHECKPOINTS
     checkpoints: Iterable[Entry] = field(default_factory=tuple)
     """The files that stand below `checkpoint_path`."""
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    """Further files of input/config, by their names without `.json`."""
+    folders: Sequence[str] = ()
+    """Further folders."""
 
     def entries(self) -> Iterator[Entry]:
         groups = {host.group: host.instance_type for host in self.hosts}
@@ -143,8 +147,10 @@ class TrainingLayout:
             ("hyperparameters", dict(self.hyperparameters)),
             ("inputdataconfig", {name: dict(config) for name, config in self.channels.items()}),
             ("resourceconfig", resources),
+            *self.configs.items(),
         ):
             yield file(f"opt/ml/input/config/{name}.json", json.dumps(content).encode())
+        yield from map(folder, self.folders)
         for channel in files:
             yield folder(f"opt/ml/input/data/{channel}")
         for entry in self.data:

@@ -127,6 +127,7 @@ class Cluster:
                     shared=network,
                     memory=types.memory(kind),
                     cpus=types.cpus(kind),
+                    gpus=backend.gpus(kind),
                     disk=volume * types.GIB if volume and not types.has_own_disk(kind) else None,
                     mounts=mounts.get(host) if mounts else None,
                 )

@@ -414,7 +414,7 @@ def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     probe: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 3)
+    monkeypatch.setattr("harness.local.hosting.variant.STARTUP_TIMEOUT", 3)
     reason = failure(aws, deploy(model(probe)))
     assert "did not pass the ping health check" in reason
     assert "GET /ping on port 8080 did not answer 200 within 3 s" in reason

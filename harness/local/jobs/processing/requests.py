@@ -60,12 +60,7 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
                 "DatasetDefinition must be given.",
             )
     for what, present in (
-        ("ProcessingInputs: DatasetDefinition", any("DatasetDefinition" in each for each in given)),
-        ("ProcessingInputs: AppManaged", any(each.get("AppManaged") for each in given)),
         ("ProcessingInputs: S3InputMode Pipe", "Pipe" in modes),
-        ("ProcessingOutputConfig: FeatureStoreOutput",
-         any("FeatureStoreOutput" in each for each in taken)),
-        ("ProcessingOutputConfig: AppManaged", any(each.get("AppManaged") for each in taken)),
         ("ProcessingResources.ClusterConfig needs InstanceType: other clusters",
          "InstanceType" not in cluster),
     ):  # fmt: skip

@@ -11,6 +11,7 @@ from harness.limits import expressions
 from harness.local.core import instances
 from harness.local.data import opt_ml, s3_objects
 from harness.local.jobs.inputs import check_has_objects
+from harness.local.jobs.training import observed
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def check_data(
     places = {"OutputDataConfig.S3OutputPath": request["OutputDataConfig"]["S3OutputPath"]}
     if "CheckpointConfig" in request:
         places["CheckpointConfig.S3Uri"] = request["CheckpointConfig"]["S3Uri"]
+    places |= observed.places(request)
     for member, uri in places.items():
         try:
             s3_objects.split(uri)
@@ -89,7 +91,6 @@ def _check_supported(request: CreateTrainingJobRequestTypeDef) -> None:
     kinds = {source["S3DataType"] for source in sources if source}
     _check_algorithm(specification)
     checks = [
-        ("ServerlessJobConfig", "ServerlessJobConfig" in request),
         ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
          not specification.get("TrainingImage")),
         ("ResourceConfig.InstanceType must be given: other clusters",

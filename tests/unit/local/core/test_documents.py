@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,8 @@ def test_a_value_comes_back(value):
 
 
 def test_names_like_our_own_come_back():
-    for value in ({"$time": "2026"}, {"$bytes": 1}, {"a": {"$pairs": []}}, {1: "one"}):
+    values: list[Any] = [{"$time": "2026"}, {"$bytes": 1}, {"a": {"$pairs": []}}, {1: "one"}]
+    for value in values:
         assert value_of(json.loads(json.dumps(plain(value)))) == value
     assert value_of(plain(datetime(2026, 1, 1, tzinfo=UTC))) == datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -86,15 +86,15 @@ UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType: other clusters"
     ("members", "what"),
     [
         (inputs({"InputName": "a", "DatasetDefinition": ATHENA}),
-         "ProcessingInputs: DatasetDefinition"),
-        (inputs({**an_input(), "AppManaged": True}), "ProcessingInputs: AppManaged"),
+         "ProcessingInputs.DatasetDefinition"),
+        (inputs({**an_input(), "AppManaged": True}), "ProcessingInputs.AppManaged"),
         (inputs(an_input(S3InputMode="Pipe")), "ProcessingInputs: S3InputMode Pipe"),
         (
             outputs({"OutputName": "a", "AppManaged": True,
                      "FeatureStoreOutput": {"FeatureGroupName": "g"}}),
-            "ProcessingOutputConfig: FeatureStoreOutput",
+            "ProcessingOutputConfig.Outputs.FeatureStoreOutput",
         ),
-        (outputs({**an_output(), "AppManaged": True}), "ProcessingOutputConfig: AppManaged"),
+        (outputs({**an_output(), "AppManaged": True}), "ProcessingOutputConfig.Outputs.AppManaged"),
         (
             {"ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}}},
             UNSIZED,
