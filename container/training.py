@@ -183,7 +183,10 @@ def keep_program(code: Path, model: Path) -> None:
     target = model / "code"
     if not target.exists():
         shutil.copytree(
-            code, target, ignore=shutil.ignore_patterns("__pycache__"), ignore_dangling_symlinks=True
+            code,
+            target,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            ignore_dangling_symlinks=True,
         )
 
 

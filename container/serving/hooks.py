@@ -114,7 +114,11 @@ _LFS_SIZE = 1024  # bytes; a pointer has about 130
 def _hint(model_dir: Path) -> str:
     """What is to be seen of a model's folder that may be why it can't be loaded."""
     for path in sorted(model_dir.rglob("*")):
-        if path.is_file() and path.stat().st_size < _LFS_SIZE and path.read_bytes().startswith(_LFS):
+        if (
+            path.is_file()
+            and path.stat().st_size < _LFS_SIZE
+            and path.read_bytes().startswith(_LFS)
+        ):
             return (
                 f". {path.relative_to(model_dir)} is a Git LFS pointer and not the file itself: "
                 "run `git lfs pull`, and pack the model again"
