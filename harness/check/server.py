@@ -119,8 +119,8 @@ class Server:
         }[self.problem]
         if self.container.out_of_memory:
             text += ", out of memory"
-        last = self.output.last if self.problem in {"ended", "nowhere"} else ""
-        return f"{text}; its last log line: {last}" if last else text
+        said = self.output.words.said if self.problem in {"ended", "nowhere"} else ""
+        return f"{text}; {said}" if said else text
 
     def get(self, path: str, timeout: float) -> Exchange:
         return self._request("GET", path, None, {}, timeout)

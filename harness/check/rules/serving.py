@@ -320,7 +320,7 @@ def logs(subject: Subject) -> Verdict:
     if not server.output.count:
         time.sleep(0.5)  # it may be on its way
     if server.output.count:
-        return passed(f"{server.output.count} lines, the last: {server.output.last[:80]}")
+        return passed(f"{server.output.count} lines; {server.output.words.said[:100]}")
     return warned(
         "it has started and answered, and written nothing",
         "log to stdout or stderr, at least what was started and what went wrong",
