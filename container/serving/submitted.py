@@ -132,7 +132,7 @@ def _extract(archive: tarfile.TarFile, stream: _Bounded, folder: Path) -> None:
         member = archive.next()
         if member is None:
             return
-        archive.members.clear()  # it keeps them all
+        archive.members.clear()  # type: ignore[attr-defined]  # it keeps them all
         total += max(0, member.size)
         if number == MAX_MEMBERS or total > MAX_BYTES:
             raise OverflowError

@@ -1,4 +1,4 @@
-"""Lines of a container's output, from the chunks that it comes in; and those that say why it failed."""
+"""A container's output: cut into lines, and the line that says why it has failed."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def _cut(line: bytes) -> list[bytes]:
         pieces.append(line[:at])
         line = line[at:]
     return [*pieces, line]
+
 
 KEPT = 50
 """Lines after one that tells of an error, in which that is still what counts."""

@@ -13,7 +13,7 @@ def words(*lines):
 
 
 NGINX_PING = (
-    '2026/11/26 04:35:58 [error] 31#31: *460 connect() failed (111: Connection refused) while '
+    "2026/11/26 04:35:58 [error] 31#31: *460 connect() failed (111: Connection refused) while "
     'connecting to upstream, client: 172.17.0.1, request: "GET /ping HTTP/1.1"'
 )
 PINGS = [
@@ -55,7 +55,8 @@ TRACEBACK = [
         ),
         (
             [
-                *TRACEBACK, "", "During handling of the above exception, another exception occurred:",
+                *TRACEBACK, "",
+                "During handling of the above exception, another exception occurred:",
                 "", *TRACEBACK[:-1], "RuntimeError: The model cannot be loaded:", "no pickle",
                 "no JSON",
             ],
