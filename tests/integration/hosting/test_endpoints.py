@@ -414,13 +414,17 @@ def test_connections_end_before_their_container(
         ("drips", ""),
         (
             "port-5000",
-            ": it listens on 0.0.0.0:5000, and not on port 8080: bind to 0.0.0.0:8080; its log "
-            "says: 2026 ERROR the bucket can't be read)",
+            (
+                ": it listens on 0.0.0.0:5000, and not on port 8080: bind to 0.0.0.0:8080; its log "
+                "says: 2026 ERROR the bucket can't be read)"
+            ),
         ),
         (
             "loopback",
-            ": it listens on 127.0.0.1:8080, where only programs in the container reach it: bind "
-            "to 0.0.0.0:8080; its last log line: serve: PROBE='loopback')",
+            (
+                ": it listens on 127.0.0.1:8080, where only programs in the container reach it: bind "
+                "to 0.0.0.0:8080; its last log line: serve: PROBE='loopback')"
+            ),
         ),
     ],
 )
