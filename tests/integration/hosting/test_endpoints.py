@@ -422,8 +422,8 @@ def test_connections_end_before_their_container(
         (
             "loopback",
             (
-                ": it listens on 127.0.0.1:8080, where only programs in the container reach it: bind "
-                "to 0.0.0.0:8080; its last log line: serve: PROBE='loopback')"
+                ": it listens on 127.0.0.1:8080, where only programs in the container reach it: "
+                "bind to 0.0.0.0:8080; its last log line: serve: PROBE='loopback')"
             ),
         ),
     ],
