@@ -85,7 +85,8 @@ class Container:
 
 
 class Silent:
-    status, refused = None, True
+    status: int | None = None
+    refused = True
 
     def ping(self):
         return False
