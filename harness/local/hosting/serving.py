@@ -29,8 +29,8 @@ from harness.local.engine.errors import (
     engine_lost,
 )
 from harness.local.hosting import models
-from harness.local.hosting.startup import PORT, Sockets, wait_healthy
-from harness.local.hosting.upstream import CONNECTIONS, Pool
+from harness.local.hosting.container.startup import PORT, Sockets, wait_healthy
+from harness.local.hosting.container.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
