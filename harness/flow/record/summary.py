@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.flow.record.seen import Seen
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
-"""GitHub Actions' name of the file that a step appends its summary to; Forgejo and Gitea have it."""
+"""GitHub's name of the file that a step appends its summary to; Forgejo and Gitea have it, too."""
 
 MOST_BYTES = 900_000
 """Of a summary; GitHub refuses a step's that is larger than 1 MiB."""

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from harness.flow.record.document import Document, ResidualsMembers
     from harness.flow.record.seen import Seen
 
-WIDE, NARROW, HALF = (1040.0, 400.0), (390.0, 320.0), (500.0, 330.0)
-"""Sizes: of a plot by itself, of the same on a phone, and of one of two beside each other."""
+WIDE, NARROW, SMALL = (1040.0, 400.0), (390.0, 320.0), (400.0, 310.0)
+"""Sizes: of a plot by itself, of the same on a phone, and of one of several beside each other."""
+
+STRIP = 210.0
+"""Height of a plot below another one."""
+
+LEFT = 56.0
+"""Where both begin, unless their labels need more room."""
 
 BARS = 30
 COLOURS = 4
@@ -77,6 +83,7 @@ def _fit(seen: Seen, sets: Sequence[Answered], document: Document) -> Markup:
             legend(*items),
             _drawn_fit(seen, sets, curve, WIDE, "wide"),
             _drawn_fit(seen, sets, curve, NARROW, "narrow"),
+            _apart(seen, curve),
             _caption(seen, document),
             class_="card",
         ),
@@ -90,16 +97,37 @@ def _drawn_fit(
     ys = [*(each.truth for each in sets), curve.prediction]
     drawn = plot(
         f"The target over the feature: {sum(map(len, xs[:-1]))} rows of data, and the fitted curve",
-        xs, ys, size=size, labels=("feature", "target"),
+        xs, ys, size=size, labels=("feature", "target"), left=LEFT,
     )  # fmt: skip
     if curve.lower is not None and curve.upper is not None:
         drawn.band(curve.x, curve.lower, curve.upper, "model")
     for number, each in enumerate(sets):
         drawn.points(_feature(each), each.truth, colour(number), _told(each))
+    drawn.line(curve.x, curve.prediction, "model")
     if seen.reference:
         drawn.line(seen.reference.x, seen.reference.prediction, "reference")
-    drawn.line(curve.x, curve.prediction, "model")
     return drawn.drawn(kind)
+
+
+def _apart(seen: Seen, curve: Curve) -> Markup | None:
+    """The model less the known answer: beside the data both look the same."""
+    if not seen.reference or len(curve.x) < 2:
+        return None
+    known = np.interp(curve.x, seen.reference.x, seen.reference.prediction)
+    found = []
+    for (width, _), kind in ((WIDE, "wide"), (NARROW, "narrow")):
+        edges = [each - known for each in (curve.lower, curve.upper) if each is not None]
+        drawn = plot(
+            f"The model less {seen.reference_name}",
+            [curve.x], [curve.prediction - known, *edges],
+            size=(width, STRIP), labels=("feature", "difference"), zero=True, left=LEFT,
+        )  # fmt: skip
+        if len(edges) == 2:
+            drawn.band(curve.x, *edges, "model")
+        drawn.level(0, "reference")
+        drawn.line(curve.x, curve.prediction - known, "model")
+        found.append(drawn.drawn(kind))
+    return element("div", element("h3", f"The model less {seen.reference_name}"), *found)
 
 
 def _through_the_answers(sets: Sequence[Answered]) -> Curve:
@@ -147,7 +175,8 @@ def _compared(sets: Sequence[Answered], document: Document) -> Markup:
         if each["residuals"]
     ]
     heads = (
-        "residuals", "mean", "std. deviation", "smallest", "largest", "mean absolute", "root mean square",
+        "residuals", "mean", "std. deviation", "smallest", "largest", "mean absolute",
+        "root mean square",
     )  # fmt: skip
     return element(
         "section",
@@ -164,10 +193,10 @@ def _compared(sets: Sequence[Answered], document: Document) -> Markup:
 
 
 def _values(found: ResidualsMembers) -> list[float]:
-    return [
-        found["mean"], found["std"], found["min"], found["max"], found["mean_absolute"],
-        found["root_mean_square"],
-    ]  # fmt: skip
+    """In the order of the table's columns; a mean that is but rounding is 0."""
+    mean = 0.0 if abs(found["mean"]) < 1e-9 * found["std"] else found["mean"]
+    absolute, square = found["mean_absolute"], found["root_mean_square"]
+    return [mean, found["std"], found["min"], found["max"], absolute, square]
 
 
 def _figure(title: str, drawn: Markup, items: Sequence[tuple[str, str]]) -> Markup:
@@ -178,7 +207,9 @@ def _figure(title: str, drawn: Markup, items: Sequence[tuple[str, str]]) -> Mark
 def _against_truth(sets: Sequence[Answered]) -> Markup:
     truth, predictions = [each.truth for each in sets], [each.predictions for each in sets]
     both = [each.astype(float) for each in (*truth, *predictions)]
-    drawn = plot("Predictions against truth", both, both, size=HALF, labels=("truth", "prediction"))
+    drawn = plot(
+        "Predictions against truth", both, both, size=SMALL, labels=("truth", "prediction")
+    )
     low, high = drawn.x.low, drawn.x.high
     drawn.straight((low, low), (high, high))
     for number, each in enumerate(sets):
@@ -191,7 +222,7 @@ def _residuals(sets: Sequence[Answered]) -> Markup:
     xs = [_feature(each) if one else each.predictions.astype(float) for each in sets]
     ys = [each.truth - each.predictions.astype(float) for each in sets]
     label = "feature" if one else "prediction"
-    drawn = plot("Residuals", xs, ys, size=HALF, labels=(label, "residual"), zero=True)
+    drawn = plot("Residuals", xs, ys, size=SMALL, labels=(label, "residual"), zero=True)
     drawn.straight((drawn.x.low, 0), (drawn.x.high, 0))
     for number, each in enumerate(sets):
         drawn.points(xs[number], ys[number], colour(number), _told(each))
@@ -208,7 +239,7 @@ def _spread(sets: Sequence[Answered]) -> Markup:
     edges = _edges(whole, bars)
     counts = [np.histogram(each, edges)[0] for each in found]
     drawn = plot(
-        "How residuals are spread", [edges], [each.astype(float) for each in counts], size=HALF,
+        "How residuals are spread", [edges], [each.astype(float) for each in counts], size=SMALL,
         labels=("residual", "rows"), zero=True,
     )  # fmt: skip
     for number, each in enumerate(counts):

@@ -26,6 +26,9 @@ LOG_LINES = 400
 LOG_CHARACTERS = 2000
 """Of one of them."""
 
+SHORTEST = 0.0005
+"""Seconds of a phase that is shown."""
+
 EARLIER = 5
 """Runs before this one that the table of metrics has."""
 
@@ -187,7 +190,8 @@ def _within(step: StepMembers) -> list[Any]:
     for each in step["phases"]:
         start = min(max(each["start"], step["start"]), last)
         end = min(max(each["start"] + each["seconds"], start), last)
-        found.append({"name": each["name"], "start": start, "seconds": end - start})
+        if end - start >= SHORTEST:  # the last one, `Completed`, takes no time
+            found.append({"name": each["name"], "start": start, "seconds": end - start})
     return found
 
 

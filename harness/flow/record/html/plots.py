@@ -99,6 +99,10 @@ class Plot:
             )
         )  # fmt: skip
 
+    def level(self, value: float, kind: str) -> None:
+        """A line across, at one value."""
+        self.line(np.array([self.x.low, self.x.high]), np.array([value, value]), kind)
+
     def _path(self, x: Array, y: Array) -> str:
         places = zip(self.x.all(x), self.y.all(y), strict=True)
         return "M" + "L".join(f"{left} {top}" for left, top in places) if len(x) else "M0 0"
@@ -118,7 +122,7 @@ class Plot:
     def _axes(self) -> Markup:
         left, right, bottom, top = self.x.start, self.x.end, self.y.start, self.y.end
         parts: list[Markup] = []
-        ticks = self.y.ticks(max(3, int((bottom - top) / 48)))
+        ticks = self.y.ticks(max(4, int((bottom - top) / 48)))
         for value, text in zip(ticks, _labels(ticks), strict=True):
             at = self.y(value)
             parts.append(element("line", x1=left, x2=right, y1=at, y2=at, class_="grid"))
@@ -144,13 +148,16 @@ def plot(
     size: tuple[float, float],
     labels: tuple[str, str],
     zero: bool = False,
+    left: float = 0.0,
 ) -> Plot:
-    """An empty plot with room for such values; `labels` are the axes'."""
+    """An empty plot with room for such values; `labels` are the axes', `left`: where it
+    begins at the least.
+    """
     width, height = size
     bottom, top = height - 42.0, 24.0
     vertical = scale(y, bottom, top, zero=zero)
     widest = max((len(each) for each in _labels(vertical.ticks(6))), default=1)
-    left = round(16 + CHARACTER * widest, 1)
+    left = max(left, round(16 + CHARACTER * widest, 1))
     return Plot(title, scale(x, left, width - 14.0), vertical, width, height, *labels)
 
 

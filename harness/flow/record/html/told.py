@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.flow.record.figures import figure
 from harness.flow.record.html.element import element
-from harness.flow.record.html.numbers import HALF, colour, legend
+from harness.flow.record.html.numbers import SMALL, colour, legend
 from harness.flow.record.html.plots import plot
 from harness.flow.record.html.table import table
 
@@ -116,7 +116,7 @@ def _roc(found: Classes) -> Markup:
     ends = [np.array([0.0, 1.0])]
     drawn = plot(
         "ROC: " + ", ".join(f"{each.label}, area {each.area:.4f}" for each in curves),
-        ends, ends, size=HALF, labels=("false positives", "true positives"),
+        ends, ends, size=SMALL, labels=("false positives", "true positives"),
     )  # fmt: skip
     drawn.straight((0, 0), (1, 1))
     for number, each in enumerate(curves):
