@@ -48,7 +48,9 @@ def missed(bounds: Bounds, reached: float | None) -> str:
 
 
 def bounds_text(bounds: Bounds) -> str:
-    lower, upper = (f"{bounds[each]:.5g}" if each in bounds else "" for each in ("min", "max"))
+    """What a metric has to reach, in words; empty if nothing."""
+    lower = f"{bounds['min']:.5g}".replace("-", MINUS) if "min" in bounds else ""
+    upper = f"{bounds['max']:.5g}".replace("-", MINUS) if "max" in bounds else ""
     if lower and upper:
         return f"{lower} to {upper}"
     return f"at least {lower}" if lower else f"at most {upper}" if upper else ""

@@ -123,7 +123,7 @@ def _apart(seen: Seen, curve: Curve) -> Markup | None:
             size=(width, STRIP), labels=("feature", "difference"), zero=True, left=LEFT,
         )  # fmt: skip
         if len(edges) == 2:
-            drawn.band(curve.x, *edges, "model")
+            drawn.band(curve.x, edges[0], edges[1], "model")
         drawn.level(0, "reference")
         drawn.line(curve.x, curve.prediction - known, "model")
         found.append(drawn.drawn(kind))

@@ -29,6 +29,9 @@ LOG_CHARACTERS = 2000
 SHORTEST = 0.0005
 """Seconds of a phase that is shown."""
 
+COLUMNS = ("metric", "reached", "threshold", "published", "change")
+"""Of the table of metrics, as far as some metric has something there."""
+
 EARLIER = 5
 """Runs before this one that the table of metrics has."""
 
@@ -131,13 +134,43 @@ def metrics(document: Document, earlier: Sequence[Mapping[str, Any]]) -> Markup 
         )
         for each in reversed(shown)
     ]
-    heads = ["metric", "reached", "threshold", "published", "change", *links]
     rows = [_metric(document, name, shown) for name in names]
+    heads = [name for name in COLUMNS if any(row[name] for row in rows)]
+    body = [
+        element(
+            "tr",
+            element("th", row["metric"], scope="row"),
+            [_cell(head, row[head], row["fault"]) for head in heads[1:]],
+            [element("td", figure(each)) for each in reversed(values(name, document, shown)[:-1])],
+        )
+        for name, row in zip(names, rows, strict=True)
+    ]
     return element(
         "section",
         element("h2", "Metrics against thresholds and the last runs"),
-        table("Metrics", heads, rows, "card figures"),
+        table("Metrics", [*heads, *links], body, "card figures"),
     )
+
+
+def _metric(document: Document, name: str, earlier: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    bounds = document["thresholds"].get(name, {})
+    found = values(name, document, earlier)
+    bounded = name in document["thresholds"]
+    return {
+        "metric": title(name),
+        "reached": figure(found[-1]),
+        "threshold": bounds_text(bounds),
+        "published": figure(bounds["published"], 4) if "published" in bounds else "",
+        "change": change(found),
+        "fault": missed(bounds, document["metrics"].get(name)) if bounded else "",
+    }
+
+
+def _cell(key: str, text: str, fault: str) -> Markup:
+    if key != "reached":
+        return element("td", text)
+    said = element("small", fault) if fault else None
+    return element("td", element("b", text), said, class_="why" if fault else None)
 
 
 def _when(run: Mapping[str, Any]) -> str:
@@ -145,22 +178,6 @@ def _when(run: Mapping[str, Any]) -> str:
         return f"{datetime.fromisoformat(str(run.get('began'))).astimezone(UTC):%d %b %H:%M}"
     except ValueError:
         return str(run.get("run", ""))[-6:]
-
-
-def _metric(document: Document, name: str, earlier: Sequence[Mapping[str, Any]]) -> Markup:
-    bounds = document["thresholds"].get(name, {})
-    found = values(name, document, earlier)
-    fault = missed(bounds, document["metrics"].get(name)) if name in document["thresholds"] else ""
-    return element(
-        "tr",
-        element("th", title(name), scope="row"),
-        element("td", element("b", figure(found[-1])), element("small", fault) if fault else None,
-                class_="why" if fault else None),
-        element("td", bounds_text(bounds)),
-        element("td", figure(bounds["published"], 4) if "published" in bounds else ""),
-        element("td", change(found)),
-        [element("td", figure(each)) for each in reversed(found[:-1])],
-    )  # fmt: skip
 
 
 def timeline(document: Document) -> Markup | None:
@@ -201,7 +218,7 @@ def _bar(name: str, start: float, seconds: float, end: float, kind: str = "step"
         "li",
         element("span", name, class_="name"),
         element("span", element("i", style=place), class_="track"),
-        element("span", f"{seconds:.2f} s", class_="time"),
+        element("span", f"{seconds:.{2 if seconds < 100 else 1}f} s", class_="time"),
         class_=kind,
     )
 

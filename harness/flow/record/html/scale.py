@@ -30,7 +30,11 @@ class Scale(NamedTuple):
         return round(self.start + part * (self.end - self.start), 1)
 
     def all(self, values: Array) -> list[float]:
-        return [self(value) for value in values.tolist()]
+        """The places of many."""
+        half = self.low / 2
+        part = (np.asarray(values, float) / 2 - half) / (self.high / 2 - half)
+        found: list[float] = np.round(self.start + part * (self.end - self.start), 1).tolist()
+        return found
 
     def ticks(self, most: int) -> list[float]:
         """Round values, `most` at the most."""

@@ -48,6 +48,8 @@ def _section(each: Answered, found: Classes) -> Markup:
 def _matrix(each: Answered, found: Classes) -> Markup:
     whole, right = int(found.matrix.sum()), int(np.trace(found.matrix))
     said = f"{right} of {whole} rows were told rightly ({found.right:.1%})."
+    if not found.curves:
+        said += " The answers are classes without probabilities, which a ROC curve is made of."
     small = len(found.labels) <= SHOWN
     return element(
         "figure",
@@ -99,20 +101,11 @@ def _list(found: Classes) -> Markup:
     return table("Confusions", ("truth", "answer", "rows"), rows, "confusions")
 
 
-def _roc(found: Classes) -> Markup:
+def _roc(found: Classes) -> Markup | None:
     """A curve for each class; of many, for those that are told worst."""
     curves = sorted(found.curves, key=lambda each: each.area)[:CURVES]
     if not curves:
-        return element(
-            "figure",
-            element("h3", "ROC"),
-            element(
-                "p",
-                "A ROC curve is made of probabilities, and the answers are classes without them.",
-                class_="none",
-            ),
-            class_="card",
-        )
+        return None
     ends = [np.array([0.0, 1.0])]
     drawn = plot(
         "ROC: " + ", ".join(f"{each.label}, area {each.area:.4f}" for each in curves),
