@@ -65,6 +65,7 @@ class Output:
         self._runs = this.settings.root / RUNS
         self._keep = this.settings.report.keep
         self.folder = folder or self._runs / this.name
+        self._written: set[str] = set()
 
     def model(self, boto: boto3.Session, uri: str) -> Path:
         """Download the trained model; returns the file."""
@@ -130,7 +131,9 @@ class Output:
             self._write(told["file"], _log(log))
         self._write(JUNIT, junit.junit(found, seen))
         self._write(REPORT, f"{json.dumps(found, indent=2)}\n".encode())
-        text = page(found, seen, earlier, self._files())
+        self._written.discard(PAGE)  # of an endpoint that was kept, the page was written before
+        files = sorted(self._written, key=lambda name: ("/" in name, name))[:MOST_FILES]
+        text = page(found, seen, earlier, files)
         self._write(PAGE, text.encode("utf-8", "replace"))
         try:
             summary.append(found, seen, earlier)
@@ -140,15 +143,6 @@ class Output:
             ) from error
         if self._own:
             history.prune(self._runs, self._keep)
-
-    def _files(self) -> list[str]:
-        """What is in the folder, for those who look at the page."""
-        there = sorted(
-            path.relative_to(self.folder).as_posix()
-            for path in self.folder.rglob("*")
-            if path.is_file() and not path.name.startswith(".") and path.name != PAGE
-        )
-        return sorted(there, key=lambda name: "/" in name)[:MOST_FILES]
 
     def _write(self, name: str, content: bytes) -> None:
         with self._writing(name) as file:
@@ -166,6 +160,7 @@ class Output:
             with partial.open("wb") as file:
                 yield file
             partial.replace(path)
+            self._written.add(name)
         except OSError as error:
             raise FlowError(
                 f"{path} can't be written: {error.strerror or error}; say by --output where else."

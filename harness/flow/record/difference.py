@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 """Of predictions that are compared."""
 
+SHOWN = 60
+"""Characters of a setting that are shown."""
+
 Pair = tuple[float | None, float | None]
 
 
@@ -141,7 +144,8 @@ def _settings(
         pair = str(one.get(key, "")), str(other.get(key, ""))
         if pair[0] != pair[1]:
             yield key, pair
-    for key in ("hyperparameters", "thresholds"):
+    ended = one.get("error") or other.get("error")  # and had no thresholds to hold
+    for key in ("hyperparameters", *(() if ended else ("thresholds",))):
         first, second = _members(one, key), _members(other, key)
         for name in {**first, **second}:
             if first.get(name) != second.get(name):
@@ -182,10 +186,17 @@ def _change(first: float | None, second: float | None) -> float | None:
 
 def _texts(head: str, pairs: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     width = max(len(name) for name in (head, *pairs)) + 2
-    column = max(len(first) for first, _ in (("first", ""), *pairs.values())) + 2
+    shown = {name: (_short(first), _short(second)) for name, (first, second) in pairs.items()}
+    column = max(len(first) for first, _ in (("first", ""), *shown.values())) + 2
     yield f"{head:<{width}}{'first':<{column}}second"
-    for name, (first, second) in pairs.items():
-        yield f"{name:<{width}}{first or '—':<{column}}{second or '—'}"
+    for name, (first, second) in shown.items():
+        yield f"{name:<{width}}{first:<{column}}{second}"
+
+
+def _short(text: str) -> str:
+    """A setting on one line, or an error's beginning."""
+    line = " ".join(text.split())
+    return (line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…") or "—"
 
 
 def _figures(head: str, pairs: Mapping[str, Pair], digits: int) -> Iterator[str]:
