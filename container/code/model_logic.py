@@ -62,8 +62,9 @@ def train(arguments: argparse.Namespace) -> None:
     if test is not None:
         tell_score("test", model, *test)
     save(model, Path(os.environ["SM_MODEL_DIR"]))
-    if isinstance(model, GAMRegressor) and train_x.shape[1] == 1:
-        save_curve(model, train_x, Path(os.environ["SM_OUTPUT_DATA_DIR"]))
+    output = os.environ.get("SM_OUTPUT_DATA_DIR")
+    if output and isinstance(model, GAMRegressor) and train_x.shape[1] == 1:
+        save_curve(model, train_x, Path(output))
 
 
 def make_model(parameters: dict[str, Any]) -> Model:

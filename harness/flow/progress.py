@@ -197,7 +197,7 @@ class Log:
                 logGroupName=self.group, logStreamName=stream, startFromHead=True, **selection
             )
             for event in page["events"]:
-                yield Line(event["timestamp"], stream, event["message"].rstrip("\n"))
+                yield Line(event.get("timestamp", 0), stream, event["message"].rstrip("\n"))
             # The end is where the token doesn't change (GetLogEvents' contract).
             self._tokens[stream] = page["nextForwardToken"]
             if page["nextForwardToken"] == token:

@@ -26,6 +26,9 @@ Kind = Literal["numbers", "classes", "other"]
 FEW = 20
 """Whole numbers that the truth may have and be classes, where no score says what they are."""
 
+LARGEST = 1e300
+"""What is drawn: beyond, differences are no numbers any more."""
+
 _OF_CLASSES = {
     "neg_log_loss", "neg_brier_score", "neg_negative_likelihood_ratio", "d2_log_loss_score",
     "d2_brier_score",
@@ -72,10 +75,16 @@ class Answered:
         return predictions[:, 0] if predictions.shape[1:] == (1,) else predictions
 
     @cached_property
+    def apart(self) -> Array:
+        """Truth less prediction, of all rows; not finite where it can't be."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            found: Array = self.truth - self.predictions.astype(float)
+        return found
+
+    @property
     def residuals(self) -> Array:
-        """Truth less prediction, of those rows where both are finite."""
-        found: Array = self.truth - self.predictions.astype(float)
-        return found[np.isfinite(found)]
+        """The same of those rows where it can be drawn."""
+        return self.apart[can_be_drawn(self.apart)]
 
     @cached_property
     def classes(self) -> Classes | None:
@@ -104,6 +113,12 @@ class Answered:
 def answered(answers: Iterable[Answers], scores: Iterable[str]) -> list[Answered]:
     names = tuple(scores)
     return [Answered(each, names) for each in answers]
+
+
+def can_be_drawn(*values: Array) -> Array:
+    """Where all of the values of one shape are numbers that can be drawn."""
+    found: Array = np.logical_and.reduce([np.abs(each) < LARGEST for each in values])
+    return found
 
 
 def _rows(body: Body) -> Array | None:

@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from harness.errors import HarnessError
 from harness.flow.project.payloads import CSV, NPY, decode, encode, plain
 from harness.flow.project.scores import NUMBER, r_squared
+from harness.flow.record.figures import Bounds  # noqa: TC001  # pydantic reads the annotation
 from harness.flow.record.seen import referred
 
 if TYPE_CHECKING:
@@ -41,14 +42,6 @@ _UNPRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 _ESCAPES = re.compile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
 
 Number = float | None
-
-
-class Bounds(TypedDict, total=False):
-    """What a metric has to reach; as in harness.toml."""
-
-    min: float
-    max: float
-    published: float
 
 
 class PhaseMembers(TypedDict):
@@ -199,12 +192,16 @@ def make(report: Report, seen: Seen) -> Document:
 
 def log_file(group: str, seen: Seen) -> str:
     """Where in the run's folder a log is: `logs/TrainingJobs.log`."""
-    kind = next(
-        (part for part in group.split("/") if part.endswith(("Jobs", "Endpoints"))), "containers"
-    )
-    groups = [each.group for each in seen.logs if f"/{kind}" in each.group or kind == "containers"]
-    number = groups.index(group) if group in groups else 0
-    return f"logs/{kind}{f'-{number + 1}' if number else ''}.log"
+    kind = _kind_of_log(group)
+    alike = [each.group for each in seen.logs if _kind_of_log(each.group) == kind]
+    number = alike.index(group) + 1
+    return f"logs/{kind}.log" if number == 1 else f"logs/{kind}-{number}.log"
+
+
+def _kind_of_log(group: str) -> str:
+    """Of SageMaker's groups, /aws/sagemaker/KIND/…, the kind."""
+    parts = group.split("/")
+    return parts[3] if parts[:3] == ["", "aws", "sagemaker"] and len(parts) > 3 else "containers"
 
 
 def printable(text: str) -> str:
@@ -276,7 +273,15 @@ def _latency(seconds: Sequence[float]) -> LatencyMembers | None:
 def _residuals(found: Array) -> ResidualsMembers | None:
     if not len(found):
         return None
-    figures = {
+    with np.errstate(over="ignore", invalid="ignore"):
+        figures = _figures(found)
+    if not np.isfinite(list(figures.values())).all():  # of numbers too large for their squares
+        return None
+    return {name: float(value) for name, value in figures.items()}  # type: ignore[return-value]
+
+
+def _figures(found: Array) -> dict[str, Any]:
+    return {
         "mean": found.mean(),
         "std": found.std(),
         "min": found.min(),
@@ -284,9 +289,6 @@ def _residuals(found: Array) -> ResidualsMembers | None:
         "mean_absolute": np.abs(found).mean(),
         "root_mean_square": np.sqrt((found**2).mean()),
     }
-    if not np.isfinite(list(figures.values())).all():  # of numbers too large for their squares
-        return None
-    return {name: float(value) for name, value in figures.items()}  # type: ignore[return-value]
 
 
 def _classes(found: Classes | None) -> ClassesMembers | None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import TypedDict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from harness.flow.record.document import Bounds
 
 MINUS = "\N{MINUS SIGN}"
 
 TITLES = {"r2": "R²"}
 """How scores are called where that isn't their name."""
+
+
+class Bounds(TypedDict, total=False):
+    """What a metric has to reach; as in harness.toml."""
+
+    min: float
+    max: float
+    published: float
 
 
 def title(metric: str) -> str:

@@ -25,9 +25,9 @@ failed leaves it as well, with what it had until then.
 
 | file | what it is |
 |---|---|
-| `report.html` | The page for people. It is one file, asks for nothing else and runs no script: the \
-metrics against their thresholds and the runs before, the plots below, a timeline, requests and \
-answers, the logs. It is light, dark or printed. |
+| `report.html` | The page for people: one file, which asks for nothing else and runs no script. \
+The metrics against their thresholds and the runs before, the plots below, a timeline, requests \
+and answers, the logs. It is light, dark or printed. |
 | `report.json` | The same for programs: below, and [report.schema.json](report.schema.json). |
 | `junit.xml` | For a CI: a test for each step and for each threshold. |
 | `model.tar.gz` | The trained model, as SageMaker has it; `harness run --model` deploys it. |
@@ -36,8 +36,8 @@ answers, the logs. It is light, dark or printed. |
 | `transform/` | What the batch transform job has answered. |
 | `logs/` | What the containers have written, the last 5000 lines of each. |
 
-The last ten runs stay (`report.keep`, in `[report]` of harness.toml); an older one is removed when a
-run has ended. What `--output` names stays.
+The last ten runs stay (`report.keep`, in `[report]` of harness.toml); an older one is removed when
+a run has ended. What `--output` names stays.
 
 `harness compare` says what differs between the last two runs, `harness compare RUN RUN` between any
 two: a run is its name, a part of it, its folder, `last`, or `last-1` for the one before. With
@@ -55,8 +55,8 @@ curve, confusion matrix, steps, samples, logs.
 | numbers, of several features | Predictions against truth; residuals. |
 | classes | The confusion matrix; of probabilities, the ROC curves and their areas. |
 
-That the answers are classes follows from the scores of `[metrics]`; without, from the truth: texts, or
-at most twenty whole numbers that the answers have, too. A set of requests needs its truth.
+That the answers are classes follows from the scores of `[metrics]`; without, from the truth: texts,
+or at most twenty whole numbers that the answers have, too. A set of requests needs its truth.
 
 The curve joins the answers. Where the training writes it, it is smooth and may have a band: a csv
 below `/opt/ml/output/data`, with the columns `x`, `prediction`, `lower` and `upper`, that
@@ -70,14 +70,14 @@ reference_name = "NIST's certified model"
 curve = "curve.csv"
 ```
 
-What can't be drawn, such as a curve that isn't there, is said in the page (`notes`) and at the run's
-end; the run's verdict is of its steps and thresholds alone.
+What can't be drawn, such as a curve that isn't there, is said in the page (`notes`) and at the
+run's end; the run's verdict is of its steps and thresholds alone.
 
 ## report.json
 
 `version` is 1. It gets higher where a member changes its meaning or goes; new ones may come.
-What `harness run --json` prints has the same members, but for what takes room: no `steps`, `answers`,
-`logs`, `notes` and `hyperparameters`.
+What `harness run --json` prints has the same members but for `version`, `project`, `began`,
+`hyperparameters`, `steps`, `answers`, `logs` and `notes`.
 
 Made by `make reference` of `harness/flow/record/document.py`; don't edit.
 """

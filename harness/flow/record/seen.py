@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import FlowError, HarnessError
 from harness.flow.project import sources
-from harness.flow.record.answered import answered
+from harness.flow.record.answered import answered, can_be_drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +130,7 @@ def read_curve(archive: Path, name: str) -> Curve:
 def _curve(text: str) -> Curve:
     head, *rows = csv.reader(io.StringIO(text))
     table = np.array([row for row in rows if row], float).reshape(-1, len(head))
-    table = table[np.isfinite(table).all(axis=1)]
+    table = table[can_be_drawn(table).all(axis=1)]
     columns = dict(zip((name.strip() for name in head), table.T, strict=True))
     order = np.argsort(columns["x"], kind="stable")
     band = (columns.get("lower"), columns.get("upper")) if "upper" in columns else (None, None)
@@ -143,7 +143,7 @@ def _curve(text: str) -> Curve:
 def _reference(settings: Settings, sets: Sequence[Answered]) -> Curve | None:
     """The known answer over the range of the one feature; None where there isn't one."""
     asked = [each.feature for each in sets if each.kind == "numbers"]
-    there = [each[np.isfinite(each)] for each in asked if each is not None]
+    there = [each[can_be_drawn(each)] for each in asked if each is not None]
     if not there or not sum(map(len, there)):
         return None
     whole = np.concatenate(there)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.flow.record.answered import can_be_drawn
 from harness.flow.record.document import printable
 from harness.flow.record.figures import bounds_text, change, figure, missed, title, values
 
@@ -117,7 +118,7 @@ def _curve(seen: Seen) -> str:
 def _points(sets: Sequence[Answered]) -> tuple[Any, Any]:
     xs = np.concatenate([each.feature for each in sets if each.feature is not None])
     ys = np.concatenate([each.predictions.astype(float) for each in sets])
-    there = np.isfinite(xs) & np.isfinite(ys)
+    there = can_be_drawn(xs, ys)
     places, first = np.unique(xs[there], return_index=True)
     return places, ys[there][first]
 

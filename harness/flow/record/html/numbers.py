@@ -220,7 +220,7 @@ def _against_truth(sets: Sequence[Answered]) -> Markup:
 def _residuals(sets: Sequence[Answered]) -> Markup:
     one = all(each.feature is not None for each in sets)
     xs = [_feature(each) if one else each.predictions.astype(float) for each in sets]
-    ys = [each.truth - each.predictions.astype(float) for each in sets]
+    ys = [each.apart for each in sets]
     label = "feature" if one else "prediction"
     drawn = plot("Residuals", xs, ys, size=SMALL, labels=(label, "residual"), zero=True)
     drawn.straight((drawn.x.low, 0), (drawn.x.high, 0))
@@ -233,8 +233,8 @@ def _spread(sets: Sequence[Answered]) -> Markup:
     """A histogram of each set, behind each other, of the same bars."""
     found = [each.residuals for each in sets]
     whole = np.concatenate(found)
-    if not len(whole) or not np.isfinite(whole.max() - whole.min()):
-        return element("p", "The residuals are too large to be counted.", class_="none")
+    if not len(whole):
+        return element("p", "None of the residuals is a number.", class_="none")
     bars = min(BARS, max(5, int(np.sqrt(len(whole)) * 1.5)))
     edges = _edges(whole, bars)
     counts = [np.histogram(each, edges)[0] for each in found]

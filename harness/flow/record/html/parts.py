@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from harness.flow.record.document import printable
 from harness.flow.record.figures import bounds_text, change, figure, missed, title, values
 from harness.flow.record.html.element import element, joined
 from harness.flow.record.html.plots import spark
@@ -129,7 +130,9 @@ def metrics(document: Document, earlier: Sequence[Mapping[str, Any]]) -> Markup 
     links = [
         element(
             "th",
-            element("a", _when(each), href=f"../{quote(str(each.get('run')))}/report.html"),
+            element(
+                "a", _when(each), href=f"../{quote(str(each.get('run')), safe='')}/report.html"
+            ),
             scope="col",
         )
         for each in reversed(shown)
@@ -171,6 +174,10 @@ def _cell(key: str, text: str, fault: str) -> Markup:
         return element("td", text)
     said = element("small", fault) if fault else None
     return element("td", element("b", text), said, class_="why" if fault else None)
+
+
+def _link(run: Mapping[str, Any]) -> str:
+    return f"../{quote(printable(str(run.get('run'))), safe='')}/report.html"
 
 
 def _when(run: Mapping[str, Any]) -> str:
@@ -341,7 +348,7 @@ def about(document: Document, files: Sequence[str]) -> Markup:
         for name, value in facts.items()
         if value
     ]
-    links = [element("li", element("a", name, href=quote(name))) for name in files]
+    links = [element("li", element("a", name, href=quote(printable(name)))) for name in files]
     left = joined(element("dt", "files"), element("dd", element("ul", links, class_="files")))
     return element(
         "section", element("h2", "What it was"), element("dl", rows, left, class_="card")

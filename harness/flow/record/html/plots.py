@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from harness.flow.record.answered import can_be_drawn
 from harness.flow.record.html.element import element
 from harness.flow.record.html.scale import Scale, label, scale
 
@@ -49,7 +50,7 @@ class Plot:
 
     def points(self, x: Array, y: Array, kind: str, told: Sequence[str] = ()) -> None:
         """Points of a kind, which the page has a colour for; `told` is what each says."""
-        chosen = sampled(np.flatnonzero(np.isfinite(x) & np.isfinite(y)), MOST_POINTS)
+        chosen = sampled(np.flatnonzero(can_be_drawn(x, y)), MOST_POINTS)
         places = list(zip(self.x.all(x[chosen]), self.y.all(y[chosen]), strict=True))
         if told and len(places) <= TOLD_POINTS:
             drawn = Markup(  # noqa: S704  # of numbers, and of what is escaped
@@ -64,13 +65,13 @@ class Plot:
         self._layers.append(element("g", drawn, class_=f"points {kind}"))
 
     def line(self, x: Array, y: Array, kind: str) -> None:
-        there = sampled(np.flatnonzero(np.isfinite(x) & np.isfinite(y)), MOST_POINTS)
+        there = sampled(np.flatnonzero(can_be_drawn(x, y)), MOST_POINTS)
         self._layers.append(
             element("path", d=self._path(x[there], y[there]), class_=f"line {kind}")
         )
 
     def band(self, x: Array, lower: Array, upper: Array, kind: str) -> None:
-        there = np.flatnonzero(np.isfinite(x) & np.isfinite(lower) & np.isfinite(upper))
+        there = np.flatnonzero(can_be_drawn(x, lower, upper))
         there = sampled(there, MOST_POINTS)
         around = np.concatenate([x[there], x[there][::-1]])
         edge = np.concatenate([upper[there], lower[there][::-1]])
@@ -169,7 +170,7 @@ def spark(values: Sequence[float], *, bound: float | None, title: str) -> Markup
     around = [numbers, np.array([] if bound is None else [bound])]
     across = Scale(0, max(1, len(values) - 1), 6, width - 6)
     drawn = Plot(title, across, scale(around, height - 5, 5, room=0), width, height, "", "")
-    there = np.flatnonzero(np.isfinite(numbers))
+    there = np.flatnonzero(can_be_drawn(numbers))
     parts: list[Markup] = []
     if bound is not None:
         at = drawn.y(bound)

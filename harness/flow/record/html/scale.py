@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.flow.record.answered import can_be_drawn
 from harness.flow.record.figures import MINUS
 
 if TYPE_CHECKING:
@@ -26,37 +27,30 @@ class Scale(NamedTuple):
     end: float
 
     def __call__(self, value: float) -> float:
-        part = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)  # which can't overflow
+        part = (value - self.low) / (self.high - self.low)
         return round(self.start + part * (self.end - self.start), 1)
 
     def all(self, values: Array) -> list[float]:
         """The places of many."""
-        half = self.low / 2
-        part = (np.asarray(values, float) / 2 - half) / (self.high / 2 - half)
+        part = (np.asarray(values, float) - self.low) / (self.high - self.low)
         found: list[float] = np.round(self.start + part * (self.end - self.start), 1).tolist()
         return found
 
     def ticks(self, most: int) -> list[float]:
-        """Round values, `most` at the most."""
-        span = self.high / 2 - self.low / 2
-        raw = max(2 * (span / max(1, most)), _TINY) if math.isfinite(2 * span) else span / most * 2
+        """Round values, about `most` of them."""
+        raw = max((self.high - self.low) / most, _TINY)
         magnitude = 10.0 ** math.floor(math.log10(raw))
-        step = next(
-            (magnitude * each for each in (1, 2, 2.5, 5) if magnitude * each >= raw), 10 * magnitude
-        )
-        if not math.isfinite(step) or step == 0:
-            return [self.low, self.high]
+        steps = (magnitude * each for each in (1, 2, 2.5, 5))
+        step = next((each for each in steps if each >= raw), 10 * magnitude)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        if last - first > most + 1:
-            return [self.low, self.high]
         return [number * step for number in range(first, last + 1)]
 
 
 def scale(
     values: Iterable[Array], start: float, end: float, *, room: float = 0.04, zero: bool = False
 ) -> Scale:
-    """One that all values have room in; `zero`: from 0 on."""
-    there = [each[np.isfinite(each)] for each in values]
+    """One that all values have room in that can be drawn; `zero`: from 0 on."""
+    there = [each[can_be_drawn(each)] for each in values]
     there = [each for each in there if len(each)]
     low = min((float(each.min()) for each in there), default=0.0)
     high = max((float(each.max()) for each in there), default=1.0)
@@ -65,10 +59,8 @@ def scale(
     if not high - low > 1e-12 * max(abs(low), abs(high)):
         wide = abs(high) * 0.5 or 0.5
         low, high = low - wide, high + wide
-    span = high / 2 - low / 2
-    below = 0.0 if zero and low == 0 else 2 * span * room
-    limit = 1.7e308
-    return Scale(max(low - below, -limit), min(high + 2 * span * room, limit), start, end)
+    around = (high - low) * room
+    return Scale(low if zero and low == 0 else low - around, high + around, start, end)
 
 
 def label(value: float, step: float) -> str:
@@ -78,6 +70,6 @@ def label(value: float, step: float) -> str:
     if not 1e-4 <= abs(value) < 1e6 or not math.isfinite(step) or step == 0:
         return f"{value:.3g}".replace("-", MINUS)
     decimals = max(0, min(8, -math.floor(math.log10(abs(step)) + 1e-9)))
-    if decimals and abs(round(step, decimals) - step) > abs(step) * 1e-3:
+    if abs(round(step, decimals) - step) > abs(step) * 1e-3:
         decimals += 1  # steps of 0.25
     return f"{value:.{decimals}f}".replace("-", MINUS)
