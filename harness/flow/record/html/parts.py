@@ -130,9 +130,7 @@ def metrics(document: Document, earlier: Sequence[Mapping[str, Any]]) -> Markup 
     links = [
         element(
             "th",
-            element(
-                "a", _when(each), href=f"../{quote(str(each.get('run')), safe='')}/report.html"
-            ),
+            element("a", _when(each), href=_link(each)),
             scope="col",
         )
         for each in reversed(shown)

@@ -223,7 +223,7 @@ def test_colours_are_of_the_page_light_dark_and_printed(report, seen):
     assert "@media print" in text
     declared = set(re.findall(r"(--[a-z0-9]+):", text))
     used = set(re.findall(r"var\((--[a-z0-9]+)", text))
-    assert used <= declared
+    assert used - declared == {"--share"}  # of a cell of a confusion matrix, which has its own
 
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
