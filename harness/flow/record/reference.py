@@ -154,4 +154,5 @@ def _kind(about: dict[str, Any]) -> str:
         return f"list of {_kind(about['items'])}"
     if about["type"] == "object":
         return f"object of {_kind(about['additionalProperties'])} by name"
-    return {"string": "text", "integer": "whole number"}.get(about["type"], about["type"])
+    kind = str(about["type"])
+    return {"string": "text", "integer": "whole number"}.get(kind, kind)

@@ -217,6 +217,7 @@ def test_the_trainings_own_output_is_there_or_is_not(run, s3, tmp_path):
     path = output.training_output(boto, "s3://harness-local/a/output/model.tar.gz")
 
     assert path == tmp_path / "out/output.tar.gz"
+    assert path is not None
     assert path.read_bytes() == b"packed"
 
 

@@ -75,4 +75,6 @@ def test_a_body_of_flat_rows_has_them(answers):
     found = answers([1.5, 2.5], np.array([1.0, 2.0]))
     found.asked.bodies.append(Body(b"[7, 8]", "application/json", 2))
 
-    assert Answered(found).feature.tolist() == [7.0, 8.0]
+    feature = Answered(found).feature
+    assert feature is not None
+    assert feature.tolist() == [7.0, 8.0]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_a_report_that_cannot_be_read_is_a_sentence(runs, capsys):
 
 def test_reports_of_other_hands_are_no_page_that_breaks(report, seen):
     """Whatever stands in earlier runs' files."""
-    earlier = [
+    earlier: list[dict[str, Any]] = [
         {"metrics": {"test_r2": "much"}, "run": '"><script>', "began": 7},
         {"metrics": {"test_r2": True}},
         {"metrics": {"test_r2": 0.5}, "began": "2026-11-01T00:00:00+00:00", "run": "../x"},

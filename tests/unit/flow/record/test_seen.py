@@ -35,6 +35,8 @@ def test_a_curve_is_in_the_order_of_its_feature(packed):
 
     assert curve.x.tolist() == [1.0, 2.0]
     assert curve.prediction.tolist() == [10.0, 20.0]
+    assert curve.lower is not None
+    assert curve.upper is not None
     assert (curve.lower.tolist(), curve.upper.tolist()) == ([9.0, 19.0], [11.0, 22.0])
 
 
