@@ -1,0 +1,71 @@
+"""Where botocore finds each service: a file of its own kind that has them all at one address.
+
+boto3 reads `AWS_ENDPOINT_URL` since 1.28.0 (July 2023). Older ones take their addresses from
+`endpoints.json`, which a folder of `AWS_DATA_PATH` may have, and newer ones do where that variable
+isn't set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.aws_model.loader import LOADER
+
+FILE = "endpoints.json"
+"""The file's path below a folder of AWS_DATA_PATH."""
+
+OWN_MODELS = "~/.aws/models"
+"""Where botocore looks for a user's own files, after AWS_DATA_PATH; it expands the "~" there."""
+
+S3_PATH = "/-"
+"""What S3's paths begin with for those who take its address from this file.
+
+botocore before 1.29 puts a bucket's name in front of the host, where it doesn't resolve, unless a
+config file says otherwise; not so the first part of a path that is no valid name of a bucket.
+"""
+
+_KEPT = ("partitionEndpoint", "isRegionalized")
+
+
+def document(url: str) -> dict[str, Any]:
+    """botocore's own file, with its partitions, regions and signatures, and `url`'s host in all."""
+    host = urlsplit(url).netloc
+    partitions = LOADER.load_data("endpoints")["partitions"]
+    return {"version": 3, "partitions": [_partition(each, host) for each in partitions]}
+
+
+def _partition(known: dict[str, Any], host: str) -> dict[str, Any]:
+    services = {name: _service(service) for name, service in known["services"].items()}
+    s3 = services.setdefault("s3", {"endpoints": {}})
+    s3["defaults"] = {
+        "hostname": host + S3_PATH,
+        "protocols": ["http"],
+        "signatureVersions": ["s3v4"],
+    }
+    return {
+        **{name: known[name] for name in ("partition", "partitionName", "regionRegex", "regions")},
+        "dnsSuffix": known["dnsSuffix"],
+        "defaults": {"hostname": host, "protocols": ["http"], "signatureVersions": ["v4"]},
+        "services": services,
+    }
+
+
+def _service(known: dict[str, Any]) -> dict[str, Any]:
+    """Which regions it has, and which it is signed for; no address."""
+    found = {name: known[name] for name in _KEPT if name in known}
+    if versions := known.get("defaults", {}).get("signatureVersions"):
+        found["defaults"] = {"signatureVersions": versions}
+    found["endpoints"] = {
+        region: {"credentialScope": each["credentialScope"]} if "credentialScope" in each else {}
+        for region, each in known.get("endpoints", {}).items()
+        if not each.get("deprecated")
+    }
+    return found
+
+
+def on_path(path: str) -> str:
+    """A request's path without `S3_PATH`."""
+    if path == S3_PATH:
+        return "/"
+    return path.removeprefix(S3_PATH) if path.startswith(f"{S3_PATH}/") else path
