@@ -7,6 +7,7 @@ isn't set.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,3 +70,13 @@ def on_path(path: str) -> str:
     if path == S3_PATH:
         return "/"
     return path.removeprefix(S3_PATH) if path.startswith(f"{S3_PATH}/") else path
+
+
+def data_path(own: str, folder: str) -> str:
+    """A value of AWS_DATA_PATH with `folder` in it once, behind what is the user's.
+
+    `own` is the value that there is. Of two files of one name botocore takes the first, and it
+    would take one of `OWN_MODELS` only if AWS_DATA_PATH had none.
+    """
+    listed = [each for each in own.split(os.pathsep) if each not in {"", folder, OWN_MODELS}]
+    return os.pathsep.join([*listed, OWN_MODELS, folder])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from harness.local.core.client import DUMMY_KEY, local_boto_session
+from harness.local.core import sdk_access
+from harness.local.core.client import local_boto_session
 from harness.local.core.logs import LogStreams
 from harness.local.core.store import Store
 from harness.local.engine.containers import Containers
@@ -20,7 +21,7 @@ from harness.local.faults.faults import Faults
 from harness.local.moto import s3_streaming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
@@ -55,6 +56,7 @@ class Backend:
         self._listen = listen
         self._reachable: str | None = None
         self._reachable_lock = threading.Lock()
+        self._files: dict[str, bytes] = {}
         self.region = region
         self.account_id = account_id
         self.faults = faults or Faults()
@@ -85,21 +87,30 @@ class Backend:
         make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
         return make(service, config=Config(max_pool_connections=CONNECTIONS))
 
-    def container_environment(self, region: str, *, isolated: bool) -> dict[str, str]:
-        """What every container has in its environment, below what its request says.
+    def container_environment(
+        self, region: str, image: str, own: Mapping[str, str], *, isolated: bool
+    ) -> dict[str, str]:
+        """What a container of the image has in its environment, with its request's `own`.
 
-        With the local AWS's address, where there is one that containers reach, and keys for it:
-        AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated can
-        reach it.
+        Below that, the local AWS's address, where there is one that containers reach, and keys for
+        it: AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated
+        can reach it.
         """
-        environment = {"AWS_REGION": region}
-        if not isolated and (url := self._container_url()):
-            environment |= {
-                "AWS_ENDPOINT_URL": url,
-                "AWS_ACCESS_KEY_ID": DUMMY_KEY,
-                "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
-            }
-        return environment
+        environment = {"AWS_REGION": region, **own}
+        if isolated or not (url := self._container_url()):
+            return environment
+        known = {**self.containers.image_environment(image), **environment}
+        path = sdk_access.data_path(known, sdk_access.FOLDER)
+        return {**sdk_access.variables(url), **environment, **path}
+
+    def container_files(self, *, isolated: bool) -> dict[str, bytes]:
+        """What belongs to that environment, by the path in the container; empty if nothing does."""
+        if isolated or not (url := self._container_url()):
+            return {}
+        if not self._files:  # whoever comes at the same time makes the same
+            named = sdk_access.files(url).items()
+            self._files = {f"{sdk_access.FOLDER}/{name}": content for name, content in named}
+        return self._files
 
     def _container_url(self) -> str | None:
         """The local AWS's URL as containers reach it; it listens there from the first one on."""

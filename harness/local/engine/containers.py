@@ -24,7 +24,7 @@ from testcontainers.core.docker_client import DockerClient
 
 from harness import startup
 from harness.errors import EngineError
-from harness.local.engine import errors, networks
+from harness.local.engine import errors, inspection, networks
 from harness.local.engine import gate as gates
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
@@ -136,6 +136,11 @@ class Containers:
                     raise ImageError(engine_words(error)) from error
                 if ours:
                     self._pulled.add(name)
+
+    def image_environment(self, name: str) -> dict[str, str]:
+        """The variables that an image on this machine sets."""
+        pairs = inspection.image(self.api, name)["Config"].get("Env") or []
+        return dict(each.partition("=")[::2] for each in pairs)
 
     @property
     def api(self) -> APIClient:

@@ -6,6 +6,7 @@ developer guide).
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -215,11 +216,12 @@ def start(
         name=name,
         hostname=hostname,
         command=["serve"],
-        environment={
-            **backend.container_environment(context.region, isolated=model.isolated),
-            **model.container.get("Environment", {}),
-            **(environment or {}),
-        },
+        environment=backend.container_environment(
+            context.region,
+            image,
+            {**model.container.get("Environment", {}), **(environment or {})},
+            isolated=model.isolated,
+        ),
         port=PORT,
         isolated=model.isolated,
         memory=instance_types.memory(instance_type),
@@ -303,15 +305,17 @@ def put_model(
     volume: Volume,
 ) -> None:
     """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
-    url = model.data_url
+    url, sdk_files = model.data_url, backend.container_files(isolated=model.isolated)
     if url is None:
-        _put_folders(container)
+        _put_folders(container, sdk_files)
         return
+    if sdk_files:  # alone: what the image's folders are like stays as it is
+        container.put("/", opt_ml.tar_stream(opt_ml.files(sdk_files)))
     try:
         try:  # most images have the folder, and a put takes 50 ms
             container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
         except MissingFolderError:
-            _put_folders(container)
+            _put_folders(container, {})
             container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
     except FullVolumeError as error:
         raise DeployError(
@@ -327,8 +331,9 @@ def put_model(
         ) from error
 
 
-def _put_folders(container: Container) -> None:
-    container.put("/", opt_ml.tar_stream(map(opt_ml.folder, opt_ml.MODEL_FOLDERS)))
+def _put_folders(container: Container, sdk_files: Mapping[str, bytes]) -> None:
+    folders = map(opt_ml.folder, opt_ml.MODEL_FOLDERS)
+    container.put("/", opt_ml.tar_stream(itertools.chain(folders, opt_ml.files(sdk_files))))
 
 
 def _files(

@@ -114,10 +114,9 @@ class Cluster:
                     hostname=host,
                     command=command,
                     entrypoint=entrypoint,
-                    environment={
-                        **backend.container_environment(job.context.region, isolated=isolated),
-                        **environment,
-                    },
+                    environment=backend.container_environment(
+                        job.context.region, image, environment, isolated=isolated
+                    ),
                     isolated=isolated,
                     shared=network,
                     memory=types.memory(kind),
