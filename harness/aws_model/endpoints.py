@@ -16,6 +16,12 @@ from harness.aws_model.loader import LOADER
 FILE = "endpoints.json"
 """The file's path below a folder of AWS_DATA_PATH."""
 
+STS_EXTRAS = "endpoint-rule-set-1.sdk-extras.json"
+"""What botocore merges over a service's rules for endpoints, which since 1.29 have the last word.
+
+The SageMaker SDK makes its clients of STS with AWS's own URL, which no variable changes.
+"""
+
 OWN_MODELS = "~/.aws/models"
 """Where botocore looks for a user's own files, after AWS_DATA_PATH; it expands the "~" there."""
 
@@ -27,6 +33,19 @@ config file says otherwise; not so the first part of a path that is no valid nam
 """
 
 _KEPT = ("partitionEndpoint", "isRegionalized")
+
+
+def files(url: str) -> dict[str, dict[str, Any]]:
+    """All that a folder of AWS_DATA_PATH has for `url`, by the path below the folder."""
+    version = LOADER.determine_latest_version("sts", "service-2")
+    return {FILE: document(url), f"sts/{version}/{STS_EXTRAS}": _sts(url)}
+
+
+def _sts(url: str) -> dict[str, Any]:
+    """One rule for all of STS's endpoints, also where a client is given another."""
+    endpoint = {"url": url, "properties": {}, "headers": {}}
+    rule = {"type": "endpoint", "conditions": [], "endpoint": endpoint}
+    return {"version": 1.0, "merge": {"rules": [rule]}}
 
 
 def document(url: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ LAYERS = """
     check
     templates
     testing
+    sdk
     session plugin
     cli
     __init__ __main__

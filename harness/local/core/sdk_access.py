@@ -39,6 +39,6 @@ def data_path(own: Mapping[str, str], folder: str) -> dict[str, str]:
 
 
 def files(url: str) -> dict[str, bytes]:
-    """What stands in `FOLDER`, by name."""
-    document = json.dumps(endpoints.document(url), separators=(",", ":"))
-    return {endpoints.FILE: document.encode()}
+    """What stands in `FOLDER`, by its path there."""
+    documents = endpoints.files(url).items()
+    return {name: json.dumps(each, separators=(",", ":")).encode() for name, each in documents}
