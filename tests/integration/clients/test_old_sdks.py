@@ -37,6 +37,15 @@ WITHOUT_VARIABLE = ("1.17.52", "1.26.27")
 VERSIONS = (*WITHOUT_VARIABLE, "1.28.85", "1.43.5")
 
 
+DEBIANS = """
+aws s3 cp /etc/hostname $PLACE/cli
+aws s3 ls $PLACE/
+aws sts get-caller-identity
+aws sagemaker list-models
+python3 -c "$PROGRAM"
+"""
+
+
 @pytest.fixture(scope="module")
 def image(docker_client: DockerClient, probe_image: str, tmp_path_factory: Any) -> str:
     """The probe's, with boto3 of each version; pip runs here, and the build has no network."""
@@ -190,13 +199,15 @@ def test_debians_own_cli_and_boto3_reach_it(
         tar = clean.enter_context(debian.bootstrap(SUITE, packages, progress=print))
         docker_client.api.import_image(tar, repository=name, tag="debian")
         clean.callback(docker_client.images.remove, f"{name}:debian", force=True)
-        script = (
-            f"aws s3 cp /etc/hostname s3://{aws.bucket}/{name}/cli"
-            f" && aws s3 ls s3://{aws.bucket}/{name}/ && aws sts get-caller-identity"
-            f" && aws sagemaker list-models && python3 -c \"import boto3; boto3.client('s3')"
-            f".upload_file('/etc/hostname', '{aws.bucket}', '{name}/boto3')\""
+        run_job(
+            aws,
+            name,
+            f"{name}:debian",
+            ["sh", "-ec", DEBIANS],
+            PLACE=f"s3://{aws.bucket}/{name}",
+            PROGRAM="import boto3; boto3.client('s3')"
+            f".upload_file('/etc/hostname', '{aws.bucket}', '{name}/boto3')",
         )
-        run_job(aws, name, f"{name}:debian", ["sh", "-ec", script])
 
     listed = aws.s3.list_objects_v2(Bucket=aws.bucket, Prefix=name)["Contents"]
     assert [each["Key"] for each in listed] == [f"{name}/boto3", f"{name}/cli"]
