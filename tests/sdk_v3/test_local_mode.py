@@ -20,6 +20,8 @@ from sagemaker.core.shapes import (
     StoppingCondition,
 )
 from sagemaker.core.transformer import Transformer
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import Compute, InputData
 
 from harness import LocalSession
 from tests.sdk_v3 import support
@@ -132,3 +134,23 @@ def test_files_are_transformed(local, image, role, trained, data: Data, name, tm
     transformer.wait()
     answer = support.read(f"s3://{local.default_bucket()}/{name}/out/rows.csv.out")
     assert len(answer.split()) == len(data.test)
+
+
+def test_a_model_trainer_trains(local, image, role, folders: Path, name):
+    trainer = ModelTrainer(
+        training_image=image,
+        role=role,
+        compute=Compute(instance_type="local", instance_count=1),
+        base_job_name=name,
+        hyperparameters=support.HYPERPARAMETERS,
+        sagemaker_session=local,
+    )
+    trainer.train(
+        input_data_config=[
+            InputData(channel_name=each, data_source=str(folders / each))
+            for each in ("train", "test")
+        ]
+    )
+    job = trainer._latest_training_job
+    assert job.training_job_status == "Completed"
+    assert job.resource_config.instance_type == "ml.m5.4xlarge"
