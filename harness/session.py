@@ -20,8 +20,7 @@ except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
 from harness.errors import ConfigError
 from harness.flow.connection import connect
 from harness.local.core.client import ensure_bucket, local_boto_session
-from harness.sdk import finding, sdk_calls, waiting
-from harness.sdk.local_mode import LocalMode
+from harness.sdk import finding, local_mode, sdk_calls, waiting
 from harness.service.python import sitecustomize
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
             )
         bucket = default_bucket or found.bucket
         boto = local_boto_session(found.url, region or found.region or "us-east-1")
-        self._local_mode_requests = LocalMode(boto, bucket)
+        self._local_mode_requests = local_mode.LocalMode(boto, bucket)
         super().__init__(
             boto_session=boto,
             default_bucket=bucket,
@@ -120,6 +119,10 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
     def uploaded(self, data: Any) -> Any:
         """A `file://` URL's files in S3, as the URL that they have there; all else as it is."""
         return self._local_mode_requests.uploaded(data)
+
+    def upload_data(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        """As the SDK's, which knows the path of a `file://` URL in its local mode only."""
+        return super().upload_data(local_mode.as_path(path), *args, **kwargs)
 
     def close(self) -> None:
         """Stop the embedded local AWS with all it runs. May be called twice."""

@@ -110,6 +110,11 @@ class LocalMode:
         return f"s3://{self._bucket}/{prefix}/"
 
 
+def as_path(name: str) -> str:
+    """The path of a file's URL; a path as it is."""
+    return str(local_path(name)) if _is_file(name) else name
+
+
 def local_path(url: str) -> Path:
     """As the SDK reads it: `file://data` is a relative one."""
     parts = urlsplit(url)

@@ -169,6 +169,18 @@ def test_the_sdks_own_arguments_are_taken(server):
         LocalSession(s3_endpoint_url="http://elsewhere", endpoint_url=server.url)
 
 
+def test_a_files_url_is_uploaded(server, tmp_path):
+    """As the SDK does it for the input of a processing job."""
+    session = LocalSession(endpoint_url=server.url)
+    (tmp_path / "a.csv").write_text("1")
+
+    session.upload_data(f"file://{tmp_path}", key_prefix="by-url")
+    session.upload_data(str(tmp_path), key_prefix="by-path")
+
+    for prefix in ("by-url", "by-path"):
+        assert session.list_s3_files("harness-local", prefix) == [f"{prefix}/a.csv"]
+
+
 def test_what_waits_looks_often(server, monkeypatch):
     """The SDK's own would look at the endpoint every 30 s, at a component every 20."""
     session = LocalSession(endpoint_url=server.url)

@@ -37,13 +37,10 @@ WITHOUT_VARIABLE = ("1.17.52", "1.26.27")
 VERSIONS = (*WITHOUT_VARIABLE, "1.28.85", "1.43.5")
 
 
-DEBIANS = """
-aws s3 cp /etc/hostname $PLACE/cli
-aws s3 ls $PLACE/
-aws sts get-caller-identity
-aws sagemaker list-models
-python3 -c "$PROGRAM"
-"""
+DEBIANS = (
+    "aws s3 cp /etc/hostname $PLACE/cli && aws s3 ls $PLACE/ && aws sts get-caller-identity"
+    ' && aws sagemaker list-models && python3 -c "$PROGRAM"'
+)
 
 
 @pytest.fixture(scope="module")
