@@ -110,7 +110,8 @@ class Instance:
     def release(self) -> None:
         with self._changed:
             self.requests -= 1
-            self._changed.notify_all()
+            if not self.requests:
+                self._changed.notify_all()
 
     def wait_idle(self, limit: float) -> bool:
         """Wait until it has answered all its requests; False if `limit` seconds were too few."""

@@ -38,6 +38,8 @@ class Variant:
         able = [each for each in self.instances if not each.container.exited.is_set()]
         if not able:
             return None
+        if len(able) == 1:
+            return able[0]
         chosen = min(able, key=lambda each: each.requests)
         self.instances.remove(chosen)
         self.instances.append(chosen)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from harness.local.protocol.messages import Request, Response
+    from harness.local.protocol.parsing import Parse
 
     Handler = Callable[[RequestContext, dict[str, Any]], Any]
     """Returns a mapping or None, or a coroutine for one."""
@@ -152,7 +153,8 @@ class Service:
         found = self._find(request)
         if found.operation not in self._coroutines:
             return None
-        return CallInLoop(self, self._call(found))
+        call = self._call(found)
+        return CallInLoop(self, call, self._parser.of_head(call.model, request, call.labels))
 
     @functools.cached_property
     def _coroutines(self) -> frozenset[str]:
@@ -177,11 +179,10 @@ class Service:
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
             return self._failed(call, error)
 
-    async def respond_in_loop(self, call: _Call, request: Request, body: bytes) -> Response:
+    async def respond_in_loop(self, call: _Call, parse: Parse, body: bytes) -> Response:
         """The same for a `call_in_loop`, and the whole body of its request."""
         try:
-            result = await call.handler(call.context, self._parse(call, request, body))
-            return self._end(call, result)
+            return self._end(call, await call.handler(call.context, parse(body)))
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
             return self._failed(call, error)
 
@@ -253,15 +254,22 @@ class CallInLoop(NamedTuple):
 
     service: Service
     call: _Call
+    parse: Parse
 
     @property
     def max_body(self) -> int:
         """Bytes of a body above which it is refused without being read."""
         return self.service.max_body
 
-    async def respond_in_loop(self, request: Request, body: bytes) -> Response:
+    def again(self) -> CallInLoop:
+        """The same, as asked for by another request with the same head."""
+        model, handler, context, labels = self.call
+        again = _Call(model, handler, context.again(_request_id()), labels)
+        return CallInLoop(self.service, again, self.parse)
+
+    async def respond(self, body: bytes) -> Response:
         """The response to that request, with its whole body."""
-        return await self.service.respond_in_loop(self.call, request, body)
+        return await self.service.respond_in_loop(self.call, self.parse, body)
 
 
 class _Call(NamedTuple):

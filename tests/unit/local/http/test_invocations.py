@@ -411,13 +411,13 @@ def test_what_the_container_is_told(aws, container):
         b"POST /invocations HTTP/1.1\r\n"
         b"Host: 127.0.0.1:%d\r\n"
         b"Accept-Encoding: identity\r\n"
-        b"Content-Length: 3\r\n"
         b"User-Agent: AHC/2.0\r\n"
         b"Accept: text/csv\r\n"
         b"X-Amzn-SageMaker-Custom-Attributes: trace=1\r\n"
         b"X-Amzn-SageMaker-Inference-Id: i\r\n"
         b"X-Amzn-SageMaker-Target-Model: m.tar.gz\r\n"
-        b"X-Amzn-SageMaker-Session-Id: NEW_SESSION\r\n\r\n" % container.server.getsockname()[1]
+        b"X-Amzn-SageMaker-Session-Id: NEW_SESSION\r\n"
+        b"Content-Length: 3\r\n\r\n" % container.server.getsockname()[1]
     )
 
 
