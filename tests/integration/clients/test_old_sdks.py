@@ -184,6 +184,7 @@ def test_a_training_job_has_it_too(aws: AWS, names: Names, image: str) -> None:
     assert said(aws, name)["read"] == "1"
 
 
+@pytest.mark.timeout(900)  # mmdebstrap alone takes a minute, or several on a busy machine
 def test_debians_own_cli_and_boto3_reach_it(
     aws: AWS, names: Names, docker_client: DockerClient
 ) -> None:

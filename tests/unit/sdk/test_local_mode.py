@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ParamValidationError
 
 from harness.errors import ConfigError
@@ -38,7 +39,7 @@ def sent(boto):
 
         def answer(request, **_):
             documents.append(json.loads(request.body))
-            return AWSResponse(request.url, 200, {}, Raw(b"{}"))
+            return AWSResponse(request.url, 200, HTTPHeaders(), Raw(b"{}"))
 
         client = boto.client("sagemaker")
         client.meta.events.register("before-send.sagemaker", answer)

@@ -109,3 +109,25 @@ def test_the_sdk_checks_its_defaults_and_not_their_schema_each_time(commands, tm
     assert "Nothing" in said["refused"]
     assert said["loaded"]["SageMaker"]["PythonSDK"]["Modules"]["TelemetryOptOut"] is True
     assert said["next"] == "ran"  # the user's own sitecustomize
+
+
+STS = """
+import boto3
+url = "https://sts.us-east-1.amazonaws.com"  # as the SageMaker SDK names it
+print(boto3.client("sts", endpoint_url=url).get_caller_identity()["Arn"])
+"""
+
+
+def test_sts_is_found_also_where_its_url_is_aws_own(commands):
+    commands.up()
+    variables = json.loads(commands.run("env", "--json").stdout)
+    given = {name: value for name, value in variables.items() if value is not None}
+    said = subprocess.run(
+        [sys.executable, "-c", STS],
+        env={**os.environ, **given},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert said.stdout.startswith("arn:aws:sts::123456789012:assumed-role/harness/")

@@ -27,10 +27,10 @@ class Engine:
 
 
 @pytest.fixture
-def backend():
+def backend(monkeypatch):
     def make(**variables):
         made = Backend(lambda: "", "us-east-1", "123456789012", lambda *_: URL)
-        made.containers = Engine(**variables)
+        monkeypatch.setattr(made, "containers", Engine(**variables))
         return made
 
     return make
