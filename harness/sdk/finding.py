@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from harness.errors import ServiceError
 from harness.service import state
 
 URL_VARIABLE = "AWS_ENDPOINT_URL"
@@ -43,6 +45,8 @@ def _at(url: str) -> Found | None:
     about = state.about(url) if urlsplit(url).scheme == "http" else None
     if about is None:
         return None
-    running = state.find_at_once()
+    running = None
+    with contextlib.suppress(ServiceError):  # one that is about to begin, or to end
+        running = state.find_at_once()
     bucket = running.bucket if running is not None and running.url == url else BUCKET
     return Found(url, about.get("region", ""), bucket)
