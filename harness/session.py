@@ -7,6 +7,7 @@ what needs boto3 only.
 from __future__ import annotations
 
 import atexit
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -150,7 +151,7 @@ def _local_aws(region: str) -> Any:
             f"LocalSession() can't start a local AWS in this environment, since {error.name} isn't "
             "installed; run `harness up` in another one, and give its URL as endpoint_url."
         ) from error
-    return LocalAWS(region)
+    return LocalAWS(region, gpu=os.environ.get("HARNESS_LOCAL_GPU", "require"))
 
 
 def _use_for_logs(boto_session: boto3.Session) -> None:

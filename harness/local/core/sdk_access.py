@@ -20,11 +20,11 @@ FOLDER = "/opt/harness/aws"
 _DATA_PATH = "AWS_DATA_PATH"
 
 
-def variables(url: str) -> dict[str, str]:
-    """Those that have the SDKs of a container call `url`, with keys for it."""
+def variables(url: str, key: str) -> dict[str, str]:
+    """Those that have the SDKs of a container call `url`, with an access key for it."""
     return {
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": DUMMY_KEY,
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
         # Host prefixes ("sync-172.17.0.1") don't resolve.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",

@@ -6,6 +6,7 @@ import pytest
 
 from harness.local.core import sdk_access
 from harness.local.core.backend import Backend
+from harness.local.protocol.messages import RequestContext
 
 URL = "http://172.17.0.1:4566"
 
@@ -37,7 +38,8 @@ def backend(monkeypatch):
 
 
 def environment(backend, *, isolated=False, **own):
-    return backend.container_environment("eu-west-1", "image", own, isolated=isolated)
+    context = RequestContext("sagemaker", "", "eu-west-1", "123456789012", "")
+    return backend.container_environment(context, "image", own, isolated=isolated)
 
 
 def test_it_has_where_the_local_aws_is(backend):
