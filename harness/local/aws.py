@@ -12,12 +12,13 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from harness.local.core.backend import Backend
+from harness.local.core.ours import Ours
 from harness.local.core.tags import Tags
 from harness.local.faults.faults import Faults
 from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
-from harness.local.hosting.runtime import Runtime
+from harness.local.hosting.runtime import AsyncRuntime, Runtime
 from harness.local.http.dispatch import Dispatch
 from harness.local.http.listening import Server
 from harness.local.http.page import Page
@@ -26,6 +27,7 @@ from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
 from harness.local.moto.app import MotoApp
+from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.protocol.service import Service
 from harness.local.state.keeper import Keeper
@@ -66,7 +68,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             Endpoints(backend),
             Tags(backend),
         ],
-        "sagemaker-runtime": [Runtime(backend)],
+        "sagemaker-runtime": [Runtime(backend), AsyncRuntime(backend)],
         "service-quotas": [Quotas()],
     }
 
@@ -87,7 +89,8 @@ class LocalAWS:
     by default those of `make_providers`. One that has `close()` is closed first when the server
     closes, while that still answers. `faults` are those that it begins with; further ones may be
     added to its `faults`, or at /_harness/faults. `state` is a folder to take up what was saved in,
-    and to save in: by `save_state`, or at /_harness/state.
+    and to save in: by `save_state`, or at /_harness/state. With `gpu` "ignore", instance types with
+    GPUs run without them; else they get the Docker engine's, and are refused where it has none.
 
     moto keeps its state for the whole process: two of these at once share their buckets, roles
     and log groups, unless their `account_id`s differ (bucket names are global all the same). The
@@ -106,6 +109,7 @@ class LocalAWS:
         providers: Mapping[str, Sequence[object]] | None = None,
         faults: Iterable[Fault] = (),
         state: Path | None = None,
+        gpu: str = "require",
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -117,6 +121,7 @@ class LocalAWS:
         self._given_providers = providers
         self._state = state
         self._keeper: Keeper
+        self._ignores_gpus = gpu == "ignore"
         self._moto = MotoApp(account_id, region, registry)
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
@@ -167,10 +172,14 @@ class LocalAWS:
         objects = [each for some in providers.values() for each in some]
         self._closers += [close for each in objects if (close := getattr(each, "close", None))]
         here = {"region": self.region, "account_id": self.account_id}
-        self._services = {name: Service(name, some, **here) for name, some in providers.items()}
+        self._services = {
+            name: Service(name, some, **here, account_of=account_of)
+            for name, some in providers.items()
+        }
         page: Page | None = None
         if backend:
             sagemaker = self._services["sagemaker"]
+            self._moto.ours = Ours(sagemaker, backend.store)
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
         services = self._services.values()
         turns = Turns()
@@ -183,7 +192,7 @@ class LocalAWS:
     def _make_backend(self) -> Backend:
         return Backend(
             lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry,
-            self.faults,
+            self.faults, ignores_gpus=self._ignores_gpus,
         )  # fmt: skip
 
     def _listen(self) -> None:
@@ -198,7 +207,7 @@ class LocalAWS:
         """Load what the first requests need, while the process that waits does something else."""
         self._moto.load("s3")
         for service in self._services.values():
-            _ = service.operations
+            _ = service.operations, service.members
 
     def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
         """Listen on a further address of this machine, for clients whose address `accepts` takes.

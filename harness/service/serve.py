@@ -62,7 +62,7 @@ def serve(
         local = settings.local
         server = LocalAWS(
             settings.region, local.account_id, host, port, registry=local.registry,
-            faults=settings.faults, state=state_folder,
+            faults=settings.faults, gpu=local.gpu, state=state_folder,
         )  # fmt: skip
         try:
             server.start()

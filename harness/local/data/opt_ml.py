@@ -53,6 +53,14 @@ def file(name: str, content: bytes) -> Entry:
     return Entry(name, len(content), [content])
 
 
+def files(contents: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Files by their absolute paths, each after its folder."""
+    folders = sorted({path.rpartition("/")[0].strip("/") for path in contents})
+    yield from map(folder, folders)
+    for path, content in contents.items():
+        yield file(path.strip("/"), content)
+
+
 def tar_stream(entries: Iterable[Entry], volume: Volume | None = None) -> Iterator[Piece]:
     """A tar archive of `entries`, in the pax format, chunk by chunk.
 
@@ -115,6 +123,10 @@ class TrainingLayout:
     checkpoint_path: str = CHECKPOINTS
     checkpoints: Iterable[Entry] = field(default_factory=tuple)
     """The files that stand below `checkpoint_path`."""
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    """Further files of input/config, by their names without `.json`."""
+    folders: Sequence[str] = ()
+    """Further folders."""
 
     def entries(self) -> Iterator[Entry]:
         groups = {host.group: host.instance_type for host in self.hosts}
@@ -143,8 +155,10 @@ class TrainingLayout:
             ("hyperparameters", dict(self.hyperparameters)),
             ("inputdataconfig", {name: dict(config) for name, config in self.channels.items()}),
             ("resourceconfig", resources),
+            *self.configs.items(),
         ):
             yield file(f"opt/ml/input/config/{name}.json", json.dumps(content).encode())
+        yield from map(folder, self.folders)
         for channel in files:
             yield folder(f"opt/ml/input/data/{channel}")
         for entry in self.data:

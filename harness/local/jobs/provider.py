@@ -10,7 +10,7 @@ from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.paging import DEFAULT_PAGE, page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
@@ -83,11 +83,15 @@ class JobProvider(Generic[J]):
         *,
         descending: bool,
         default_page: int = DEFAULT_PAGE,
+        wanted: Callable[[dict[str, Any]], bool] = lambda _summary: True,
     ) -> dict[str, Any]:
-        """A page of the jobs in the account and region of a call."""
+        """A page of the jobs in the account and region of a call.
+
+        `wanted` filters them by what only this kind of job has.
+        """
         noun = self.kind.noun
         return page(
-            [job.summary() for job in self._jobs.of(context)],
+            [each for job in self._jobs.of(context) if wanted(each := job.summary())],
             request,
             member=f"{noun}Summaries",
             noun=noun,

@@ -154,3 +154,37 @@ def test_metrics_are_in_cloudwatch(aws: AWS, create: Callable[..., str]) -> None
     assert sum(point["SampleCount"] for point in found) == 2
     assert {point["Minimum"] for point in found} == {0.5}
     assert {point["Maximum"] for point in found} == {0.75}
+
+
+def test_what_a_debugger_and_tensorboard_watch_is_uploaded(
+    aws: AWS, create: Callable[..., str], names: Names
+) -> None:
+    prefix = names.new("observed")
+    place = f"s3://{aws.bucket}/{prefix}"
+    name = create(
+        "observed",
+        DebugHookConfig={
+            "S3OutputPath": place,
+            "CollectionConfigurations": [{"CollectionName": "losses"}],
+        },
+        TensorBoardOutputConfig={"S3OutputPath": place, "LocalPath": "/opt/ml/output/board"},
+        ProfilerConfig={"S3OutputPath": place},
+        ProfilerRuleConfigurations=[
+            {"RuleConfigurationName": "ProfilerReport", "RuleEvaluatorImage": "image:1"}
+        ],
+    )
+    job = finish(aws, name)
+
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert objects(aws, f"{prefix}/{name}/") == {
+        "debug-output/events": b"debughookconfig",
+        "tensorboard-output/events": b"tensorboardoutputconfig",
+    }
+    assert json.loads(seen(aws, job)["input/config/debughookconfig.json"]) == {
+        "LocalPath": "/opt/ml/output/tensors",
+        "S3OutputPath": place,
+        "CollectionConfigurations": [{"CollectionName": "losses"}],
+    }
+    assert job["ProfilingStatus"] == "Disabled"
+    (rule,) = job["ProfilerRuleEvaluationStatuses"]
+    assert rule["RuleEvaluationStatus"] == "Error"

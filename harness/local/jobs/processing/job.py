@@ -78,7 +78,7 @@ class ProcessingJob(Job):
         condition = request.get("StoppingCondition", {})
         self._limit = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
         cluster = request["ProcessingResources"]["ClusterConfig"]
-        hosts = [f"algo-{number}" for number in range(1, cluster["InstanceCount"] + 1)]
+        hosts = [f"algo-{number}" for number in range(1, requests.instance_count(request) + 1)]
         self._cluster = Cluster(self, hosts, LOG_GROUP)
         self._instance_types = dict.fromkeys(hosts, cluster["InstanceType"])
         size = volumes.size(cluster["InstanceType"], cluster["VolumeSizeInGB"])
@@ -160,7 +160,8 @@ class ProcessingJob(Job):
         transfer = self.transfer("Downloading input data", down=True)
 
         def put(host: str, container: Container) -> None:
-            entries = self._entries(host, transfer)
+            sdk_files = opt_ml.files(self.backend.container_files(isolated=self._isolated))
+            entries = itertools.chain(sdk_files, self._entries(host, transfer))
             container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
         try:

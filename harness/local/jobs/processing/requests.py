@@ -52,22 +52,22 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
     taken = config.get("Outputs") or []
     cluster = request["ProcessingResources"]["ClusterConfig"]
     modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
-    sized = {"InstanceType", "InstanceCount"} <= cluster.keys()
     for what, present in (
-        ("ProcessingInputs: DatasetDefinition", any("DatasetDefinition" in each for each in given)),
-        ("ProcessingInputs: AppManaged", any(each.get("AppManaged") for each in given)),
         ("ProcessingInputs: S3InputMode Pipe", "Pipe" in modes),
-        ("ProcessingOutputConfig: FeatureStoreOutput",
-         any("FeatureStoreOutput" in each for each in taken)),
-        ("ProcessingOutputConfig: AppManaged", any(each.get("AppManaged") for each in taken)),
-        ("ProcessingResources.ClusterConfig needs InstanceType and InstanceCount: other clusters",
-         not sized),
+        ("ProcessingResources.ClusterConfig needs InstanceType: other clusters",
+         "InstanceType" not in cluster),
     ):  # fmt: skip
         if present:
             raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
-    instances.check_count([(cluster["InstanceType"], cluster["InstanceCount"])], quotas.PROCESSING)
+    instances.check_count([(cluster["InstanceType"], instance_count(request))], quotas.PROCESSING)
+    instances.check_volume_key(cluster["InstanceType"], cluster.get("VolumeKmsKeyId"))
     for what in _faults(given, taken):
         raise AwsError("ValidationException", what)
+
+
+def instance_count(request: Mapping[str, Any]) -> int:
+    """How many instances it asks for; 1 by default (`ProcessingClusterConfig` in the reference)."""
+    return int(request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1))
 
 
 def _faults(

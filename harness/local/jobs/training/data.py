@@ -13,6 +13,7 @@ from harness.local.data.volumes import Volume
 from harness.local.engine.errors import ElsewhereError
 from harness.local.jobs.job import JobError
 from harness.local.jobs.training import requests
+from harness.local.jobs.training.observed import Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,7 @@ class TrainingData:
         self._cluster = cluster
         self._hosts = hosts
         self._volumes: dict[str, Volume] = {}
+        self.observed = Observed(job.backend, job.request)
 
     def _channels(self, host: str) -> Iterator[tuple[dict[str, Any], int, int]]:
         """The channels of a host, its index among those that get data of each, and their number."""
@@ -115,6 +117,8 @@ class TrainingData:
             hosts=list(self._hosts.values()),
             current=self._hosts[host],
             data=itertools.chain.from_iterable(files),
+            configs=self.observed.configs,
+            folders=self.observed.folders,
             checkpoint_path=checkpoints.get("LocalPath", opt_ml.CHECKPOINTS),
             checkpoints=(
                 channels.checkpoints(s3_client, checkpoints["S3Uri"], transfer)
@@ -122,7 +126,10 @@ class TrainingData:
                 else ()
             ),
         )
-        container.put("/", opt_ml.tar_stream(layout.entries(), self._volumes[host]))
+        isolated = bool(self._job.request.get("EnableNetworkIsolation"))
+        sdk_files = opt_ml.files(self._job.backend.container_files(isolated=isolated))
+        entries = itertools.chain(sdk_files, layout.entries())
+        container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
     def upload(
         self,
@@ -171,6 +178,7 @@ class TrainingData:
         calls = [] if only_checkpoints else [model, data]
         if "CheckpointConfig" in self._job.request:
             calls.append(checkpoints)
+        calls.append(lambda: self.observed.finish(self._cluster.containers))
         try:
             self._job.together([*calls, beside], "upload")
         except channels.DATA_ERRORS as error:

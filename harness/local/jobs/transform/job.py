@@ -145,7 +145,7 @@ class TransformJob(Job):
         """Start an instance, and let it transform these objects."""
         stream = f"{self.name}/i-{uuid.uuid4().hex[:17]}-{int(time.time())}"
         log, data_log = (
-            self.backend.logs.open(self.context.region, LOG_GROUP, name)
+            self.backend.logs.open(self.context.region, LOG_GROUP, name, self.context.account_id)
             for name in (stream, f"{stream}/data-log")
         )
         try:

@@ -79,22 +79,22 @@ ATHENA = {
 }  # fmt: skip
 
 
-UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType and InstanceCount: other clusters"
+UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType: other clusters"
 
 
 @pytest.mark.parametrize(
     ("members", "what"),
     [
         (inputs({"InputName": "a", "DatasetDefinition": ATHENA}),
-         "ProcessingInputs: DatasetDefinition"),
-        (inputs({**an_input(), "AppManaged": True}), "ProcessingInputs: AppManaged"),
+         "ProcessingInputs.DatasetDefinition"),
+        (inputs({**an_input(), "AppManaged": True}), "ProcessingInputs.AppManaged"),
         (inputs(an_input(S3InputMode="Pipe")), "ProcessingInputs: S3InputMode Pipe"),
         (
             outputs({"OutputName": "a", "AppManaged": True,
                      "FeatureStoreOutput": {"FeatureGroupName": "g"}}),
-            "ProcessingOutputConfig: FeatureStoreOutput",
+            "ProcessingOutputConfig.Outputs.FeatureStoreOutput",
         ),
-        (outputs({**an_output(), "AppManaged": True}), "ProcessingOutputConfig: AppManaged"),
+        (outputs({**an_output(), "AppManaged": True}), "ProcessingOutputConfig.Outputs.AppManaged"),
         (
             {"ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}}},
             UNSIZED,
@@ -104,6 +104,32 @@ UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType and InstanceCoun
 def test_what_is_not_run_locally(aws, request_, members, what):
     message = refusal(aws.sagemaker.create_processing_job, **request_(**members))
     assert message == f"{what}: not run by the local AWS, only by AWS."
+
+
+def cluster(**members):
+    given = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1, **members}
+    return {"ProcessingResources": {"ClusterConfig": given}}
+
+
+@pytest.mark.parametrize(
+    ("members", "what"),
+    [
+        (
+            cluster(VolumeKmsKeyId="key"),
+            (
+                "VolumeKmsKeyId: it can't be requested for the instance type ml.g5.xlarge, which "
+                "has local storage."
+            ),
+        ),
+    ],
+)
+def test_what_the_reference_rules_out(aws, request_, members, what):
+    assert refusal(aws.sagemaker.create_processing_job, **request_(**members)) == what
+
+
+def test_there_is_one_instance_by_default(aws, request_):
+    resources = {"ClusterConfig": {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}}
+    aws.sagemaker.create_processing_job(**request_(ProcessingResources=resources))
 
 
 PLACE = "LocalPath must be the absolute path of a folder below /opt/ml/processing/, and is"
