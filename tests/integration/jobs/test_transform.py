@@ -580,7 +580,7 @@ class TestFailures:
 
     def test_a_bucket_that_does_not_exist(self, jobs):
         source = {"S3DataType": "S3Prefix", "S3Uri": "s3://nobody-has-this/in/"}
-        with pytest.raises(ClientError, match="No S3 objects found.*bucket does not exist"):
+        with pytest.raises(ClientError, match=r"No S3 objects found.*bucket does not exist"):
             jobs.create({}, given={"DataSource": {"S3DataSource": source}})
 
     def test_an_object_of_a_manifest_that_does_not_exist(self, jobs, aws, names):
