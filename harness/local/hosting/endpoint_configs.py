@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore.model import ServiceModel
+
+from harness.aws_model.loader import LOADER
 from harness.local.core import instances
 from harness.local.core.store import Resource
+from harness.local.data import s3_objects
 from harness.local.hosting.models import Models
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.members import REFUSED, Members
 from harness.local.protocol.paging import page
 
 if TYPE_CHECKING:
@@ -45,12 +51,23 @@ class EndpointConfigs:
         self._table: Table[EndpointConfig] = backend.store.table("endpoint-config")
         self._models = Models(backend)
 
+    def saved(self) -> list[dict[str, Any]]:
+        """All endpoint configurations, for `restore`."""
+        return [
+            {"config": dataclasses.asdict(each), "tags": tags} for each, tags in self._table.saved()
+        ]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        for each in saved:
+            self._table.restore(EndpointConfig(**each["config"]), each["tags"])
+
     def create_endpoint_config(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         instances.check_variants(request["ProductionVariants"])
         instances.check_variants(request.get("ShadowProductionVariants") or [])
         _check_supported(request)
+        _check_places(request)
         for variant in _variants(request):
             model = self._models.find(context, variant["ModelName"])
             if "ServerlessConfig" in variant and "ModelDataSource" in model.container:
@@ -81,6 +98,12 @@ class EndpointConfigs:
             "EndpointConfigArn": config.arn,
             "CreationTime": config.created,
         }
+
+    def check_deployable(self, config: EndpointConfig) -> None:
+        """Refuse to deploy what is kept as a record only, as moto does."""
+        model = ServiceModel(LOADER.load_service_model("sagemaker", "service-2"))
+        shape = model.shape_for("CreateEndpointConfigInput")
+        Members.beside([self]).refuse(shape, config.request, f"{REFUSED} by CreateEndpoint")
 
     def find(self, context: RequestContext, name: str) -> EndpointConfig:
         config = self._table.find(context, name)
@@ -171,10 +194,6 @@ def _faults(variant: dict[str, Any]) -> Iterator[str]:
             f"{where}: PrefixAwareRoutingConfig must be given with the RoutingStrategy "
             "PREFIX_AWARE, and only with it."
         )
-    scaling = variant.get("ManagedInstanceScaling", {})
-    least, most = scaling.get("MinInstanceCount"), scaling.get("MaxInstanceCount")
-    if least is not None and most is not None and least > most:
-        yield f"{where}: MinInstanceCount must not be greater than MaxInstanceCount."
 
 
 def _serverless_faults(where: str, config: dict[str, Any]) -> Iterator[str]:
@@ -188,19 +207,27 @@ def _serverless_faults(where: str, config: dict[str, Any]) -> Iterator[str]:
         yield f"{where}: ProvisionedConcurrency must be less than or equal to MaxConcurrency."
 
 
-def check_config_deployable(config: EndpointConfig) -> None:
-    """Refuse to deploy what is kept as a record only, as moto does."""
-    present = {name for name, value in config.request.items() if value}
-    present.update(*config.request["ProductionVariants"])
-    for member in (
-        "AsyncInferenceConfig",
-        "ServerlessConfig",
-        "ShadowProductionVariants",
-        "ExplainerConfig",
-    ):
-        if member in present:
+def _check_places(request: dict[str, Any]) -> None:
+    """Refuse places for captured data and answers that aren't in S3."""
+    outputs = request.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+    places = {
+        "DataCaptureConfig.DestinationS3Uri": (
+            request.get("DataCaptureConfig", {}).get("DestinationS3Uri")
+        ),
+        "AsyncInferenceConfig.OutputConfig.S3OutputPath": outputs.get("S3OutputPath"),
+        "AsyncInferenceConfig.OutputConfig.S3FailurePath": outputs.get("S3FailurePath"),
+    }
+    for member, uri in places.items():
+        try:
+            if uri is not None:
+                s3_objects.split(uri)
+        except s3_objects.DataError as error:
+            raise AwsError("ValidationException", f"{member}: {error}.") from error
+    for variant in request["ProductionVariants"]:
+        strategy = variant.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM")
+        if strategy not in ("RANDOM", "LEAST_OUTSTANDING_REQUESTS"):
             raise AwsError(
                 "ValidationException",
-                f'Endpoint configuration "{config.arn}" has {member}: it is kept, but not run by '
-                "the local AWS, only by AWS.",
+                f"ProductionVariants.RoutingConfig.RoutingStrategy: {strategy} is not run by the "
+                "local AWS, only by AWS.",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,10 @@ class Model(Resource):
     def name(self) -> str:
         return str(self.request["ModelName"])
 
+    def saved(self) -> dict[str, Any]:
+        """What there is to be known of it."""
+        return dataclasses.asdict(self)
+
     @property
     def container(self) -> dict[str, Any]:
         """The one container: `PrimaryContainer`, or the only one of `Containers`."""
@@ -53,30 +58,26 @@ class Model(Resource):
         return dict(self.container.get("ModelDataSource", {}).get("S3DataSource", {}))
 
     @property
-    def data_url(self) -> str | None:
-        """The S3 URL of the model's archive or files, if the model has one."""
-        return self.data_source.get("S3Uri")
-
-    @property
-    def compressed(self) -> bool:
-        """Whether its files are in an archive, rather than objects of their own."""
-        return self.data_source.get("CompressionType") == "Gzip"
-
-    def objects(self, client: S3Client) -> list[s3_objects.Object]:
-        """The objects at `data_url`: those below an `S3Prefix`, or the one `S3Object`.
-
-        Raises as `s3.objects` does.
-        """
-        source = self.data_source
-        found = s3_objects.objects(client, source["S3Uri"])
-        if source["S3DataType"] == "S3Object":
-            _, key = s3_objects.split(source["S3Uri"])
-            found = [each for each in found if each.key == key]
-        return found
+    def additional(self) -> dict[str, dict[str, Any]]:
+        """The `S3ModelDataSource`s of the `AdditionalModelDataSources`, by channel."""
+        sources = self.container.get("AdditionalModelDataSources") or []
+        return {each["ChannelName"]: dict(each["S3DataSource"]) for each in sources}
 
     @property
     def isolated(self) -> bool:
         return bool(self.request.get("EnableNetworkIsolation"))
+
+
+def objects(client: S3Client, source: dict[str, Any]) -> list[s3_objects.Object]:
+    """The objects of an `S3ModelDataSource`: those below an `S3Prefix`, or the one `S3Object`.
+
+    Raises as `s3_objects.objects` does.
+    """
+    found = s3_objects.objects(client, source["S3Uri"])
+    if source["S3DataType"] == "S3Object":
+        _, key = s3_objects.split(source["S3Uri"])
+        found = [each for each in found if each.key == key]
+    return found
 
 
 class Models:
@@ -85,6 +86,14 @@ class Models:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._table: Table[Model] = backend.store.table("model")
+
+    def saved(self) -> list[dict[str, Any]]:
+        """All models, for `restore`."""
+        return [{"model": each.saved(), "tags": tags} for each, tags in self._table.saved()]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        for each in saved:
+            self._table.restore(Model(**each["model"]), each["tags"])
 
     def create_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         arn = self._table.arn(context, request["ModelName"])
@@ -126,12 +135,18 @@ class Models:
                 "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only.",
             )
         _check_container(container)
-        if model.data_url and not self._has_data(model):
-            raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+        if len(model.additional) < len(container.get("AdditionalModelDataSources") or []):
+            raise AwsError(
+                "ValidationException", "AdditionalModelDataSources: ChannelName must be unique."
+            )
+        for source in (model.data_source, *model.additional.values()):
+            if source and not self._has_data(source):
+                raise AwsError(
+                    "ValidationException", f"Could not find model data at {source['S3Uri']}."
+                )
         _check_archive(container.get("ModelDataUrl"))
 
-    def _has_data(self, model: Model) -> bool:
-        source = model.data_source
+    def _has_data(self, source: dict[str, Any]) -> bool:
         if source["S3DataType"] == "S3Object":
             return s3_objects.exists(self._backend.s3, source["S3Uri"])
         if source["CompressionType"] == "Gzip" or not source["S3Uri"].endswith("/"):
@@ -141,7 +156,7 @@ class Models:
                 f"a slash; this is {source['CompressionType']} and {source['S3Uri']}.",
             )
         try:
-            return bool(model.objects(self._backend.s3))
+            return bool(objects(self._backend.s3, source))
         except s3_objects.DataError as error:
             raise AwsError("ValidationException", f"ModelDataSource: {error}.") from error
         except (ClientError, BotoCoreError):
@@ -192,11 +207,6 @@ def _check_container(container: dict[str, Any]) -> None:
         raise AwsError(
             "ValidationException",
             "ModelDataUrl and ModelDataSource are mutually exclusive; give only one of them.",
-        )
-    if container.get("Image") and container.get("ModelPackageName"):
-        raise AwsError(
-            "ValidationException",
-            "Image and ModelPackageName are mutually exclusive; give only one of them.",
         )
     config = container.get("ImageConfig", {})
     if config.get("RepositoryAuthConfig") and config.get("RepositoryAccessMode") != "Vpc":

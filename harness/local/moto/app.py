@@ -99,6 +99,26 @@ class MotoApp:
         with _users_lock:
             _users += 1
 
+    def reset(self) -> None:
+        """Drop all that moto knows, and let it begin with what it began with."""
+        _forget()
+        self.prepare()
+
+    def prepare_for_state(self) -> None:
+        """Let moto's classes be as they are once the services are used, to take up a state."""
+        from harness.local.moto import ecr  # which imports moto
+
+        _ = self._dispatcher
+        ecr.prepare()
+        s3_streaming.prepare()
+        log_events.prepare()
+        sessions.isolate()
+
+    def prepare(self) -> None:
+        """Let IAM and STS, if they have been asked by now, have what they lack."""
+        if self._loaded and {"iam", "sts"} & self._loaded.app_instances.keys():
+            iam.prepare(self._account_id, self._region)
+
     def close(self) -> None:
         """Drop all that moto knows, if no other uses it."""
         global _users

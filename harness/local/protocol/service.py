@@ -36,6 +36,7 @@ from botocore.model import OperationModel, ServiceModel
 from harness.aws_model.loader import LOADER
 from harness.local.protocol import tag_keys, validation
 from harness.local.protocol.errors import AwsError, LeaveToMoto
+from harness.local.protocol.members import Members
 from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.parsing import Parser
 from harness.local.protocol.responses import Responses, internal_failure, too_large
@@ -108,6 +109,11 @@ class Service:
         return found
 
     @functools.cached_property
+    def members(self) -> Members:
+        """What becomes of each member of the operations' requests."""
+        return Members.beside(self._providers)
+
+    @functools.cached_property
     def max_body(self) -> int:
         """Bytes of a body above which it is refused without being read."""
         if self.model.protocol != "rest-json":
@@ -178,7 +184,10 @@ class Service:
         if body is None:
             return too_large(self.max_body)
         try:
-            return self._end(call, call.handler(call.context, self._parse(call, request, body)))
+            parsed = self._parse(call, request, body)
+            if call.handler is not _leave_to_moto and call.model.input_shape is not None:
+                self.members.refuse(call.model.input_shape, parsed)
+            return self._end(call, call.handler(call.context, parsed))
         except LeaveToMoto as leave:
             leave.body = body
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import posixpath
 from typing import TYPE_CHECKING, Any
 
 from harness.aws_model import quotas
@@ -10,6 +11,7 @@ from harness.limits import expressions
 from harness.local.core import instances
 from harness.local.data import opt_ml, s3_objects
 from harness.local.jobs.inputs import check_has_objects
+from harness.local.jobs.training import observed
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ def check_data(
     places = {"OutputDataConfig.S3OutputPath": request["OutputDataConfig"]["S3OutputPath"]}
     if "CheckpointConfig" in request:
         places["CheckpointConfig.S3Uri"] = request["CheckpointConfig"]["S3Uri"]
+    places |= observed.places(request)
     for member, uri in places.items():
         try:
             s3_objects.split(uri)
@@ -88,7 +91,6 @@ def _check_supported(request: CreateTrainingJobRequestTypeDef) -> None:
     kinds = {source["S3DataType"] for source in sources if source}
     _check_algorithm(specification)
     checks = [
-        ("ServerlessJobConfig", "ServerlessJobConfig" in request),
         ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
          not specification.get("TrainingImage")),
         ("ResourceConfig.InstanceType must be given: other clusters",
@@ -127,6 +129,8 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
     names = [channel["ChannelName"] for channel in inputs]
     if len(set(names)) != len(names):
         raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
+    if {".", ".."} & set(names):
+        raise AwsError("ValidationException", "ChannelName: '.' and '..' are no folder's names.")
     _check_metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
     _check_instances(resources, spot=bool(request.get("EnableManagedSpotTraining")))
     _check_rules(request)
@@ -161,6 +165,12 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
             "ValidationException",
             f"CheckpointConfig.LocalPath: {path!r} is not the absolute path of a folder.",
         )
+    if posixpath.normpath(path) in {f"/opt/ml/input/data/{name}" for name in names}:
+        raise AwsError(
+            "ValidationException",
+            f"CheckpointConfig.LocalPath: {path!r} is the folder of a channel, whose files would "
+            "be among the checkpoints.",
+        )
 
 
 def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
@@ -184,11 +194,11 @@ def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
 
 def _check_rules(request: Mapping[str, Any]) -> None:
     """Names that must be unique among their like, and values that the model doesn't list."""
-    for member, name in (
-        ("DebugRuleConfigurations", "RuleConfigurationName"),
-        ("ProfilerRuleConfigurations", "RuleConfigurationName"),
-    ):
-        _check_unique(f"{member}: rule configuration names", request.get(member) or [], name)
+    _check_unique(
+        "ProfilerRuleConfigurations: rule configuration names",
+        request.get("ProfilerRuleConfigurations") or [],
+        "RuleConfigurationName",
+    )
     _check_unique(
         "DebugHookConfig.CollectionConfigurations: collection names",
         request.get("DebugHookConfig", {}).get("CollectionConfigurations") or [],
@@ -215,18 +225,6 @@ def _check_instances(resources: Mapping[str, Any], *, spot: bool) -> None:
             "ValidationException",
             "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
         )
-    if "InstancePreferences" in resources:
-        raise AwsError(
-            "ValidationException",
-            "ResourceConfig: InstancePreferences is mutually exclusive with InstanceType, "
-            "InstanceGroups, InstancePlacementConfig and EnableManagedSpotTraining.",
-        )
-    for read_only in ("SelectedInstanceType", "SelectedInstanceCount"):
-        if read_only in resources:
-            raise AwsError(
-                "ValidationException",
-                f"ResourceConfig.{read_only} is read-only: it isn't accepted in requests.",
-            )
     _check_unique(
         "ResourceConfig.InstanceGroups: names",
         resources.get("InstanceGroups") or [],

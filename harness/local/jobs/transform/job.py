@@ -71,6 +71,9 @@ class TransformJob(Job):
         self._instances: list[Instance] = []
         self._failures: list[str] = []
 
+    def saved(self) -> dict[str, Any]:
+        return {**super().saved(), "model": self._model.saved()}
+
     # What the operations ask for.
 
     def describe(self) -> dict[str, Any]:

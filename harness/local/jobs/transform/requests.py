@@ -35,9 +35,6 @@ def check(request: CreateTransformJobRequestTypeDef) -> None:
     concurrent = request.get("MaxConcurrentTransforms", 0)
     payload = request.get("MaxPayloadInMB", 0)
     checks = {
-        "DataCaptureConfig: the local AWS captures no data of transform jobs; run them on AWS.": (
-            "DataCaptureConfig" in request
-        ),
         "S3DataType: AugmentedManifestFile is not compatible with transform jobs.": (
             source["S3DataType"] == "AugmentedManifestFile"
         ),

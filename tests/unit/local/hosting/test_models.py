@@ -138,8 +138,8 @@ class TestModels:
              ("Containers: the local AWS runs models of one container; inference pipelines run on "
              "AWS only.")),
             ({"PrimaryContainer": {"ModelPackageName": "package"}},
-             ("Image: the local AWS needs the container's image; model packages and inference "
-             "specifications run on AWS only.")),
+             ("PrimaryContainer.ModelPackageName: give Image and ModelDataUrl; model packages run "
+             "on AWS only.")),
             ({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}},
              "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only."),
             ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {
@@ -165,7 +165,6 @@ class TestModels:
             ({"ModelDataUrl": "s3://b/m.tar.gz", "ModelDataSource": {"S3DataSource": {
                 "S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}},
              "ModelDataUrl and ModelDataSource are mutually exclusive"),
-            ({"ModelPackageName": "p"}, "Image and ModelPackageName are mutually exclusive"),
             ({"ImageConfig": {"RepositoryAccessMode": "Platform",
                 "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "a"}}},
              "ImageConfig: RepositoryAuthConfig can be given only where RepositoryAccessMode is"),
@@ -256,28 +255,29 @@ class TestEndpointConfigs:
         )
 
     @pytest.mark.parametrize(
-        ("member", "request_members", "variant_members"),
+        ("words", "request_members", "variant_members"),
         [
-            ("AsyncInferenceConfig",
-             {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket"}}}, {}),
-            ("ServerlessConfig",
+            ("ExplainerConfig: explanations are made by AWS only.",
+             {"ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": {
+                 "ShapBaselineConfig": {"ShapBaseline": "1"}}}}},
+             {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}),
+            ("ProductionVariants.ServerlessConfig: serverless endpoints run on AWS only.",
              {}, {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}),
         ],
     )  # fmt: skip
     def test_what_is_kept_but_not_run(
-        self, aws, new, model, member, request_members, variant_members
+        self, aws, new, model, words, request_members, variant_members
     ):
         name = new("config")
         variants = [{"VariantName": "v", "ModelName": model(), **variant_members}]
         aws.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=variants, **request_members
         )
-        assert refusal(
-            aws.sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name
-        ) == (
-            f'Endpoint configuration "{ARN}:endpoint-config/{name}" has {member}: it is kept, but '
-            "not run by the local AWS, only by AWS."
-        )
+        asked = {"EndpointName": name, "EndpointConfigName": name}
+        assert refusal(aws.sagemaker.create_endpoint, **asked) == words
+        described = aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        assert described["ProductionVariants"] == [{**variants[0], "InitialVariantWeight": 1.0}]
+        assert request_members.items() <= described.items()
 
     @pytest.mark.parametrize(
         ("variants", "members", "message"),
@@ -291,8 +291,6 @@ class TestEndpointConfigs:
              "Variant AllTraffic: ProvisionedConcurrency must be less than or equal to"),
             ([{"RoutingConfig": {"RoutingStrategy": "PREFIX_AWARE"}}], {},
              "Variant AllTraffic: PrefixAwareRoutingConfig must be given with"),
-            ([{"ManagedInstanceScaling": {"MinInstanceCount": 2, "MaxInstanceCount": 1}}], {},
-             "Variant AllTraffic: MinInstanceCount must not be greater than MaxInstanceCount."),
             ([{"InstanceType": "ml.g5.xlarge"}], {"KmsKeyId": "key"},
              "VolumeKmsKeyId: it can't be requested for the instance type ml.g5.xlarge"),
             ([{}], {"MetricsConfig": {"MetricPublishFrequencyInSeconds": 7}},
@@ -351,20 +349,19 @@ class TestEndpoints:
             ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
                 "Type": "CANARY", "WaitIntervalInSeconds": 0,
                 "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}}},
+             ("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize: the "
+             "local AWS shifts traffic ALL_AT_ONCE; canary deployments run on AWS only.")),
+            ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
+                "Type": "LINEAR", "WaitIntervalInSeconds": 0}}},
              ("DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
              "rolling deployments run on AWS only.")),
             ({"RollingUpdatePolicy": {"WaitIntervalInSeconds": 0,
                 "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}}},
-             ("DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
+             ("DeploymentConfig.RollingUpdatePolicy: the local AWS shifts traffic ALL_AT_ONCE; "
              "rolling deployments run on AWS only.")),
             ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "alarm"}]}},
-             "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only."),
-            ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
-                "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}},
-              "RollingUpdatePolicy": {"WaitIntervalInSeconds": 0,
-                "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}}},
-             ("DeploymentConfig: only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be "
-              "given.")),
+             ("DeploymentConfig.AutoRollbackConfiguration.Alarms: CloudWatch alarms are watched by "
+              "AWS only.")),
             ({"BlueGreenUpdatePolicy": {"TerminationWaitInSeconds": 500,
                 "MaximumExecutionTimeoutInSeconds": 600, "TrafficRoutingConfiguration": {
                 "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 100}}},
