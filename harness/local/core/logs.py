@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from harness.local.engine.log_lines import LastWords
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -41,7 +43,7 @@ class LogStream:
         self.region = region
         self.group = group
         self.name = name
-        self.last_line = ""
+        self.words = LastWords()
         self.created = False
         self.events: list[InputLogEventTypeDef] = []
         self.size = 0
@@ -52,8 +54,7 @@ class LogStream:
         """Whether it was said that its lines get lost."""
 
     def write(self, line: str) -> None:
-        if line.strip():
-            self.last_line = line.strip()
+        self.words.add(line)
         # CloudWatch Logs refuses empty messages.
         event: InputLogEventTypeDef = {"timestamp": time.time_ns() // 1_000_000,
                                        "message": line or " "}  # fmt: skip

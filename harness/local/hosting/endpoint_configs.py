@@ -194,10 +194,6 @@ def _faults(variant: dict[str, Any]) -> Iterator[str]:
             f"{where}: PrefixAwareRoutingConfig must be given with the RoutingStrategy "
             "PREFIX_AWARE, and only with it."
         )
-    scaling = variant.get("ManagedInstanceScaling", {})
-    least, most = scaling.get("MinInstanceCount"), scaling.get("MaxInstanceCount")
-    if least is not None and most is not None and least > most:
-        yield f"{where}: MinInstanceCount must not be greater than MaxInstanceCount."
 
 
 def _serverless_faults(where: str, config: dict[str, Any]) -> Iterator[str]:

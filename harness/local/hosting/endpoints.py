@@ -191,12 +191,6 @@ def _check_capacity(endpoint: Endpoint, changes: list[dict[str, Any]]) -> None:
 
 def _check_deployable(settings: dict[str, Any]) -> None:
     """Refuse deployment guardrails that aren't run locally: all traffic shifts at once."""
-    if settings.get("BlueGreenUpdatePolicy") and settings.get("RollingUpdatePolicy"):
-        raise AwsError(
-            "ValidationException",
-            "DeploymentConfig: only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be "
-            "given.",
-        )
     policy = settings.get("BlueGreenUpdatePolicy", {})
     most = policy.get("MaximumExecutionTimeoutInSeconds")
     if most is not None and most <= _waiting(policy):

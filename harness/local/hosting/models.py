@@ -208,11 +208,6 @@ def _check_container(container: dict[str, Any]) -> None:
             "ValidationException",
             "ModelDataUrl and ModelDataSource are mutually exclusive; give only one of them.",
         )
-    if container.get("Image") and container.get("ModelPackageName"):
-        raise AwsError(
-            "ValidationException",
-            "Image and ModelPackageName are mutually exclusive; give only one of them.",
-        )
     config = container.get("ImageConfig", {})
     if config.get("RepositoryAuthConfig") and config.get("RepositoryAccessMode") != "Vpc":
         raise AwsError(

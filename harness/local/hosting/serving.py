@@ -29,6 +29,7 @@ from harness.local.engine.errors import (
     engine_lost,
 )
 from harness.local.hosting import models
+from harness.local.hosting.startup import PORT, Sockets, wait_healthy
 from harness.local.hosting.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
@@ -43,18 +44,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-PORT = 8080
-
 PING_TIMEOUT = 2.0
 """Seconds within which `GET /ping` must answer."""
 
 PING_CHUNK = 65_536
-
-PING_INTERVAL = 0.02
-"""Seconds between two pings of a container that doesn't answer yet."""
-
-FLAP_INTERVAL = 0.5
-"""The same after a ping that a fault on demand lets fail."""
 
 MODEL_FOLDER = "/opt/ml/model"
 
@@ -106,6 +99,10 @@ class Instance:
         self.connections = Pool(host, port, container.has_address)
         self.requests = 0
         """How many requests it has been given and hasn't answered yet."""
+        self.status: int | None = None
+        """What the last ping was answered with, if anything."""
+        self.refused = False
+        """Whether it wasn't, as nothing listens."""
         self._changed = threading.Condition()
 
     def acquire(self) -> None:
@@ -127,10 +124,12 @@ class Instance:
     def ping(self) -> bool:
         """Whether `GET /ping` answers 200 within AWS's two seconds."""
         deadline = time.monotonic() + PING_TIMEOUT
+        self.status, self.refused = None, False
         try:
             response = self.http.request(
                 "GET", "/ping", timeout=PING_TIMEOUT, preload_content=False, redirect=False
             )
+            self.status = response.status
             try:
                 while response.read1(PING_CHUNK):  # a body that drips must not hold us up
                     if time.monotonic() > deadline:
@@ -138,7 +137,8 @@ class Instance:
                 response.release_conn()
             finally:
                 response.close()
-        except urllib3.exceptions.HTTPError:
+        except urllib3.exceptions.HTTPError as error:
+            self.refused = isinstance(error, urllib3.exceptions.NewConnectionError)
             return False
         return response.status == 200
 
@@ -221,7 +221,8 @@ def start(
         download_limit: seconds that the model's files may take to be there.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
-            and with nothing once they are there.
+            and with nothing once they are there; and with where the container listens, if that is
+            where nobody asks it.
         flaps: asked before each ping; true is a ping that fails.
 
     Raises:
@@ -239,6 +240,11 @@ def start(
 
     def tell(text: str) -> None:
         _log.info("%s: %s", name, text, extra=PASSING)
+        if on_transfer:
+            on_transfer(text)
+
+    def hint(text: str) -> None:
+        _log.warning("%s: %s", name, text)
         if on_transfer:
             on_transfer(text)
 
@@ -268,7 +274,7 @@ def start(
             on_transfer("")
         return _serve(
             container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit,
-            flaps=flaps,
+            flaps=flaps, hint=hint,
         )  # fmt: skip
     except BaseException:
         container.remove()
@@ -285,6 +291,7 @@ def _serve(
     resource: str,
     on_exit: Callable[[], None] | None,
     flaps: Callable[[], bool],
+    hint: Callable[[str], None],
 ) -> Instance:
     """Start the container, and wait until it is healthy."""
     deadline = time.monotonic() + limit
@@ -296,38 +303,27 @@ def _serve(
             f"{owner.removeprefix('production ')} starts correctly when invoked with "
             f"'docker run <image> serve'. ({error})"
         ) from error
-    instance = _wait_healthy(container, deadline, abandoned, flaps)
-    if instance is not None:
-        return instance
-    if container.exited.is_set() and container.exit_code is None:
-        raise engine_lost()
-    log.flush()
-    raise UnhealthyError(
-        f"The primary container for {owner} did not pass the ping health check. Please check "
-        f"CloudWatch logs for this {resource}.",
-        _last_words(container, log.last_line, limit),
-    )
-
-
-def _wait_healthy(
-    container: Container,
-    deadline: float,
-    abandoned: Callable[[], bool],
-    flaps: Callable[[], bool],
-) -> Instance | None:
-    """Ping until the answer is 200; None if the container ends, or the time is up."""
+    instance: Instance | None = None
+    sockets = Sockets(container, hint)
     try:
         instance = Instance(container)
     except NotRunningError:
         container.exited.wait(PING_TIMEOUT)
-        return None
-    while (flapped := flaps()) or not instance.ping():
+    if instance is not None:
+        if wait_healthy(container, instance, sockets, deadline, abandoned=abandoned, flaps=flaps):
+            return instance
         if abandoned():
             raise DeployError("It was deleted while its container was being started.")
-        pause = FLAP_INTERVAL if flapped else PING_INTERVAL
-        if container.exited.wait(pause) or time.monotonic() > deadline:
-            return None
-    return instance
+    if container.exited.is_set() and container.exit_code is None:
+        raise engine_lost()
+    log.flush()
+    seen = _seen(container, limit, instance.status if instance else None, sockets.hint)
+    said = log.words.said
+    raise UnhealthyError(
+        f"The primary container for {owner} did not pass the ping health check. Please check "
+        f"CloudWatch logs for this {resource}.",
+        f"({seen}; {said})" if said else f"({seen}.)",
+    )
 
 
 def put_model(
@@ -417,11 +413,12 @@ def _files(
     return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer), volume)
 
 
-def _last_words(container: Container, last_line: str, limit: float) -> str:
-    if not container.exited.is_set():
-        text = f"GET /ping on port {PORT} did not answer 200 within {limit:g} s"
-    else:
-        text = f"The container exited with code {container.exit_code}"
-        if container.out_of_memory:
-            text += ", out of memory"
-    return f"({text}; its last log line: {last_line})" if last_line else f"({text}.)"
+def _seen(container: Container, limit: float, status: int | None, hint: str) -> str:
+    """What was seen of a container that isn't healthy."""
+    if container.exited.is_set():
+        memory = ", out of memory" if container.out_of_memory else ""
+        return f"The container exited with code {container.exit_code}{memory}"
+    text = f"GET /ping on port {PORT} did not answer 200 within {limit:g} s"
+    if status not in (None, 200):
+        return f"{text}, but {status}"
+    return f"{text}: {hint}" if hint else text

@@ -252,14 +252,14 @@ class Cluster:
             log.flush()
 
     def algorithm_error(self, container: Container, text: str) -> JobError:
-        """Why a container has failed: `text`, or without one the last line of its log.
+        """Why a container has failed: `text`, or without one the last words of its log.
 
-        AWS leaves it empty where there is no text; the last line helps. It has words of its own
+        AWS leaves it empty where there is no text; the last words help. It has words of its own
         for a container that ran out of memory.
         """
         if container.out_of_memory:
             return JobError(OUT_OF_MEMORY)
-        words = text or self.logs[self.hosts[self.containers.index(container)]].last_line
+        words = text or str(self.logs[self.hosts[self.containers.index(container)]].words)
         suffix = f", exit code: {container.exit_code}"
         room = FAILURE_REASON_LIMIT - len("AlgorithmError: ") - len(suffix)
         return JobError(f"AlgorithmError: {words[:room]}{suffix}")

@@ -5,6 +5,7 @@ moto and Flask are imported by the first request, or by `load`, and not with thi
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http
 import json
@@ -59,6 +60,9 @@ _S3_DOCUMENTS = frozenset({
 
 ALL_SERVICES = "sagemaker-harness[all-services]"
 """What brings the packages that moto's services need and that aren't installed by default."""
+
+REGISTRY_HEADER = "x-harness-registry"
+"""`ecr.HEADER`, as requests have it: `ecr` imports moto."""
 
 _users = 0
 _users_lock = threading.Lock()
@@ -181,7 +185,8 @@ class MotoApp:
             if _service(request) == "tagging":
                 tags.touch(self._account(request), self._region)
             with view.answering(self.ours):
-                response = wsgi.respond(self._dispatcher, request, self._environ(request))
+                environ = self._environ(request)
+                response = wsgi.respond(self._dispatcher, _without_ours(request), environ)
         except OperationNotFoundError:
             return _unknown(request, http.HTTPStatus.BAD_REQUEST)
         except NotImplementedError as error:
@@ -238,7 +243,7 @@ class MotoApp:
         registry = {"HTTP_X_HARNESS_REGISTRY": self._registry} if self._registry else {}
         return {
             "HTTP_X_MOTO_ACCOUNT_ID": self._account(request),
-            **registry,  # `ecr.HEADER`
+            **registry,
             # S3 tells metadata keys with "_" from those with "-", which WSGI does not.
             "moto.preserved_header_names": {
                 "HTTP_" + name.upper().replace("-", "_"): name
@@ -246,6 +251,14 @@ class MotoApp:
                 if name.startswith("x-amz-meta-") and "_" in name
             },
         }
+
+
+def _without_ours(request: Request) -> Request:
+    """The request without a header by which only we tell moto something."""
+    if REGISTRY_HEADER not in request.headers:
+        return request
+    headers = {name: each for name, each in request.headers.items() if name != REGISTRY_HEADER}
+    return dataclasses.replace(request, headers=headers)
 
 
 def _forget() -> None:

@@ -340,7 +340,10 @@ def serve() -> int:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, on_sigterm)
-    http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+    host, port = {"port-5000": ("", 5000), "loopback": ("127.0.0.1", 8080)}.get(PROBE, ("", 8080))
+    if PROBE in ("port-5000", "unhealthy"):
+        print("2026 ERROR the bucket can't be read\nstarting all the same")
+    http.server.ThreadingHTTPServer((host, port), Handler).serve_forever()
     return 0
 
 

@@ -52,13 +52,6 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
     taken = config.get("Outputs") or []
     cluster = request["ProcessingResources"]["ClusterConfig"]
     modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
-    for each in given:
-        if {"S3Input", "DatasetDefinition"} <= each.keys():
-            raise AwsError(
-                "ValidationException",
-                f"Processing input {each['InputName']}: exactly one of S3Input and "
-                "DatasetDefinition must be given.",
-            )
     for what, present in (
         ("ProcessingInputs: S3InputMode Pipe", "Pipe" in modes),
         ("ProcessingResources.ClusterConfig needs InstanceType: other clusters",
@@ -68,22 +61,13 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
             raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
     instances.check_count([(cluster["InstanceType"], instance_count(request))], quotas.PROCESSING)
     instances.check_volume_key(cluster["InstanceType"], cluster.get("VolumeKmsKeyId"))
-    for what in (*_cluster_faults(cluster), *_faults(given, taken)):
+    for what in _faults(given, taken):
         raise AwsError("ValidationException", what)
 
 
 def instance_count(request: Mapping[str, Any]) -> int:
     """How many instances it asks for; 1 by default (`ProcessingClusterConfig` in the reference)."""
     return int(request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1))
-
-
-def _cluster_faults(cluster: Mapping[str, Any]) -> Iterator[str]:
-    where = "ProcessingResources.ClusterConfig"
-    if "InstancePreferences" in cluster:
-        yield f"{where}: InstancePreferences is mutually exclusive with InstanceType."
-    for read_only in ("SelectedInstanceType", "SelectedInstanceCount"):
-        if read_only in cluster:
-            yield f"{where}.{read_only} is read-only: it isn't accepted in requests."
 
 
 def _faults(

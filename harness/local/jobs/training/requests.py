@@ -194,11 +194,11 @@ def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
 
 def _check_rules(request: Mapping[str, Any]) -> None:
     """Names that must be unique among their like, and values that the model doesn't list."""
-    for member, name in (
-        ("DebugRuleConfigurations", "RuleConfigurationName"),
-        ("ProfilerRuleConfigurations", "RuleConfigurationName"),
-    ):
-        _check_unique(f"{member}: rule configuration names", request.get(member) or [], name)
+    _check_unique(
+        "ProfilerRuleConfigurations: rule configuration names",
+        request.get("ProfilerRuleConfigurations") or [],
+        "RuleConfigurationName",
+    )
     _check_unique(
         "DebugHookConfig.CollectionConfigurations: collection names",
         request.get("DebugHookConfig", {}).get("CollectionConfigurations") or [],
@@ -225,18 +225,6 @@ def _check_instances(resources: Mapping[str, Any], *, spot: bool) -> None:
             "ValidationException",
             "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
         )
-    if "InstancePreferences" in resources:
-        raise AwsError(
-            "ValidationException",
-            "ResourceConfig: InstancePreferences is mutually exclusive with InstanceType, "
-            "InstanceGroups, InstancePlacementConfig and EnableManagedSpotTraining.",
-        )
-    for read_only in ("SelectedInstanceType", "SelectedInstanceCount"):
-        if read_only in resources:
-            raise AwsError(
-                "ValidationException",
-                f"ResourceConfig.{read_only} is read-only: it isn't accepted in requests.",
-            )
     _check_unique(
         "ResourceConfig.InstanceGroups: names",
         resources.get("InstanceGroups") or [],

@@ -90,6 +90,8 @@ def _of_model(model: ServiceModel) -> Iterator[_Route]:
     for operation in model.operation_names:
         http = model.operation_model(operation).http
         path, _, query = http["requestUri"].partition("?")
+        # botocore takes the bucket out of the paths of S3's model when a client is made.
+        path = http.get("authPath", path).rstrip("/")
         pattern, literal, at = "", 0, 0
         for variable in _VARIABLE.finditer(path):
             fixed = path[at : variable.start()]

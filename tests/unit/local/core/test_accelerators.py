@@ -19,7 +19,7 @@ WAY_OUT = 'gpu = "ignore" in [local] of harness.toml (HARNESS_LOCAL_GPU=ignore) 
 
 def backend(*, gpus, ignores=False):
     made = Backend(str, "us-east-1", "123456789012", ignores_gpus=ignores)
-    engine: Any = SimpleNamespace(has_gpus=lambda: gpus)
+    engine: Any = SimpleNamespace(has_gpus=lambda: gpus, missing_image=lambda _: None)
     made.containers = engine
     return made
 

@@ -165,7 +165,6 @@ class TestModels:
             ({"ModelDataUrl": "s3://b/m.tar.gz", "ModelDataSource": {"S3DataSource": {
                 "S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}},
              "ModelDataUrl and ModelDataSource are mutually exclusive"),
-            ({"ModelPackageName": "p"}, "Image and ModelPackageName are mutually exclusive"),
             ({"ImageConfig": {"RepositoryAccessMode": "Platform",
                 "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "a"}}},
              "ImageConfig: RepositoryAuthConfig can be given only where RepositoryAccessMode is"),
@@ -277,7 +276,7 @@ class TestEndpointConfigs:
         asked = {"EndpointName": name, "EndpointConfigName": name}
         assert refusal(aws.sagemaker.create_endpoint, **asked) == words
         described = aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)
-        assert described["ProductionVariants"] == variants
+        assert described["ProductionVariants"] == [{**variants[0], "InitialVariantWeight": 1.0}]
         assert request_members.items() <= described.items()
 
     @pytest.mark.parametrize(
@@ -292,8 +291,6 @@ class TestEndpointConfigs:
              "Variant AllTraffic: ProvisionedConcurrency must be less than or equal to"),
             ([{"RoutingConfig": {"RoutingStrategy": "PREFIX_AWARE"}}], {},
              "Variant AllTraffic: PrefixAwareRoutingConfig must be given with"),
-            ([{"ManagedInstanceScaling": {"MinInstanceCount": 2, "MaxInstanceCount": 1}}], {},
-             "Variant AllTraffic: MinInstanceCount must not be greater than MaxInstanceCount."),
             ([{"InstanceType": "ml.g5.xlarge"}], {"KmsKeyId": "key"},
              "VolumeKmsKeyId: it can't be requested for the instance type ml.g5.xlarge"),
             ([{}], {"MetricsConfig": {"MetricPublishFrequencyInSeconds": 7}},
@@ -401,12 +398,6 @@ class TestEndpoints:
             ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "alarm"}]}},
              ("DeploymentConfig.AutoRollbackConfiguration.Alarms: CloudWatch alarms are watched by "
               "AWS only.")),
-            ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
-                "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}},
-              "RollingUpdatePolicy": {"WaitIntervalInSeconds": 0,
-                "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}}},
-             ("DeploymentConfig: only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be "
-              "given.")),
             ({"BlueGreenUpdatePolicy": {"TerminationWaitInSeconds": 500,
                 "MaximumExecutionTimeoutInSeconds": 600, "TrafficRoutingConfiguration": {
                 "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 100}}},

@@ -115,28 +115,10 @@ def cluster(**members):
     ("members", "what"),
     [
         (
-            inputs({**an_input(), "DatasetDefinition": ATHENA}),
-            "Processing input data: exactly one of S3Input and DatasetDefinition must be given.",
-        ),
-        (
             cluster(VolumeKmsKeyId="key"),
             (
                 "VolumeKmsKeyId: it can't be requested for the instance type ml.g5.xlarge, which "
                 "has local storage."
-            ),
-        ),
-        (
-            cluster(InstancePreferences=[{"InstanceType": "ml.m5.large"}]),
-            (
-                "ProcessingResources.ClusterConfig: InstancePreferences is mutually exclusive with "
-                "InstanceType."
-            ),
-        ),
-        (
-            cluster(SelectedInstanceType="ml.m5.large"),
-            (
-                "ProcessingResources.ClusterConfig.SelectedInstanceType is read-only: it isn't "
-                "accepted in requests."
             ),
         ),
     ],

@@ -120,7 +120,7 @@ def fill(aws):
     aws.sagemaker.create_transform_job(
         TransformJobName="transform", ModelName="model",
         TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix",
-                                                        "S3Uri": "s3://bucket-1/none"}}},
+                                                        "S3Uri": "s3://bucket-1/key"}}},
         TransformOutput={"S3OutputPath": "s3://bucket-1/out"},
         TransformResources={"InstanceCount": 1, "InstanceType": "ml.m5.large"},
     )  # fmt: skip

@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from harness.local.core.client import local_boto_session
 from harness.local.moto.ours import operations
 from harness.local.protocol.messages import Request
 
@@ -34,3 +35,12 @@ def test_name(service, method, uri, headers, body, operation):
     path, _, query = uri.partition("?")
     request = Request(method, path, query, headers, io.BytesIO(body))
     assert operations.name(request, service) == operation
+
+
+def test_buckets_are_in_paths_after_a_client_was_made():
+    """botocore's clients change the model that all of them share."""
+    operations._routes.cache_clear()
+    local_boto_session("http://127.0.0.1:1", "us-east-1").client("s3")
+    for path, operation in (("/bucket", "ListObjects"), ("/bucket/a/b", "GetObject")):
+        assert operations.name(Request("GET", path, "", {}), "s3") == operation
+    assert operations.name(Request("GET", "/", "", {}), "s3") == "ListBuckets"
