@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.config import reference
+from harness.flow.record import reference as report
 from harness.local.aws import make_providers
 from harness.local.core.backend import Backend
 from harness.local.protocol.service import Service
@@ -73,3 +74,5 @@ def _row(member: Member) -> str:
 if __name__ == "__main__":
     (FOLDER / "settings.md").write_text(reference.markdown(), encoding="utf-8")
     (FOLDER / "members.md").write_text(members_page(), encoding="utf-8")
+    (FOLDER / "report.md").write_text(report.markdown(), encoding="utf-8")
+    (FOLDER / "report.schema.json").write_text(report.schema(), encoding="utf-8")

@@ -22,6 +22,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NoReturn
 
 import joblib
@@ -31,6 +32,8 @@ from gam_model import GAMClassifier, GAMRegressor
 from serving.rows import rows, wrong
 
 MODEL_FILE = "model.joblib"
+CURVE_FILE = "curve.csv"
+CURVE_POINTS = 401
 Model = GAMRegressor | GAMClassifier
 
 
@@ -61,6 +64,9 @@ def train(arguments: argparse.Namespace) -> None:
     if test is not None:
         tell_score("test", model, *test)
     save(model, Path(os.environ["SM_MODEL_DIR"]))
+    output = os.environ.get("SM_OUTPUT_DATA_DIR")
+    if output and isinstance(model, GAMRegressor) and train_x.shape[1] == 1:
+        save_curve(model, train_x, Path(output))
 
 
 def make_model(parameters: dict[str, Any]) -> Model:
@@ -126,6 +132,16 @@ def save(model: Model, folder: Path) -> None:
     partial = folder / f".{MODEL_FILE}"
     joblib.dump(model, partial)
     partial.replace(folder / MODEL_FILE)
+
+
+def save_curve(model: GAMRegressor, x: np.ndarray, folder: Path) -> None:
+    """Write the curve over the one feature's range, with the 95 % band of the mean, to draw it."""
+    grid = np.linspace(x.min(), x.max(), CURVE_POINTS)[:, np.newaxis]
+    mean, error = model.predict(grid, return_std=True)
+    half = NormalDist().inv_cdf(0.975) * error
+    table = np.column_stack([grid, mean, mean - half, mean + half])
+    header = "x,prediction,lower,upper"
+    np.savetxt(folder / CURVE_FILE, table, "%.9g", ",", header=header, comments="")
 
 
 class Parser(argparse.ArgumentParser):

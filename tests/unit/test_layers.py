@@ -35,6 +35,7 @@ LAYERS = """
     check
     templates
     testing
+    sdk
     session plugin
     cli
     __init__ __main__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,16 +52,20 @@ def predict_aloud(this: Run, endpoint: Endpoint, sets: Sequence[RequestSet]) -> 
 def _answers(endpoint: Endpoint, asked: RequestSet) -> Answers:
     bodies: list[bytes] = []
     parts: list[Array] = []
+    seconds: list[float] = []
     for body in asked.bodies:
+        asked_at = time.perf_counter()
         answer = endpoint.invoke(
             body=body.content, content_type=body.content_type, accept=asked.accept
         )
         content = answer.body.read()
+        seconds.append(time.perf_counter() - asked_at)
         bodies.append(content)
         content_type = _text(getattr(answer, "content_type", "")) or asked.accept
         if plain(content_type) in TYPES:
             parts.append(_part(endpoint, content, content_type, body))
-    return Answers(asked, bodies, _whole(endpoint, parts) if len(parts) == len(bodies) else None)
+    whole = _whole(endpoint, parts) if len(parts) == len(bodies) else None
+    return Answers(asked, bodies, whole, seconds)
 
 
 def _whole(endpoint: Endpoint, parts: list[Array]) -> Array:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from harness.aws_model import instance_types
+from harness.local.core import sdk_access
 from harness.local.core.client import DUMMY_KEY, local_boto_session
 from harness.local.core.logs import LogStreams
 from harness.local.core.store import Store
@@ -21,11 +22,13 @@ from harness.local.faults.faults import Faults
 from harness.local.moto import s3_streaming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from types_boto3_ecr import ECRClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
+
+    from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +62,7 @@ class Backend:
         self._listen = listen
         self._reachable: str | None = None
         self._reachable_lock = threading.Lock()
+        self._files: dict[str, bytes] = {}
         self.registry = registry
         self.region = region
         self.account_id = account_id
@@ -111,22 +115,30 @@ class Backend:
         return 0 if self.ignores_gpus else instance_types.gpus(instance_type)
 
     def container_environment(
-        self, region: str, account_id: str = "", *, isolated: bool
+        self, context: RequestContext, image: str, own: Mapping[str, str], *, isolated: bool
     ) -> dict[str, str]:
-        """What every container has in its environment, below what its request says.
+        """What a container of the image has in its environment, with its request's `own`.
 
-        With the local AWS's address, where there is one that containers reach, and keys for it:
-        AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated can
-        reach it.
+        Below that, the local AWS's address, where there is one that containers reach, and keys for
+        it: AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated
+        can reach it.
         """
-        environment = {"AWS_REGION": region}
-        if not isolated and (url := self._container_url()):
-            environment |= {
-                "AWS_ENDPOINT_URL": url,
-                "AWS_ACCESS_KEY_ID": self._key(account_id),
-                "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
-            }
-        return environment
+        environment = {"AWS_REGION": context.region, **own}
+        if isolated or not (url := self._container_url()):
+            return environment
+        known = {**self.containers.image_environment(image), **environment}
+        path = sdk_access.data_path(known, sdk_access.FOLDER)
+        key = self._key(context.account_id)
+        return {**sdk_access.variables(url, key), **environment, **path}
+
+    def container_files(self, *, isolated: bool) -> dict[str, bytes]:
+        """What belongs to that environment, by the path in the container; empty if nothing does."""
+        if isolated or not (url := self._container_url()):
+            return {}
+        if not self._files:  # whoever comes at the same time makes the same
+            named = sdk_access.files(url).items()
+            self._files = {f"{sdk_access.FOLDER}/{name}": content for name, content in named}
+        return self._files
 
     def _container_url(self) -> str | None:
         """The local AWS's URL as containers reach it; it listens there from the first one on."""

@@ -53,6 +53,14 @@ def file(name: str, content: bytes) -> Entry:
     return Entry(name, len(content), [content])
 
 
+def files(contents: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Files by their absolute paths, each after its folder."""
+    folders = sorted({path.rpartition("/")[0].strip("/") for path in contents})
+    yield from map(folder, folders)
+    for path, content in contents.items():
+        yield file(path.strip("/"), content)
+
+
 def tar_stream(entries: Iterable[Entry], volume: Volume | None = None) -> Iterator[Piece]:
     """A tar archive of `entries`, in the pax format, chunk by chunk.
 

@@ -140,6 +140,11 @@ class Containers:
                 if ours:
                     self._pulled.add(name)
 
+    def image_environment(self, name: str) -> dict[str, str]:
+        """The variables that an image on this machine sets."""
+        pairs = inspection.image(self.api, name)["Config"].get("Env") or []
+        return dict(each.partition("=")[::2] for each in pairs)
+
     def missing_image(self, name: str) -> str | None:
         """Why there is no such image: neither on this machine nor where it would be pulled from.
 

@@ -29,8 +29,8 @@ from harness.local.engine.errors import (
     engine_lost,
 )
 from harness.local.hosting import models
-from harness.local.hosting.startup import PORT, Sockets, wait_healthy
-from harness.local.hosting.upstream import CONNECTIONS, Pool
+from harness.local.hosting.container.startup import PORT, Sockets, wait_healthy
+from harness.local.hosting.container.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -253,13 +253,12 @@ def start(
         name=name,
         hostname=hostname,
         command=["serve"],
-        environment={
-            **backend.container_environment(
-                context.region, context.account_id, isolated=model.isolated
-            ),
-            **model.container.get("Environment", {}),
-            **(environment or {}),
-        },
+        environment=backend.container_environment(
+            context,
+            image,
+            {**model.container.get("Environment", {}), **(environment or {})},
+            isolated=model.isolated,
+        ),
         port=PORT,
         isolated=model.isolated,
         memory=instance_types.memory(instance_type),
@@ -351,6 +350,9 @@ def put_model(
         return Transfer("Downloading model data", tell, check)
 
     source = model.data_source
+    sdk_files = backend.container_files(isolated=model.isolated)
+    if sdk_files:  # alone: what the image's folders are like stays as it is
+        container.put("/", opt_ml.tar_stream(opt_ml.files(sdk_files)))
     if not source:
         _put_folders(container)
     elif not _put_source(backend, container, source, MODEL_FOLDER, transfer(), volume.empty()):

@@ -117,12 +117,9 @@ class Cluster:
                     hostname=host,
                     command=command,
                     entrypoint=entrypoint,
-                    environment={
-                        **backend.container_environment(
-                            job.context.region, job.context.account_id, isolated=isolated
-                        ),
-                        **environment,
-                    },
+                    environment=backend.container_environment(
+                        job.context, image, environment, isolated=isolated
+                    ),
                     isolated=isolated,
                     shared=network,
                     memory=types.memory(kind),

@@ -110,12 +110,16 @@ def test_gauss3_reaches_the_published_scores(
     output = ROOT / "build/runs" / report["run"]
     assert report["output"] == str(output)
     assert {path.name for path in output.iterdir()} == {
-        "model.tar.gz", "predictions", "report.json"
+        "model.tar.gz", "output.tar.gz", "predictions", "logs",
+        "report.html", "report.json", "junit.xml",
     }  # fmt: skip
     with tarfile.open(report["model"]) as model:
         assert model.getnames()
     assert len((output / "predictions/test.csv").read_text().splitlines()) == 63
     assert json.loads((output / "report.json").read_text())["metrics"] == report["metrics"]
+    page = (output / "report.html").read_text()
+    assert "NIST&#39;s certified model on the same rows: train 0.99665, test 0.99747." in page
+    assert page.count('class="band model"') == 5  # of the curve and of what parts it, and a legend
     assert {"build", "train", "deploy", "predict", "total"} <= report["seconds"].keys()
     assert "train:r2=0.9967" in log
     assert "a-real-secret" not in log

@@ -25,9 +25,9 @@ class Job:
     """The folders of a training job and its data: 90 rows in `train`, 30 in `test`."""
 
     def __init__(self, root, features=1):
-        self.model_dir = root / "model"
+        self.model_dir, self.output_dir = root / "model", root / "output"
         self.channels = {name: root / name for name in ("train", "test")}
-        for folder in (self.model_dir, *self.channels.values()):
+        for folder in (self.model_dir, self.output_dir, *self.channels.values()):
             folder.mkdir()
         x = np.random.RandomState(3).uniform(0, 10, (120, features))
         self.table = np.column_stack([x, np.sin(x).sum(axis=1)])
@@ -39,7 +39,11 @@ class Job:
 
     def variables(self, channels=("train", "test")):
         folders = {f"SM_CHANNEL_{name.upper()}": str(self.channels[name]) for name in channels}
-        return {**folders, "SM_MODEL_DIR": str(self.model_dir)}
+        return {
+            **folders,
+            "SM_MODEL_DIR": str(self.model_dir),
+            "SM_OUTPUT_DATA_DIR": str(self.output_dir),
+        }
 
     def run(self, *arguments, channels=("train", "test")):
         return subprocess.run(
@@ -104,6 +108,12 @@ def test_trains_scores_and_saves(job):
         model.score(test[:, :-1], test[:, -1]), abs=1e-6
     )
     assert [file.name for file in job.model_dir.iterdir()] == ["model.joblib"]
+    curve = np.loadtxt(job.output_dir / "curve.csv", delimiter=",", skiprows=1)
+    x, mean, lower, upper = curve.T
+    expected, error = model.predict(x[:, np.newaxis], return_std=True)
+    assert (x[0], x[-1]) == pytest.approx((train[:, 0].min(), train[:, 0].max()))
+    assert mean == pytest.approx(expected, rel=1e-6, abs=1e-8)
+    assert upper - lower == pytest.approx(2 * 1.959964 * error, rel=1e-5)
 
 
 def test_test_file_and_channel_are_optional(job):
@@ -120,6 +130,7 @@ def test_lists_hold_one_value_a_feature(tmp_path):
     model = joblib.load(job.model_dir / "model.joblib")
     assert model.get_params()["df"] == [10, 12]
     assert model.get_params()["alpha"] == [1.0, 2.5]
+    assert list(job.output_dir.iterdir()) == []  # a curve is of one feature
 
 
 def test_words_among_the_hyperparameters(tmp_path):

@@ -160,7 +160,8 @@ class ProcessingJob(Job):
         transfer = self.transfer("Downloading input data", down=True)
 
         def put(host: str, container: Container) -> None:
-            entries = self._entries(host, transfer)
+            sdk_files = opt_ml.files(self.backend.container_files(isolated=self._isolated))
+            entries = itertools.chain(sdk_files, self._entries(host, transfer))
             container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
         try:

@@ -126,7 +126,10 @@ class TrainingData:
                 else ()
             ),
         )
-        container.put("/", opt_ml.tar_stream(layout.entries(), self._volumes[host]))
+        isolated = bool(self._job.request.get("EnableNetworkIsolation"))
+        sdk_files = opt_ml.files(self._job.backend.container_files(isolated=isolated))
+        entries = itertools.chain(sdk_files, layout.entries())
+        container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
     def upload(
         self,

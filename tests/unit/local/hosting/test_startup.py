@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harness.local.engine.inspection import Listener
-from harness.local.hosting import startup
-from harness.local.hosting.startup import Pauses, Sockets, elsewhere, wait_healthy
+from harness.local.hosting.container import startup
+from harness.local.hosting.container.startup import Pauses, Sockets, elsewhere, wait_healthy
 
 
 class Clock:
