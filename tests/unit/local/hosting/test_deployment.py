@@ -46,7 +46,7 @@ def test_model_data_that_is_not_there_in_time(aws, new):
     }  # fmt: skip
     container = {"Image": "image:1", "ModelDataSource": {"S3DataSource": source}}
     model = Model("arn", {"ModelName": "m", "PrimaryContainer": container}, datetime.now(UTC))
-    backend: Any = SimpleNamespace(s3=aws.s3)
+    backend: Any = SimpleNamespace(s3=aws.s3, container_files=lambda *_, **__: {})
     put: Any = SimpleNamespace(put=lambda folder, files: list(files))
     serving.put_model(backend, put, model, print, Volume(1 << 30), math.inf)
     with pytest.raises(serving.DeployError, match="not downloaded within 0 s, its ModelDataDown"):
