@@ -10,6 +10,7 @@ from harness.local.hosting.asynchronous import Invocation
 from harness.local.hosting.container.upstream import MalformedError
 from harness.local.hosting.endpoint import Endpoint
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.members import UNKNOWN
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
@@ -102,6 +103,8 @@ class Runtime:
             for member, words in _NOT_TAKEN.items():
                 if member in request:
                     raise AwsError("ValidationError", words.format(name=endpoint.name))
+            unknown = min(request.keys() - _TAKEN)
+            raise AwsError("ValidationError", f"{unknown}: {UNKNOWN.text}.")
         if endpoint.is_async:
             raise AwsError(
                 "ValidationError",

@@ -718,9 +718,9 @@ def test_a_pool_may_be_given_its_sockets(aws, container):
     pool.close()
 
 
-def test_a_stateful_session_stays_with_the_container_that_began_it(container, instance):
+def test_a_stateful_session_stays_with_the_container_that_began_it(container):
     with contextlib.closing(StandIn()) as other:
-        provider = make_provider(instance)
+        provider = make_provider(make_instance(container))
         (endpoint,) = provider._endpoints.all()
         endpoint.variants[0].instances.append(make_instance(other))
         with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
@@ -755,8 +755,8 @@ class Captured:
 
 
 @pytest.mark.parametrize("path", ["invocations", "invocations-response-stream"])
-def test_answers_are_captured_where_that_is_asked_for(container, instance, path):
-    provider = make_provider(instance)
+def test_answers_are_captured_where_that_is_asked_for(container, path):
+    provider = make_provider(make_instance(container))
     (endpoint,) = provider._endpoints.all()
     endpoint.variants[0].capture = captured = Captured()
     with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
@@ -765,8 +765,8 @@ def test_answers_are_captured_where_that_is_asked_for(container, instance, path)
     assert captured.taken == [(b"body", "text/csv", b"hello")]
 
 
-def test_an_asynchronous_endpoint_is_not_asked_at_once(instance):
-    provider = make_provider(instance)
+def test_an_asynchronous_endpoint_is_not_asked_at_once(container):
+    provider = make_provider(make_instance(container))
     (endpoint,) = provider._endpoints.all()
     endpoint.is_async = True
     with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
