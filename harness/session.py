@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import math
+import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -123,7 +124,7 @@ def _local_aws(region: str) -> Any:
             f"LocalSession() can't start a local AWS in this environment, since {error.name} isn't "
             "installed; run `harness up` in another one, and give its URL as endpoint_url."
         ) from error
-    return LocalAWS(region)
+    return LocalAWS(region, gpu=os.environ.get("HARNESS_LOCAL_GPU", "require"))
 
 
 def _use_for_logs(boto_session: boto3.Session) -> None:

@@ -20,8 +20,8 @@ from harness.local.engine.errors import (
     NotRunningError,
     StartError,
 )
+from harness.local.engine.startup import PING_INTERVAL, PORT, Pauses
 from harness.local.hosting.serving import MODEL_FOLDER, Instance
-from harness.local.hosting.startup import PING_INTERVAL, PORT, Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -25,6 +25,7 @@ LAYERS = """
     local.data
     local.hosting
     local.jobs
+    local.state
     local.http
     local
     image

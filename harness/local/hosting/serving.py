@@ -7,6 +7,7 @@ developer guide).
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.aws_model import instance_types, volumes
+from harness.errors import EngineError
 from harness.local.data import model_archive, opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
 from harness.local.data.volumes import FullVolumeError, Volume
@@ -26,7 +28,8 @@ from harness.local.engine.errors import (
     StartError,
     engine_lost,
 )
-from harness.local.hosting.startup import PORT, Sockets, wait_healthy
+from harness.local.engine.startup import PORT, Sockets, wait_healthy
+from harness.local.hosting import models
 from harness.local.hosting.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
@@ -47,6 +50,10 @@ PING_TIMEOUT = 2.0
 PING_CHUNK = 65_536
 
 MODEL_FOLDER = "/opt/ml/model"
+
+ADDITIONAL_FOLDER = "/opt/ml/additional-model-data-sources"
+"""Where those of `AdditionalModelDataSources` stand, each in a folder named after its channel
+(`AdditionalModelDataSource` in AWS's API reference)."""
 
 
 class DeployError(Exception):
@@ -106,7 +113,8 @@ class Instance:
     def release(self) -> None:
         with self._changed:
             self.requests -= 1
-            self._changed.notify_all()
+            if not self.requests:
+                self._changed.notify_all()
 
     def wait_idle(self, limit: float) -> bool:
         """Wait until it has answered all its requests; False if `limit` seconds were too few."""
@@ -149,6 +157,28 @@ class Instance:
         self.disconnect()
         self.container.stop(grace)
 
+    def end(self, grace: int, drain: float) -> None:
+        """Let it answer what it was asked, `drain` seconds at most; `stop`, and `close` it.
+
+        Without `grace` it goes at once.
+        """
+        try:
+            if grace:
+                self.wait_idle(drain)
+                self.stop(grace)
+        except EngineError as error:
+            _log.warning("%s: %s", self.container.name, error)
+        self.close()
+
+    def kill(self, *, out_of_memory: bool) -> None:
+        """Kill the container, unless it has ended, as a fault on demand."""
+        if self.container.exited.is_set():
+            return
+        try:
+            self.container.kill(out_of_memory=out_of_memory)
+        except EngineError as error:
+            _log.warning("%s: nothing was killed on demand: %s", self.container.name, error)
+
     def close(self) -> None:
         """Close the connections, and remove the container."""
         self.disconnect()
@@ -170,6 +200,7 @@ def start(
     instance_type: str = "",
     volume_size: int | None = None,
     environment: Mapping[str, str] | None = None,
+    download_limit: float = math.inf,
     on_exit: Callable[[], None] | None = None,
     on_transfer: Callable[[str], None] | None = None,
     flaps: Callable[[], bool] = bool,
@@ -187,6 +218,7 @@ def start(
         volume_size: GB of its volume, which the model must fit into, and what it writes, where the
             engine can limit that; by default the type's.
         environment: variables on top of the model's own.
+        download_limit: seconds that the model's files may take to be there.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
             and with nothing once they are there; and with where the container listens, if that is
@@ -222,7 +254,9 @@ def start(
         hostname=hostname,
         command=["serve"],
         environment={
-            **backend.container_environment(context.region, isolated=model.isolated),
+            **backend.container_environment(
+                context.region, context.account_id, isolated=model.isolated
+            ),
             **model.container.get("Environment", {}),
             **(environment or {}),
         },
@@ -230,11 +264,12 @@ def start(
         isolated=model.isolated,
         memory=instance_types.memory(instance_type),
         cpus=instance_types.cpus(instance_type),
+        gpus=backend.gpus(instance_type),
         disk=volume_size * instance_types.GIB if volume_size else None,
     )
     try:
         volume = Volume(volumes.size(instance_type, volume_size))
-        put_model(backend, container, model, tell, volume)
+        put_model(backend, container, model, tell, volume, download_limit)
         if on_transfer:
             on_transfer("")
         return _serve(
@@ -297,18 +332,52 @@ def put_model(
     model: Model,
     tell: Callable[[str], None],
     volume: Volume,
+    limit: float,
 ) -> None:
-    """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
-    url = model.data_url
-    if url is None:
+    """Put the model's files into /opt/ml/model, and beside it those that it has in addition.
+
+    Raises `DeployError` with AWS's words, also if that takes longer than `limit` seconds.
+    """
+    until = time.monotonic() + limit
+
+    def check(_: int) -> None:
+        if time.monotonic() > until:
+            raise DeployError(
+                f"Model data was not downloaded within {limit:g} s, its "
+                "ModelDataDownloadTimeoutInSeconds."
+            )
+
+    def transfer() -> Transfer:
+        return Transfer("Downloading model data", tell, check)
+
+    source = model.data_source
+    if not source:
         _put_folders(container)
-        return
+    elif not _put_source(backend, container, source, MODEL_FOLDER, transfer(), volume.empty()):
+        _put_folders(container)  # most images have them, and a put takes 50 ms
+        _put_source(backend, container, source, MODEL_FOLDER, transfer(), volume.empty())
+    if model.additional:
+        names = [f"{ADDITIONAL_FOLDER.strip('/')}/{name}" for name in model.additional]
+        _put_folders(container, ADDITIONAL_FOLDER.strip("/"), *names)
+    for name, additional in model.additional.items():
+        folder = f"{ADDITIONAL_FOLDER}/{name}"
+        _put_source(backend, container, additional, folder, transfer(), volume)
+
+
+def _put_source(
+    backend: Backend,
+    container: Container,
+    source: Mapping[str, Any],
+    folder: str,
+    transfer: Transfer,
+    volume: Volume,
+) -> bool:
+    """Put the files of an `S3ModelDataSource` into a folder; False if that isn't there."""
+    url = source["S3Uri"]
     try:
-        try:  # most images have the folder, and a put takes 50 ms
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
-        except MissingFolderError:
-            _put_folders(container)
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
+        container.put(folder, _files(backend, source, transfer, volume))
+    except MissingFolderError:
+        return False
     except FullVolumeError as error:
         raise DeployError(
             "The model data archive is too large. Please reduce the size of the model data "
@@ -322,21 +391,23 @@ def put_model(
             f"object located at the URL is a valid tar.gz archive. ({error})"
         ) from error
 
+    return True
 
-def _put_folders(container: Container) -> None:
-    container.put("/", opt_ml.tar_stream(map(opt_ml.folder, opt_ml.MODEL_FOLDERS)))
+
+def _put_folders(container: Container, *more: str) -> None:
+    folders = (*opt_ml.MODEL_FOLDERS, *more)
+    container.put("/", opt_ml.tar_stream(map(opt_ml.folder, folders)))
 
 
 def _files(
-    backend: Backend, model: Model, url: str, tell: Callable[[str], None], volume: Volume
+    backend: Backend, source: Mapping[str, Any], transfer: Transfer, volume: Volume
 ) -> Iterator[Piece]:
-    """A tar of what belongs in /opt/ml/model: what the model's archive holds, or its objects."""
-    transfer = Transfer("Downloading model data", tell)
-    if model.compressed:
-        size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(url))
+    """A tar of an `S3ModelDataSource`: what its archive holds, or its objects."""
+    if source["CompressionType"] == "Gzip":
+        size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(source["S3Uri"]))
         transfer.expect(size)
         return model_archive.unpacked(transfer.counted(pieces), volume)
-    found = model.objects(backend.s3)
+    found = models.objects(backend.s3, dict(source))
     if not found:
         raise s3_objects.DataError("there is no such object")
     return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer), volume)

@@ -72,7 +72,10 @@ class Cluster:
         self._lost: Container | None = None
         self.logs = {
             host: job.backend.logs.open(
-                job.context.region, log_group, f"{job.name}/{host}-{int(time.time())}"
+                job.context.region,
+                log_group,
+                f"{job.name}/{host}-{int(time.time())}",
+                job.context.account_id,
             )
             for host in hosts
         }
@@ -115,13 +118,16 @@ class Cluster:
                     command=command,
                     entrypoint=entrypoint,
                     environment={
-                        **backend.container_environment(job.context.region, isolated=isolated),
+                        **backend.container_environment(
+                            job.context.region, job.context.account_id, isolated=isolated
+                        ),
                         **environment,
                     },
                     isolated=isolated,
                     shared=network,
                     memory=types.memory(kind),
                     cpus=types.cpus(kind),
+                    gpus=backend.gpus(kind),
                     disk=volume * types.GIB if volume and not types.has_own_disk(kind) else None,
                     mounts=mounts.get(host) if mounts else None,
                 )

@@ -436,7 +436,7 @@ def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     seen: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 3)
+    monkeypatch.setattr("harness.local.hosting.variant.STARTUP_TIMEOUT", 3)
     reason = failure(aws, deploy(model(probe)))
     assert "did not pass the ping health check" in reason
     assert f"GET /ping on port 8080 did not answer 200 within 3 s{seen}" in reason
@@ -503,13 +503,13 @@ def test_a_missing_archive_is_refused(aws: AWS, model: Callable[..., str]) -> No
         model(ModelDataUrl=uri)
 
 
-def test_an_image_that_does_not_exist_fails_the_endpoint(
-    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
-) -> None:
+def test_an_image_that_does_not_exist_is_refused(model: Callable[..., str]) -> None:
     image = "harness-no-such-image.invalid/x:1"
-    assert failure(aws, deploy(model(Image=image))).startswith(
-        f"The image '{image}' does not exist: "
-    )
+    with pytest.raises(ClientError) as refused:
+        model(Image=image)
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert error["Message"].startswith(f"Requested image {image} not found. (")
 
 
 def test_an_image_without_the_command_fails_the_endpoint(

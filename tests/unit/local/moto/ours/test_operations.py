@@ -1,0 +1,36 @@
+"""What requests of any service ask for, in AWS's words."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from harness.local.moto.ours import operations
+from harness.local.protocol.messages import Request
+
+FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "uri", "headers", "body", "operation"),
+    [
+        ("sagemaker", "PUT", "/FeatureGroup/g", {}, b"{}", "PutRecord"),
+        ("sagemaker", "POST", "/BatchGetRecord", {}, b"{}", "BatchGetRecord"),
+        ("sagemaker", "POST", "/", {"x-amz-target": "SageMaker.Search"}, b"{}", "Search"),
+        ("iam", "POST", "/", FORM, b"Action=GetRole&RoleName=r", "GetRole"),
+        ("iam", "GET", "/?Action=GetRole&RoleName=r", {}, b"", "GetRole"),
+        ("s3", "GET", "/bucket", {}, b"", "ListObjects"),
+        ("s3", "GET", "/bucket?list-type=2&prefix=x", {}, b"", "ListObjectsV2"),
+        ("s3", "PUT", "/bucket/a/b?acl", {}, b"", "PutObjectAcl"),
+        ("s3", "GET", "/bucket/a/b", {}, b"", "GetObject"),
+        ("omics", "POST", "/referencestores", {}, b"{}", "ListReferenceStores"),
+        ("xray", "POST", "/service/X/operation/GetGroups", {}, b"", "GetGroups"),
+        ("sagemaker", "GET", "/no/such/place", {}, b"", None),
+        ("no-such-service", "GET", "/", {}, b"", None),
+    ],
+)
+def test_name(service, method, uri, headers, body, operation):
+    path, _, query = uri.partition("?")
+    request = Request(method, path, query, headers, io.BytesIO(body))
+    assert operations.name(request, service) == operation
