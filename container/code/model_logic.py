@@ -16,6 +16,7 @@ R² goes to the log, for a training job's `MetricDefinitions` (of classes the sh
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import warnings
@@ -28,6 +29,7 @@ import joblib
 import numpy as np
 
 from gam_model import GAMClassifier, GAMRegressor
+from serving.rows import rows, wrong
 
 MODEL_FILE = "model.joblib"
 CURVE_FILE = "curve.csv"
@@ -97,11 +99,16 @@ def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise SystemExit(f"No file {name} in the channel {channel!r}; it holds {there}.")
     try:
         table = np.loadtxt(path, delimiter=",", ndmin=2, comments=None, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SystemExit(
+            f"{name} in the channel {channel!r} is not a csv in UTF-8: {error}."
+        ) from None
     except ValueError as error:
-        reason = str(error).partition(";")[0].rstrip(".")
+        with path.open(encoding="utf-8-sig") as lines:
+            reason = wrong(lines) or error
         raise SystemExit(
             f"{name} in the channel {channel!r} must hold numbers only, as many in each line, "
-            f"and no header: {reason} (rows count from 0)."
+            f"and no header: {reason}."
         ) from None
     if table.size == 0 or table.shape[1] < 2:
         raise SystemExit(
@@ -110,10 +117,12 @@ def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         )
     bad = np.argwhere(~np.isfinite(table))
     if len(bad):
-        row, column = bad[0]
+        at, column = bad[0]
+        with path.open(encoding="utf-8-sig") as lines:
+            row, _ = next(itertools.islice(rows(lines), at, None))
         raise SystemExit(
-            f"{name} in the channel {channel!r} holds {table[row, column]} "
-            f"at row {row}, column {column} (from 0); values must be finite."
+            f"{name} in the channel {channel!r} holds {table[at, column]} at row {row}, "
+            f"column {column + 1}; values must be finite."
         )
     return table[:, :-1], table[:, -1]
 

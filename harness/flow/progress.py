@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.console import Passing
 from harness.errors import FlowError
+from harness.local.engine.log_lines import LastWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,11 +145,17 @@ class Log:
         self._prefix = prefix
         self._tokens: dict[str, str] = {}
         self._next_look = 0.0
+        self._words = LastWords()
 
     @property
     def where(self) -> str:
         streams = f", streams {self._prefix}*" if self._prefix else ""
         return f"Its log is above, and in CloudWatch Logs: group {self.group}{streams}."
+
+    @property
+    def said(self) -> str:
+        """Which of the lines shown so far says why something failed; empty if there are none."""
+        return self._words.said
 
     def show_now_and_then(self) -> None:
         if time.monotonic() >= self._next_look:
@@ -163,6 +170,7 @@ class Log:
     def show(self) -> None:
         """Show the lines that have come since the last time."""
         for line in self._new():
+            self._words.add(line.text)
             self.progress(f"{self.MARK}{line.text}")
         self._next_look = time.monotonic() + LOG_SECONDS
 

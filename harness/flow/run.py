@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from harness.config.settings import metric_name
 from harness.errors import ConfigError, FlowError, HarnessError
 from harness.flow.connection import Connection, connect
@@ -33,11 +31,10 @@ from harness.flow.steps.deploy import (
     create_model,
     deploy,
     environment,
-    log,
     scale,
     upload_model,
 )
-from harness.flow.steps.predict import predict
+from harness.flow.steps.predict import predict_aloud
 from harness.flow.steps.process import process
 from harness.flow.steps.transform import transform
 from harness.image import docker_engine
@@ -253,11 +250,7 @@ def _steps(
             scale(this)
     if "predict" in plan:
         with steps("predict"):
-            try:
-                made.answers = predict(endpoint, asked)
-            except (ClientError, FlowError):
-                log(this).show_last()  # the container's reason is there, not in its answer
-                raise
+            made.answers = predict_aloud(this, endpoint, asked)
         output.answers(made.answers)
         if plan.measured:
             made.metrics |= scores.measure(settings, made.answers)

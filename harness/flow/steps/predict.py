@@ -6,16 +6,19 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from botocore.exceptions import ClientError
 
 from harness.errors import FlowError
 from harness.flow.project.payloads import TYPES, decode, plain
 from harness.flow.project.scores import Answers
+from harness.flow.steps.deploy import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sagemaker.core.resources import Endpoint
 
+    from harness.flow.context import Run
     from harness.flow.project.payloads import Array
     from harness.flow.project.requests import Body, RequestSet
 
@@ -27,6 +30,23 @@ def predict(endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:
         FlowError: it refuses one, or answers another number of rows than it was asked.
     """
     return [_answers(endpoint, each) for each in sets]
+
+
+def predict_aloud(this: Run, endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:
+    """The same; where it fails, with what the container has written, which nobody could read later.
+
+    Raises:
+        FlowError: as `predict` does; and that the endpoint refuses one, with its last words.
+    """
+    try:
+        return predict(endpoint, sets)
+    except (ClientError, FlowError) as error:
+        written = log(this)
+        written.show_last()
+        if isinstance(error, FlowError) or not written.said:
+            raise
+        told = " ".join(str(error).split()).rstrip(".")
+        raise FlowError(f"predict: {told}; {written.said}") from error
 
 
 def _answers(endpoint: Endpoint, asked: RequestSet) -> Answers:

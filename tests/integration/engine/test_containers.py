@@ -401,3 +401,17 @@ def test_a_container_that_has_ended_leaves_no_connection_open(
         gc.enable()
     assert last <= first
     assert last_failed <= first
+
+
+def test_gpus_are_asked_for_by_their_number(
+    made: Containers, probe_image: str, name: str, docker_client: DockerClient
+) -> None:
+    container = made.create(probe_image, name=name, hostname="gpu", command=["train"], gpus=2)
+    try:
+        asked = docker_client.api.inspect_container(container.id)["HostConfig"]["DeviceRequests"]
+        assert [(each["Count"], each["Capabilities"]) for each in asked] == [(2, [["gpu"]])]
+        if not made.has_gpus():
+            with pytest.raises(StartError):
+                container.start(print)
+    finally:
+        container.remove()

@@ -335,3 +335,22 @@ def test_a_changed_model_logic_is_built_and_runs(
     assert report["image"] != gam_image.name
     assert report["seconds"]["build"] > 0
     assert "an edited model_logic.py" in log
+
+
+def test_what_a_container_wrote_of_a_request_it_failed_is_told(
+    start: Callable[..., Forked], tmp_path: Path, docker_client: DockerClient
+) -> None:
+    """In the error itself: the log is gone with the run."""
+    project = tmp_path / "quick"
+    shutil.copytree(ROOT / "tests/integration/quick", project)
+    program = project / "container/quick.py"
+    post = "    def do_POST(self) -> None:\n"
+    failing = f'{post}        raise KeyError("no such column")\n\n'
+    program.write_text(program.read_text().replace(post, failing + post.replace("POST", "PUT")))
+    try:
+        status, report, log = finish(start("run", "--json", cwd=project))
+    finally:
+        prune.prune(loading.load(project / "harness.toml", {}), docker_client, keep=0)
+    assert status == 1
+    assert "KeyError: 'no such column'" in report["error"]
+    assert "  |   File " in log

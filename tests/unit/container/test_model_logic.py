@@ -49,7 +49,7 @@ class Job:
         return subprocess.run(
             [sys.executable, "--", SCRIPT.name, *arguments],
             cwd=SCRIPT.parent,
-            env={**os.environ, **self.variables(channels)},
+            env={**os.environ, **self.variables(channels), "PYTHONPATH": str(CONTAINER)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -201,17 +201,26 @@ def test_missing_channel_is_one_sentence(job):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("x,y\n1,2\n", "no header: could not convert string 'x' to float64 at row 0"),
-        ("1,2\n3\n", "the number of columns changed from 2 to 1 at row 2"),
+        ("x,y\n1,2\n", "no header: row 1, column 1 holds 'x', which is no number."),
+        ("1,2\n3\n", "no header: row 2 has 1 value, row 1 has 2 values."),
+        ("1,2\n\n3,4;5\n", "no header: row 3, column 2 holds '4;5', which is no number."),
+        ("1,2\n3,\n", "no header: row 2, column 2 holds nothing, which is no number."),
         ("1\n2\n", "has 1 column(s); it needs at least one feature, then the target"),
         ("", "has 0 column(s)"),
-        ("1,2\n3,nan\n", "holds nan at row 1, column 1 (from 0)"),
+        ("1,2\n\n3,nan\n", "holds nan at row 3, column 2; values must be finite"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:loadtxt")
 def test_bad_csv_is_one_sentence(job, refusal, text, sentence):
     (job.channels["train"] / "data.csv").write_text(text)
     assert sentence in refusal("--train-file", "data.csv")
+
+
+def test_a_csv_in_another_encoding_is_told_in_pythons_words(job, refusal):
+    (job.channels["train"] / "data.csv").write_bytes(b"1,2\n3,\xff\n")
+    sentence = refusal("--train-file", "data.csv")
+    assert "is not a csv in UTF-8: 'utf-8' codec can't decode byte 0xff in position 6" in sentence
+    assert "row" not in sentence
 
 
 def test_test_file_of_other_width(job, refusal):

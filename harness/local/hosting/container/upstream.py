@@ -183,6 +183,10 @@ class Pool:
         From any thread; they are closed when it returns, unless that is the loop's own.
         """
         self._closed = True
+        self.rest()
+
+    def rest(self) -> None:
+        """Close the connections that are idle, as `close` does; later ones are kept again."""
         if self._loop is None or self._loop.is_closed():
             return
         with contextlib.suppress(RuntimeError, TimeoutError):  # it has just been closed, or hangs
