@@ -64,7 +64,7 @@ def image(docker_client: DockerClient, probe_image: str, tmp_path_factory: Any) 
             forcerm=True,
         )
     yield str(built.id)
-    docker_client.images.remove(built.id, force=True)
+    docker_client.images.remove(str(built.id), force=True)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_what_is_the_images_own_is_still_found(
     try:
         assert process(version, str(derived.id))["services"] == ["image"]
     finally:
-        docker_client.images.remove(derived.id, force=True)
+        docker_client.images.remove(str(derived.id), force=True)
 
 
 @pytest.mark.parametrize("model", [False, True])
