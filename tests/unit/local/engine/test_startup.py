@@ -9,12 +9,7 @@ import pytest
 
 from harness.local.engine import startup
 from harness.local.engine.inspection import Listener
-<<<<<<< HEAD:tests/unit/local/hosting/test_startup.py
-from harness.local.hosting.container import startup
 from harness.local.engine.startup import Pauses, Sockets, elsewhere, wait_healthy
-=======
-from harness.local.engine.startup import Pauses, Sockets, elsewhere, wait_healthy
->>>>>>> w-why:tests/unit/local/engine/test_startup.py
 
 
 class Clock:
