@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 import threading
 import time
+from datetime import datetime
 
 PLAIN_PERIOD = 10.0
 """Seconds between two passing lines where nothing can be taken back."""
+
+
+CLOCK = "%H:%M:%S"
 
 
 class Passing(str):
@@ -18,27 +23,65 @@ class Passing(str):
     __slots__ = ()
 
 
+class Needed(str):
+    """A line that is told with -q, too: why something failed, or what is to be done now."""
+
+    __slots__ = ()
+
+
+class Detail(str):
+    """A line that is told with -v only."""
+
+    __slots__ = ()
+
+
+def wants_colour() -> bool:
+    """Whether a terminal may be written to in colours: unless NO_COLOR says anything at all."""
+    return not os.environ.get("NO_COLOR")
+
+
 class Console:
-    """Called with each line. On a terminal, a passing line stands until the next; elsewhere only
-    one in ten seconds is told."""
+    """Called with each line. On a terminal, a passing line stands until the next.
+
+    Elsewhere only one passing line in ten seconds is told, and each line has its time before it,
+    but for those that are needed: what reads an error is to find it as it is.
+    """
 
     def __init__(self) -> None:
+        self.quiet = False
+        """-q: only what is needed is told."""
+        self.verbose = False
+        """-v: details are told, too."""
+        self.clock = ""
+        """How the time stands before each line; by default, only where there is no terminal."""
         self._lock = threading.Lock()
         self._stands = False
         self._next = 0.0
 
     def __call__(self, line: str) -> None:
+        if not self._is_wanted(line):
+            return
         with self._lock:
             if not isinstance(line, Passing):
-                self._write(f"{line}\n")
+                self._write(f"{self._time(line)}{line}\n")
                 self._stands = False
             elif sys.stderr.isatty():
                 room = shutil.get_terminal_size().columns - 1
                 self._write(line[:room])
                 self._stands = True
             elif time.monotonic() >= self._next:
-                self._write(f"{line}\n")
+                self._write(f"{self._time(line)}{line}\n")
                 self._next = time.monotonic() + PLAIN_PERIOD
+
+    def _is_wanted(self, line: str) -> bool:
+        if self.quiet:
+            return isinstance(line, Needed)
+        return self.verbose or not isinstance(line, Detail)
+
+    def _time(self, line: str) -> str:
+        if isinstance(line, Needed) or not (self.clock or not sys.stderr.isatty()):
+            return ""
+        return f"{datetime.now().astimezone():{self.clock or CLOCK}} "
 
     def _write(self, text: str) -> None:
         """In place of the line that stands."""

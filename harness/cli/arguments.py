@@ -19,6 +19,20 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="instead of harness.toml")
     parser.add_argument("--target", choices=("local", "aws"), help="instead of the file's target")
+    add_loudness(parser)
+
+
+def add_loudness(parser: argparse.ArgumentParser) -> None:
+    """How much is said on stderr; before the command and after it alike."""
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument(
+        "-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
+        help="say nothing on the way: results and errors only",
+    )  # fmt: skip
+    loudness.add_argument(
+        "-v", "--verbose", action="store_true", default=argparse.SUPPRESS,
+        help="say everything: each call to the local AWS, and containers' lines unfiltered",
+    )  # fmt: skip
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:

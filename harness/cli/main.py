@@ -6,8 +6,9 @@ Such a module has
 - `add_arguments(parser)`, which adds its flags to those that every command takes;
 - `run(arguments, signals)`, which does it and returns the exit status.
 
-What a command needs is imported in its functions: `harness --help` must wait for nothing. A new
-command is a file there and a line in `COMMANDS`.
+What a command needs is imported in its functions: `harness --help` must wait for nothing. Of the
+commands themselves only the one is imported that the arguments name. A new command is a file there
+and a line in `COMMANDS`.
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
 to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
@@ -17,14 +18,16 @@ or configuration; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP, once everyt
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from harness import paths, startup
-from harness.cli.arguments import add_common
+from harness.cli.arguments import add_common, add_loudness
 from harness.cli.output import print_json, say
 from harness.cli.signals import Interrupted, Signals
+from harness.console import Needed
 from harness.errors import ConfigError, HarnessError
 from harness.limits import disk
 
@@ -60,8 +63,14 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
+    """Run a command; returns its exit status. Without one, that is to show the help."""
+    given = sys.argv[1:] if argv is None else argv
+    if not given:
+        parser().print_help()
+        return 0
+    arguments = parser(_named(given)).parse_args(given)
+    say.quiet = "quiet" in arguments
+    say.verbose = "verbose" in arguments
     command: Command = arguments.command
     startup.prepare()
     signals = Signals()
@@ -94,22 +103,52 @@ def _require_folder() -> None:
         ) from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _named(given: Sequence[str]) -> tuple[str, ...]:
+    """The commands that the arguments may be for: that which they name, none, or any.
+
+    What stands before it takes no values, so the first that is no option is the command.
+    """
+    if "--version" in given[:1]:
+        return ()
+    first = next((each for each in given if not each.startswith("-")), "")
+    return tuple(name for name in COMMANDS if shown_name(name) == first) or COMMANDS
+
+
+def shown_name(command: str) -> str:
+    """What a command is called: `runs.compare` is `harness compare`."""
+    return command.rpartition(".")[2]
+
+
+def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The arguments of `harness`, with those of the commands that are named."""
+    whole = argparse.ArgumentParser(
         prog="harness",
         description="Train and serve your own container on a local Amazon SageMaker, "
         "then on the real one.",
-        epilog="Settings are in harness.toml; HARNESS_* variables override them.",
+        epilog="Settings are in harness.toml; HARNESS_* variables override them. NO_COLOR=1 takes "
+        "the colours away.",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    whole.add_argument("--version", action=_Version, nargs=0, help="show the version, and leave")
+    add_loudness(whole)
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name in names:
         command = cast("Command", import_module(f"harness.cli.commands.{name}"))
         text = _first_paragraph(command)
-        of_command = commands.add_parser(name.rpartition(".")[2], help=text, description=text)
+        of_command = commands.add_parser(shown_name(name), help=text, description=text)
         of_command.set_defaults(command=command)
         add_common(of_command)
         command.add_arguments(of_command)
-    return parser
+    return whole
+
+
+class _Version(argparse.Action):
+    """Argparse's own would have to know the version each time, which is looked up in files."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"harness {version('sagemaker-harness')}", flush=True)
+        parser.exit()
 
 
 def _first_paragraph(command: Command) -> str:
@@ -125,7 +164,7 @@ def _unexpected(arguments: argparse.Namespace, error: Exception) -> int:
 
 
 def _fail(arguments: argparse.Namespace, sentence: str, status: int) -> int:
-    say(f"harness: {sentence}")
+    say(Needed(f"harness: {sentence}"))
     if arguments.json:
         print_json(error=sentence, passed=False)
     return status

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import Any
 
-from harness.console import Console
+from harness.console import Console, wants_colour
 
 say = Console()
 """A line on stderr."""
@@ -20,4 +19,4 @@ def print_json(**members: Any) -> None:
 
 def colour() -> bool:
     """Whether stdout takes colours: it is a terminal, and nobody has asked for none."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout.isatty() and wants_colour()

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from harness.cli.output import say
+from harness.console import Needed
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -67,6 +68,6 @@ class Signals:
     def _receive(self, number: int, _: FrameType | None) -> None:
         self._count += 1
         if self._count == 2:
-            say("Tearing down already; once more to leave it undone.")
+            say(Needed("Tearing down already; once more to leave it undone."))
         else:
             raise Interrupted(number)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
 from harness.cli.output import print_json, say
+from harness.console import Needed
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def run(arguments: Namespace, _: Signals) -> int:
     except EngineError as error:
         if settings.target == "local":
             raise
-        say(f"harness: containers and images were left alone: {error}")
+        say(Needed(f"harness: containers and images were left alone: {error}"))
     if arguments.json:
         print_json(removed=removed, left=left, elsewhere=unknown)
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.output import print_json, say
+from harness.console import Needed
 from harness.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -104,6 +105,6 @@ def _asked() -> str:
 
     choices = {name: each for name, each in TEMPLATES.items() if name != "image"}
     for name, each in choices.items():
-        say(f"  {name:<9}{each.line}")
+        say(Needed(f"  {name:<9}{each.line}"))
     print(f"Which template? [{DEFAULT}] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip() or DEFAULT

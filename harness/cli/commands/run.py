@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
 from harness.cli.output import colour, print_json, say
+from harness.console import Needed
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -113,9 +114,9 @@ def _run(
         tell_where(report)
         how = how_to_call(report.endpoint, settings, connection)
         if connection.ephemeral:
-            signals.wait(f"{how}\nServing until Ctrl-C.")
+            signals.wait(Needed(f"{how}\nServing until Ctrl-C."))
         else:
-            say(how)
+            say(Needed(how))
 
     report = flow.run(
         settings,

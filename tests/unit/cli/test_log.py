@@ -7,7 +7,9 @@ from harness.console import Console
 
 
 def test_a_log_says_which_of_its_lines_pass(on_terminal):
-    handler = ConsoleHandler(Console())
+    console = Console()
+    console.clock = "at noon"
+    handler = ConsoleHandler(console)
     log = logging.getLogger("harness.tests.console")
     log.setLevel(logging.INFO)
     log.addHandler(handler)
@@ -17,6 +19,6 @@ def test_a_log_says_which_of_its_lines_pass(on_terminal):
         log.warning("lost")
 
     try:
-        assert on_terminal(write) == "job: 1 of 2\r\x1b[Klost\n"
+        assert on_terminal(write) == "job: 1 of 2\r\x1b[Kat noon WARNING lost\n"
     finally:
         log.removeHandler(handler)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,50 @@ def test_help_names_the_commands(harness):
 
     assert shown.returncode == 0
     assert all(command in shown.stdout for command in ("run", "up", "env", "doctor"))
+
+
+def test_without_a_command_it_shows_the_help(harness):
+    shown = harness()
+
+    assert shown.returncode == 0
+    assert shown.stdout == harness("--help").stdout
+    assert shown.stderr == ""
+
+
+def test_the_version(harness):
+    shown = harness("--version")
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == f"harness {version('sagemaker-harness')}\n"
+
+
+@pytest.mark.parametrize("first", [("-v",), ("--quiet",), ()])
+def test_only_the_command_that_is_named_is_imported(first):
+    program = f"""
+import sys
+from harness.cli import main
+try:
+    main.main([*{first!r}, "down", "--help"])
+except SystemExit:
+    of_commands = {{each for each in sys.modules if each.startswith("harness.cli.commands.")}}
+    sys.exit(", ".join(of_commands - {{"harness.cli.commands.down"}}) or 0)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "usage: harness down" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [("-q", "clean"), ("clean", "-q"), ("clean", "--quiet")])
+def test_quiet_still_tells_why_something_failed(harness, tmp_path, arguments):
+    failed = harness(
+        *arguments, DOCKER_HOST=f"unix://{tmp_path}/docker.sock", HARNESS_NO_ENGINE_SETUP="1"
+    )
+
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("harness: ")
 
 
 def test_a_folder_that_is_gone_is_a_sentence(tmp_path, monkeypatch, capsys):
@@ -57,8 +102,8 @@ except SystemExit:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
         ("train",),
+        ("run", "-q", "-v"),
         ("run", "--fast"),
         ("run", "--target", "x"),
         ("up", "--registry", "127.0.0.1"),
