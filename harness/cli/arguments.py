@@ -51,6 +51,23 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return loading.load(arguments.config, environ)
 
 
+def add_kind(parser: argparse.ArgumentParser) -> None:
+    """For names that a job and an endpoint have both."""
+    parser.add_argument(
+        "--kind",
+        choices=("training", "processing", "transform", "tuning", "endpoint"),
+        default="",
+        help="where a job and an endpoint have this name; by default what runs, or is newest",
+    )
+
+
+def number(text: str) -> int:
+    """How many of something."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text} is no number: 0, 1, 2, …")
+    return int(text)
+
+
 def account(text: str) -> str:
     """The number of an AWS account."""
     if not (text.isascii() and text.isdigit() and len(text) == 12):

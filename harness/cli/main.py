@@ -18,6 +18,8 @@ or configuration; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP, once everyt
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +43,11 @@ COMMANDS = (
     "up",
     "down",
     "env",
+    "resources.ls",
+    "resources.logs",
+    "resources.invoke",
+    "resources.stop",
+    "resources.exec",
     "build",
     "push",
     "check",
@@ -48,6 +55,7 @@ COMMANDS = (
     "policy",
     "faults",
     "clean",
+    "shell.completion",
 )
 """In the order in which `harness --help` lists them."""
 
@@ -81,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(arguments, f"{interrupted} and torn down.", 128 + interrupted.signum)
     except HarnessError as error:
         return _fail(arguments, str(error), error.exit_code)
+    except BrokenPipeError:  # whoever read it has enough: `harness logs JOB | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
         if not disk.is_full(error):
             return _unexpected(arguments, error)

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.console import Passing
 from harness.errors import FlowError
+from harness.flow.logs import Line, LogReader
 from harness.local.engine.log_lines import LastWords
 
 if TYPE_CHECKING:
@@ -28,14 +29,6 @@ LOG_SECONDS = 0.5
 
 MOST_LINES = 5000
 """Lines of a log that are kept for the report, the last ones."""
-
-
-class Line(NamedTuple):
-    """A line of a log. `written` is in milliseconds since 1970, as CloudWatch Logs has it."""
-
-    written: int
-    stream: str
-    text: str
 
 
 class Step(NamedTuple):
@@ -136,14 +129,13 @@ class Log:
     """What stands before each line, which tells it from our own."""
 
     def __init__(self, boto: boto3.Session, progress: Progress, group: str, prefix: str) -> None:
-        self._logs = boto.client("logs")
+        self._reader = LogReader(boto, group, prefix)
         self.progress = progress
         self.group = group
         self.lines: deque[Line] = deque(maxlen=MOST_LINES)
         self.count = 0
         """Lines that there were."""
         self._prefix = prefix
-        self._tokens: dict[str, str] = {}
         self._next_look = 0.0
         self._words = LastWords()
 
@@ -177,39 +169,13 @@ class Log:
     def gather(self) -> None:
         """Keep the lines that have come since the last time, and show none."""
         with suppress(ClientError, BotoCoreError):  # they would be nice to have
-            for _ in self._new():
-                pass
+            self._new()
 
-    def _new(self) -> Iterator[Line]:
-        for stream in self._streams():
-            for line in self._new_lines(stream):
-                self.lines.append(line)
-                self.count += 1
-                yield line
-
-    def _streams(self) -> list[str]:
-        selection: dict[str, Any] = {"logGroupName": self.group}
-        if self._prefix:
-            selection["logStreamNamePrefix"] = self._prefix
-        try:
-            streams = self._logs.describe_log_streams(**selection)["logStreams"]
-        except self._logs.exceptions.ResourceNotFoundException:
-            return []  # nothing was written yet
-        return [stream["logStreamName"] for stream in streams]
-
-    def _new_lines(self, stream: str) -> Iterator[Line]:
-        while True:
-            token = self._tokens.get(stream)
-            selection: dict[str, Any] = {"nextToken": token} if token else {}
-            page = self._logs.get_log_events(
-                logGroupName=self.group, logStreamName=stream, startFromHead=True, **selection
-            )
-            for event in page["events"]:
-                yield Line(event.get("timestamp", 0), stream, event["message"].rstrip("\n"))
-            # The end is where the token doesn't change (GetLogEvents' contract).
-            self._tokens[stream] = page["nextForwardToken"]
-            if page["nextForwardToken"] == token:
-                return
+    def _new(self) -> list[Line]:
+        found = self._reader.new()
+        self.lines.extend(found)
+        self.count += len(found)
+        return found
 
 
 class Steps:

@@ -14,8 +14,8 @@ from harness.config.reporting import Reporting
 from harness.config.settings import Settings
 from harness.errors import ConfigError, FlowError
 from harness.flow.context import unique_name
+from harness.flow.logs import Line
 from harness.flow.output import Output, check_folder
-from harness.flow.progress import Line
 from harness.flow.project.requests import RequestSet
 from harness.flow.project.scores import Answers
 from harness.flow.record.seen import Seen

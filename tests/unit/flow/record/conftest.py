@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.config.settings import Metrics, Requests, Settings, Threshold
-from harness.flow.progress import Line, Step
+from harness.flow.logs import Line
+from harness.flow.progress import Step
 from harness.flow.project.payloads import bodies
 from harness.flow.project.requests import Body, RequestSet
 from harness.flow.project.scores import Answers
