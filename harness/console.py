@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import threading
@@ -15,6 +16,9 @@ PLAIN_PERIOD = 10.0
 
 
 CLOCK = "%H:%M:%S"
+
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
+"""What ECMA-48 calls control sequences and strings: colours, titles, where the cursor goes."""
 
 
 class Passing(str):
@@ -38,6 +42,15 @@ class Detail(str):
 def wants_colour() -> bool:
     """Whether a terminal may be written to in colours: unless NO_COLOR says anything at all."""
     return not os.environ.get("NO_COLOR")
+
+
+def plain(text: str) -> str:
+    """Others' words as one line, without what a terminal would act on.
+
+    Their tabs stay; their colours go, and so do the bars that they draw over and over.
+    """
+    text = _SEQUENCE.sub("", text.rstrip("\r\n").rpartition("\r")[2])
+    return "".join(each if each.isprintable() or each == "\t" else " " for each in text)
 
 
 class Console:

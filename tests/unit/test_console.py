@@ -76,3 +76,21 @@ def test_no_color_is_whatever_it_says(monkeypatch, variable, wanted):
     monkeypatch.setenv("NO_COLOR", variable)
 
     assert console.wants_colour() is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\tas it is", "plain\tas it is"),
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("10 %\r50 %\r100 %", "100 %"),
+        ("two\nlines\x00", "two lines "),
+        ("\x1b[2J\x1b[Hgone?", "gone?"),
+        ("\x9b2Jc1", " 2Jc1"),
+        ("üñï", "üñï"),
+        ("ended\r\n", "ended"),
+    ],
+)
+def test_others_words_do_nothing_to_a_terminal(text, shown):
+    assert console.plain(text) == shown

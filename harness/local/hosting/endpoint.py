@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from harness.console import plain
 from harness.errors import EngineError
 from harness.local.faults import events
 from harness.local.faults.faults import MARK
@@ -473,8 +474,8 @@ class Endpoint(Resource):
                 self._become("Failed")
 
     def _become(self, status: str) -> None:
-        self.status = status
-        self.modified = datetime.now(UTC)
+        self.status, self.modified = status, datetime.now(UTC)
+        _log.info("endpoint %s: %s %s", self.name, status, plain(self.failure_reason or ""))
 
     def begin_deletion(self) -> None:
         with self._changed:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from typing import TYPE_CHECKING, Any
 
+from harness.config.faults import times
+from harness.console import plain
 from harness.local.data import s3_objects
 from harness.local.hosting import stateful
 from harness.local.hosting.asynchronous import Invocation
@@ -18,11 +23,16 @@ if TYPE_CHECKING:
     from harness.local.hosting.upstream import Answer
     from harness.local.protocol.messages import RequestContext
 
+_log = logging.getLogger(__name__)
+
 INVOCATION_TIMEOUT = 60.0
 """Seconds within which a container must answer (InvokeEndpoint in AWS's API reference)."""
 
 MAX_BODY = 6_291_456
 """Bytes of an answer that isn't streamed (InvokeEndpoint's output in AWS's service model)."""
+
+TOLD_EVERY = 1.0
+"""Seconds between two lines of the log about one endpoint's calls."""
 
 MAX_MESSAGE = 1024
 """Characters of the container's own words that an error passes on."""
@@ -72,11 +82,12 @@ class Runtime:
 
     def __init__(self, backend: Backend) -> None:
         self._endpoints: Table[Endpoint] = backend.store.table(Endpoint.kind)
+        self._tally = _Tally()
 
     async def invoke_endpoint(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        call = _Call(context, self._find(context, request), request)
+        call = _Call(context, self._find(context, request), request, self._tally)
         try:
             answer = await call.send()
             body = await call.read(answer)
@@ -89,7 +100,7 @@ class Runtime:
     async def invoke_endpoint_with_response_stream(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        call = _Call(context, self._find(context, request), request)
+        call = _Call(context, self._find(context, request), request, self._tally)
         try:
             answer = await call.send()
         except BaseException:
@@ -158,11 +169,18 @@ class _Call:
     """One request to one container of an endpoint."""
 
     def __init__(
-        self, context: RequestContext, endpoint: Endpoint, request: dict[str, Any]
+        self,
+        context: RequestContext,
+        endpoint: Endpoint,
+        request: dict[str, Any],
+        tally: _Tally,
     ) -> None:
         self._context = context
         self._endpoint = endpoint
         self._request = request
+        self._tally = tally
+        self._start = time.monotonic()
+        self._failure: str | None = None
         self._answer: Answer | None = None
         self._has_ended = False
         session = request.get("SessionId")
@@ -247,6 +265,7 @@ class _Call:
             if self._answer is not None:
                 self._answer.close()
             self._instance.release()
+            self._tally.add(self._endpoint.name, time.monotonic() - self._start, self._failure)
 
     def _broken(self, error: OSError) -> AwsError:
         return self._error(0, _words(error))
@@ -257,6 +276,7 @@ class _Call:
     def _error(self, status: int, body: bytes) -> AwsError:
         whose = "client" if 400 <= status < 500 else "server"
         words = body.decode("utf-8", "replace")[:MAX_MESSAGE]
+        self._failure = f"{status or 'no answer'}: {plain(words)}"
         group = self._endpoint.log_group
         region = self._context.region
         return AwsError(
@@ -269,6 +289,57 @@ class _Call:
             OriginalMessage=words,
             LogStreamArn=self._context.arn(f"log-group:{group}", service="logs"),
         )
+
+
+class _Tally:
+    """Says in the log what is asked of endpoints: each call, but one line a second for the more."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, _Count] = {}
+
+    def add(self, endpoint: str, seconds: float, failure: str | None) -> None:
+        """Take in a call that has ended, and how it failed."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        if (count := self._counts.get(endpoint)) is not None:
+            count.add(seconds, failure)
+            return
+        _log.info(
+            "endpoint %s: invoked, %s in %.1f ms", endpoint, failure or "answered", seconds * 1000
+        )
+        self._begin(endpoint)
+
+    def _begin(self, endpoint: str) -> None:
+        self._counts[endpoint] = _Count()
+        asyncio.get_running_loop().call_later(TOLD_EVERY, self._tell, endpoint)
+
+    def _tell(self, endpoint: str) -> None:
+        count = self._counts.pop(endpoint)
+        if count.calls:
+            _log.info("endpoint %s: invoked %s", endpoint, count)
+            self._begin(endpoint)
+
+
+class _Count:
+    """Calls that have ended within a second."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._failures = 0
+        self._seconds = 0.0
+        self._last = ""
+
+    def add(self, seconds: float, failure: str | None) -> None:
+        self.calls += 1
+        self._seconds += seconds
+        if failure is not None:
+            self._failures += 1
+            self._last = failure
+
+    def __str__(self) -> str:
+        mean = 1000 * self._seconds / self.calls
+        failed = f"; {self._failures} failed, the last with {self._last}" if self._failures else ""
+        return f"{times(self.calls)}, {mean:.1f} ms each{failed}"
 
 
 class _Parts:

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from harness.console import plain
 from harness.errors import EngineError
 from harness.limits import disk, memory
 from harness.local.core.store import Resource
@@ -152,6 +153,7 @@ class Job(Resource):
             self._fail(CUT_OFF)
 
     def run(self) -> None:
+        _log.info("%s %s begins", self.words, self.name)
         try:
             self._require_capacity()
             self._run()
@@ -244,6 +246,11 @@ class Job(Resource):
         return disturb
 
     @property
+    def words(self) -> str:
+        """What it is called in a sentence: `training job`."""
+        return self.kind.replace("-", " ")
+
+    @property
     def _is_ending(self) -> bool:
         return self.stopping or self.abandoned
 
@@ -274,3 +281,7 @@ class Job(Resource):
             self.ended = self.modified = datetime.now(UTC)
             self._on_end(why)
             self.status = status
+        if not self.abandoned:
+            seconds = (self.ended - self.created).total_seconds()
+            reason = f": {plain(self.failure_reason or '')}" if status == "Failed" else ""
+            _log.info("%s %s is %s after %.1f s%s", self.words, self.name, status, seconds, reason)

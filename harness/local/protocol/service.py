@@ -26,6 +26,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import logging
 import random
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -56,6 +57,8 @@ TRANSPORT_ALLOWANCE = 4096
 """Bytes by which a body may exceed the largest payload of the model before AWS's HTTP front end
 refuses it unread. (With a limit of 5 MB, InvokeEndpoint answered "HTTP content length exceeded
 5246976 bytes.": aws/sagemaker-python-sdk issue 171.)"""
+
+_log = logging.getLogger(__name__)
 
 MAX_JSON_BODY = 10 * 1024 * 1024
 """Bytes of a JSON request; the model states no limit for the services that have no payload."""
@@ -242,12 +245,14 @@ class Service:
         return parsed
 
     def _end(self, call: _Call, result: Mapping[str, Any] | None) -> Response:
+        _log.debug("%s %s", self.name, call.model.name)
         return self._responses.result(call.model, result or {}, call.context)
 
     def _failed(self, call: _Call, error: Exception) -> Response:
         """The response to what was raised while the exception is being handled."""
         if not isinstance(error, AwsError):
             error = internal_failure(call.context)
+        _log.debug("%s %s: %s", self.name, call.model.name, error)
         return self._responses.error(error, call.context)
 
     def _body(self, request: Request) -> bytes | None:

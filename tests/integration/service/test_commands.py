@@ -37,7 +37,7 @@ class Terminal:
         return subprocess.Popen(
             [sys.executable, "-m", "harness", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **self._options,
-        )  # type: ignore[call-overload, no-any-return]  # fmt: skip
+        )  # type: ignore[call-overload]  # fmt: skip
 
     def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
         with self.start(*arguments) as process:

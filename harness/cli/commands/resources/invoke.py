@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.output import print_json, say
 from harness.cli.target import aws_errors, target
+from harness.console import plain
 from harness.errors import ConfigError, HarnessError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _words(there: Target, name: str, error: Any) -> str:
     lines = LogReader(there.boto, f"/aws/sagemaker/Endpoints/{name}", "").new()[-LAST_LINES:]
     if not lines:
         return f"{sentence}, which is empty so far."
-    return "\n".join([f"{sentence}, which ends:", *(f"  | {line.text}" for line in lines)])
+    return "\n".join([f"{sentence}, which ends:", *(f"  | {plain(line.text)}" for line in lines)])
 
 
 def _refused(there: Target, name: str, error: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from harness.cli.arguments import add_kind, number
 from harness.cli.output import print_json, say
 from harness.cli.signals import Interrupted
 from harness.cli.target import aws_errors, target
+from harness.console import plain
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class Shown:
         self._streams |= {line.stream for line in lines}
         for line in lines:
             source = f"{line.source} | " if len(self._streams) > 1 else ""
-            print(f"{source}{line.text}")
+            print(f"{source}{plain(line.text) if sys.stdout.isatty() else line.text}")
         if lines:
             print(end="", flush=True)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from harness.cli.arguments import number
 from harness.cli.output import colour, print_json
 from harness.cli.target import aws_errors, target
+from harness.console import plain
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -77,8 +78,8 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _one_line(reason: str) -> str:
-    """Without what a terminal would act on: a container's words are in it."""
-    text = " ".join("".join(each if each.isprintable() else " " for each in reason).split())
+    """A container's words may be in it."""
+    text = " ".join(plain(" ".join(reason.split())).split())
     return text if len(text) <= _REASON else f"{text[: _REASON - 1]}…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from harness.local.core.backend import Backend
     from harness.local.protocol.messages import RequestContext
+
+_log = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -336,6 +339,7 @@ class TrainingJob(Job):
 
     def _step(self, secondary: str, message: str) -> None:
         now = datetime.now(UTC)
+        _log.debug("%s %s: %s: %s", self.words, self.name, secondary, message)
         if self.transitions:
             self.transitions[-1] |= {"EndTime": now, "StatusMessage": self._message}
         self._message = message

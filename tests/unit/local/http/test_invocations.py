@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import io
 import json
+import logging
 import re
 import socket
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +24,7 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
+from harness.local.hosting import runtime
 from harness.local.hosting.endpoint import Endpoint
 from harness.local.hosting.runtime import Runtime
 from harness.local.hosting.serving import Instance
@@ -773,3 +776,40 @@ def test_an_asynchronous_endpoint_is_not_asked_at_once(container):
         ((head, body),) = ask(server, request())
     assert head.startswith(b"HTTP/1.1 400 ")
     assert "Endpoint e is an asynchronous inference endpoint" in message(body)[0]
+
+
+def test_the_log_tells_each_call_and_of_many_one_line_a_second(aws, caplog, monkeypatch):
+    monkeypatch.setattr(runtime, "TOLD_EVERY", 0.5)
+    caplog.set_level(logging.INFO, logger="harness.local.hosting.runtime")
+
+    def told():
+        return [each.getMessage() for each in caplog.records if each.name == runtime.__name__]
+
+    ask(aws, *[request()] * 3, request(b"body", "Content-Type: probe/error"))
+    end = time.monotonic() + WAIT
+    while len(told()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+    first, rest = told()
+    assert re.fullmatch(r"endpoint e: invoked, answered in [0-9.]+ ms", first)
+    assert re.fullmatch(
+        r"endpoint e: invoked 3 times, [0-9.]+ ms each; 1 failed, the last with 500: its words",
+        rest,
+    )
+
+
+def test_without_a_log_nothing_is_counted(aws):
+    tally = runtime._Tally()
+
+    tally.add("e", 0.1, None)  # which would need a loop otherwise
+
+    assert tally._counts == {}
+
+
+def test_what_is_said_of_many_calls():
+    count = runtime._Count()
+    for seconds, failure in ((0.001, None), (0.003, "500: no"), (0.002, "503: later")):
+        count.add(seconds, failure)
+
+    assert str(count) == "3 times, 2.0 ms each; 2 failed, the last with 503: later"
