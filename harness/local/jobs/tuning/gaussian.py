@@ -77,16 +77,21 @@ def suggest(
     `places` have `scores`, the larger the better; `pending` ones will have. The library takes those
     for as good as the best known ("constant liar"), so that nothing is expected beside them.
     """
-    best = sorted(zip(scores, places, strict=True), key=lambda each: -each[0])[:KEPT]
+    from threadpoolctl import threadpool_limits
+
+    # Each place once, with its best score.
+    once = dict(sorted(zip(map(tuple, places), scores, strict=True), key=lambda each: each[1]))
+    best = sorted(((score, place) for place, score in once.items()), reverse=True)[:KEPT]
     known = [score for score, _ in best]
     mean, spread = statistics.fmean(known), statistics.pstdev(known) or 1.0
     optimiser = load()(width, seed)
     keys = optimiser.space.keys
     for score, place in best:
         optimiser.register(dict(zip(keys, place, strict=True)), (score - mean) / spread)
-    for place in pending:
+    for place in {tuple(each) for each in pending} - once.keys():
         optimiser.register(dict(zip(keys, place, strict=True)), (known[0] - mean) / spread)
     restarts = RESTARTS if len(places) <= FEW else 1
     optimiser.set_gp_params(n_restarts_optimizer=restarts, alpha=NOISE)
-    found = optimiser.suggest()
+    with threadpool_limits(1):  # matrices this small are slower with several
+        found = optimiser.suggest()
     return [float(found[key]) for key in keys]

@@ -113,12 +113,12 @@ class Plan:
             raise refusal("Autotune: not run by the local AWS, only by AWS.")
         self.definitions = _definitions(request)
         self._check_names()
+        for definition in self.definitions:
+            _check_definition(definition)
         self.max_jobs = self._max_jobs()
         self.max_parallel: int = self.limits["MaxParallelTrainingJobs"]
         self._check_limits()
         self.resources = self._hyperband()
-        for definition in self.definitions:
-            _check_definition(definition)
 
     @property
     def hyperparameters(self) -> int:

@@ -65,10 +65,10 @@ class Room:
                 if fits and self._waiting[0] is job:
                     self._running[job] = hosts
                     self._waiting.remove(job)
-                    following = self._waiting[:1]
+                    others = list(self._waiting)
                     break
                 running = len(self._running)
-            if not said:
+            if not said and not fits:
                 text = (
                     f"Waiting until one of the {running} training jobs of tuning jobs that run "
                     f"has ended: this machine has {processors} processors and "
@@ -78,5 +78,5 @@ class Room:
                 on_wait(text)
                 said = True
             job.wake.wait(RECHECK)
-        for each in following:  # there may be room for it, too
+        for each in others:  # there may be room for the next one, too; the rest say why they wait
             each.wake.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.local.jobs.tuning.plan import DEFAULT_MAX_JOBS, MAX_JOBS
 from harness.local.jobs.tuning.ranges import Numeric, refusal
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from harness.local.jobs.tuning.child import Child
-    from harness.local.jobs.tuning.job import TuningJob
     from harness.local.jobs.tuning.plan import Definition, Plan
 
 MAX_CHANGES = 10
@@ -22,10 +21,18 @@ MAX_CHANGES = 10
 IDENTICAL = "IdenticalDataAndAlgorithm"
 
 
+class Parent(Protocol):
+    """What is asked of a tuning job that others begin with."""
+
+    status: str
+    plan: Plan
+    children: list[Child]
+
+
 class WarmStart:
     """The parents of a tuning job, as they were when it was created."""
 
-    def __init__(self, kind: str = "", parents: Iterable[TuningJob] = ()) -> None:
+    def __init__(self, kind: str = "", parents: Iterable[Parent] = ()) -> None:
         self._kind = kind
         self._parents = [list(parent.children) for parent in parents]
 
@@ -52,7 +59,7 @@ class WarmStart:
         return bool(self._parents) and self._kind != IDENTICAL
 
     def best(self) -> list[Child]:
-        """Those that count for `OverallBestTrainingJob`; None but with identical data."""
+        """The training jobs that count for `OverallBestTrainingJob`, which is of identical data."""
         if self._kind != IDENTICAL:
             return []
         return [each for children in self._parents for each in children]
@@ -64,7 +71,7 @@ def standardised(scores: Sequence[float]) -> list[float]:
 
 
 def check(
-    config: Mapping[str, Any] | None, plan: Plan, find: Callable[[str], TuningJob | None]
+    config: Mapping[str, Any] | None, plan: Plan, find: Callable[[str], Parent | None]
 ) -> WarmStart:
     """The warm start that a request asks for.
 
