@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from examples.gauss3 import tune
 from examples.gauss3.gauss3 import split
+from harness.local.core.client import local_boto_session
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +35,11 @@ def test_a_body_that_makes_no_sense_is_the_callers_fault(served):
     with pytest.raises(Exception, match="400") as refusal:
         served.invoke("no,numbers\n")
     assert refusal.value.response["OriginalStatusCode"] == 400
+
+
+def test_twelve_jobs_find_a_better_model_than_the_published_one(local_aws, sagemaker_image):
+    session = local_boto_session(local_aws.url, local_aws.region)
+    session.client("s3").create_bucket(Bucket="gauss3-tuning")
+    job = tune.tune(session, sagemaker_image(), "gauss3-tuning")
+    assert job["TrainingJobStatusCounters"]["Completed"] == tune.JOBS
+    assert tune.r_squared(job) > 0.9972
