@@ -106,17 +106,19 @@ class Work:
                     {"Name": "alpha", "MinValue": "0.1", "MaxValue": "100"}
                 ],
             }
+        config: Any = {
+            "Strategy": strategy,
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "test:r2"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 12, "MaxParallelTrainingJobs": 4},
+            "ParameterRanges": ranges,
+            "RandomSeed": 1,
+        }
+        definition: Any = {"StaticHyperParameters": self._static, **self._common}
         start = time.perf_counter()
         self._sagemaker.create_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=name,
-            HyperParameterTuningJobConfig={
-                "Strategy": strategy,
-                "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "test:r2"},
-                "ResourceLimits": {"MaxNumberOfTrainingJobs": 12, "MaxParallelTrainingJobs": 4},
-                "ParameterRanges": ranges,
-                "RandomSeed": 1,
-            },
-            TrainingJobDefinition={"StaticHyperParameters": self._static, **self._common},
+            HyperParameterTuningJobConfig=config,
+            TrainingJobDefinition=definition,
         )
         self._until_completed(
             lambda: self._sagemaker.describe_hyper_parameter_tuning_job(

@@ -101,8 +101,11 @@ FLEXIBLE = {
         ),
         (
             {"config": {"ParameterRanges": LABELS, **limits(10)}},
-            ("The total number of hyperparameter combinations for the provided ranges [3.0] must be "
-            "equal or greater than the value of MaxNumberOfJobs, [10]. Provide additional ranges."),
+            (
+                "The total number of hyperparameter combinations for the provided ranges [3.0] "
+                "must be equal or greater than the value of MaxNumberOfJobs, [10]. Provide "
+                "additional ranges."
+            ),
         ),
         ({"config": {"StrategyConfig": HYPERBAND}}, "only if Hyperband is selected"),
         ({"config": {"Strategy": "Hyperband"}}, "MaxResource must be provided"),
