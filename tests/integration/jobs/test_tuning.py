@@ -185,6 +185,10 @@ def test_no_more_run_at_once_than_the_machine_has_room_for_and_all_stop(
     assert sum(each.startswith(f"Waiting until one of the {room} training") for each in said) == 2
     assert describe(aws, name)["TrainingJobStatusCounters"]["InProgress"] == room + 2
 
+    aws.wait_until(  # that they hear SIGTERM: the first process of a container ignores it before
+        lambda: sum("epoch=1" in line for line in aws.log(GROUP, name)) == room,
+        "the first epoch of those that run",
+    )
     aws.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     job = finish(aws, name)
     assert job["HyperParameterTuningJobStatus"] == "Stopped"
