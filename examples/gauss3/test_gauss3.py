@@ -5,7 +5,6 @@ import pytest
 
 from examples.gauss3 import tune
 from examples.gauss3.gauss3 import split
-from harness.local.core.client import local_boto_session
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +36,8 @@ def test_a_body_that_makes_no_sense_is_the_callers_fault(served):
     assert refusal.value.response["OriginalStatusCode"] == 400
 
 
-def test_twelve_jobs_find_a_better_model_than_the_published_one(local_aws, sagemaker_image):
-    session = local_boto_session(local_aws.url, local_aws.region)
-    session.client("s3").create_bucket(Bucket="gauss3-tuning")
-    job = tune.tune(session, sagemaker_image(), "gauss3-tuning")
+def test_twelve_jobs_find_a_better_model_than_the_published_one(local_session, sagemaker_image):
+    bucket = local_session.default_bucket()
+    job = tune.tune(local_session.boto_session, sagemaker_image(), bucket)
     assert job["TrainingJobStatusCounters"]["Completed"] == tune.JOBS
     assert tune.r_squared(job) > 0.9972

@@ -141,7 +141,12 @@ class Plan:
         described = []
         for each in self.definitions:
             algorithm = {"MetricDefinitions": [], **each.given["AlgorithmSpecification"]}
-            own = {"StaticHyperParameters": each.static, "AlgorithmSpecification": algorithm}
+            own = {
+                "StaticHyperParameters": each.static,
+                "AlgorithmSpecification": algorithm,
+                # Where the request has the flexible one, too: SDK v2's attach reads it.
+                "ResourceConfig": _resources(each.given, each.place),
+            }
             if "HyperParameterRanges" in each.given:
                 own["HyperParameterRanges"] = _described(each.given["HyperParameterRanges"])
             described.append({**each.given, **own})
