@@ -1,56 +1,178 @@
 """What `sagemaker-training` calls to run the training script (its "framework module").
 
-The toolkit can run a script by itself, with three gaps that this closes:
+The toolkit reads the job's settings and makes arguments and variables of them. It can run a script
+by itself, too, with gaps that this closes:
 
 - `/opt/ml/output/failure` names the script's exit status but not its error, unless output is
   captured, which breaks lines that are written in pieces;
 - SIGTERM never reaches the script, so SageMaker waits 120 s and kills it;
-- where the host's own name doesn't resolve, as without a network, it waits for 15 minutes.
+- where the host's own name doesn't resolve, as without a network, it waits for 15 minutes;
+- a program that comes with the job (script mode) isn't unpacked where the image has one of its own,
+  and where it is, without a bound;
+- it tells of what it didn't find as of errors, in the log of every job.
 
-A program that comes with the job (script mode) is put beside its model, for what serves that.
+A program that comes with the job is put beside its model as well, for what serves that.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import threading
+import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sagemaker_training import entry_point, environment, errors, logging_config, process
 
+from serving import submitted
+from serving.errors import StartError
+from serving.submitted import Tail
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 # SageMaker shows the first 1,024 characters of the failure file; the toolkit's own words and the
 # command are among them.
 MAX_ERROR = 700  # characters
 
+HOSTS_TIMEOUT = 900
+"""Seconds within which the names of a job's other hosts must resolve."""
+
+HOSTS_INTERVAL = 0.5
+
+PROGRAM = "sagemaker_program"
+DIRECTORY = "sagemaker_submit_directory"
+"""The hyperparameters of script mode: the file to run, and where it is."""
+
 _TRACEBACK = "Traceback (most recent call last):"
 
 
 def main() -> None:
-    """Run the script that SAGEMAKER_PROGRAM names, with the hyperparameters as arguments.
+    """Run the job's program, or the image's own, with the hyperparameters as arguments.
+
+    The job names its own by the hyperparameters `sagemaker_program` and
+    `sagemaker_submit_directory`, as the SDK's estimators do; the variables SAGEMAKER_PROGRAM and
+    SAGEMAKER_SUBMIT_DIRECTORY say the same. The image's own is in /opt/ml/code, DEFAULT_PROGRAM.
 
     Raises:
-        errors.ClientError: the script can't be run, or failed; the toolkit writes it to
+        errors.ClientError: the program can't be run, or failed; the toolkit writes it to
             /opt/ml/output/failure.
     """
-    env = environment.Environment()
-    if len(env.hosts) == 1:
-        # The toolkit waits up to 15 minutes for the names of all hosts, its own among them, to
-        # resolve; a job of one host has nobody to find. This is the toolkit's switch for it.
-        os.environ["SM_STUDIO_LOCAL_MODE"] = "true"
-    variables, arguments = env.to_env_vars(), env.to_cmd_args()
-    script = ScriptRunner(env.user_entry_point, arguments, variables, processes_per_host=1)
-    entry_point.run(env.module_dir, env.user_entry_point, arguments, variables, runner_type=script)
-    if env.module_dir != environment.code_dir:  # the job names its own, in S3 or in a channel
-        keep_program(Path(environment.code_dir), Path(env.model_dir))
+    env = read_environment()
+    code = Path(environment.code_dir)
+    comes_along = os.path.realpath(env.module_dir) != os.path.realpath(code)
+    try:
+        if comes_along:
+            replace(code, env.module_dir)
+        install(code, env.user_entry_point, env.module_dir)
+    except StartError as error:
+        raise errors.ClientError(str(error)) from error
+    variables = env.to_env_vars()
+    environment.write_env_vars(variables)
+    if len(env.hosts) > 1:
+        wait_for(env.hosts)
+    ScriptRunner(env.user_entry_point, env.to_cmd_args(), variables, processes_per_host=1).run()
+    if comes_along:
+        keep_program(code, Path(env.model_dir))
+
+
+def read_environment() -> environment.Environment:
+    """The job's settings, with the program that it is to run."""
+    with quiet():
+        given = environment.read_hyperparameters()
+        program = given.get(PROGRAM) or os.environ.get(PROGRAM.upper())
+        program = str(program or os.environ.get("DEFAULT_PROGRAM") or "model_logic.py")
+        os.environ[PROGRAM.upper()] = program  # which has the last word
+        if directory := given.get(DIRECTORY) or os.environ.get(DIRECTORY.upper()):
+            given[DIRECTORY] = directory
+        return environment.Environment(hyperparameters=given)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the toolkit from telling what there isn't: GPUs, JSON in a hyperparameter."""
+    logger = logging_config.get_logger()
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def replace(code: Path, uri: str) -> None:
+    """Put the program at `uri` in the place of the image's own.
+
+    What somebody has mounted there stays: it is theirs, and it is what they want to run.
+
+    Raises:
+        StartError: it can't be put there.
+    """
+    if code.is_mount() and any(code.iterdir()):
+        logging_config.get_logger().info("%s is mounted, and is what runs, not %s", code, uri)
+        return
+    with tempfile.TemporaryDirectory(prefix="program-", dir=code.parent) as folder:
+        submitted.fetch(uri, Path(folder))
+        for path in list(code.iterdir()):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        for path in list(Path(folder).iterdir()):
+            shutil.move(path, code / path.name)
+
+
+def install(code: Path, program: str, uri: str) -> None:
+    """Make what is in `code` ready to run: what it requires, and rights.
+
+    Raises:
+        StartError: there is no such program, or pip failed.
+        errors.ClientError: the program's name makes no sense.
+    """
+    is_package = (code / "setup.py").is_file() and not program.endswith(".sh")
+    process.validate_entry_point(program)
+    if not is_package and not (code / program).is_file():
+        there = ", ".join(sorted(path.name for path in code.iterdir())[:20]) or "nothing"
+        raise StartError(
+            f"No {program} in {uri}, which holds {there}: {PROGRAM} (the estimator's entry_point) "
+            "must name a file of it."
+        )
+    if is_package or "CA_REPOSITORY_ARN" in os.environ:  # which the toolkit knows how to log in to
+        entry_point.install(program, str(code), capture_error=True)
+        return
+    if program.endswith(".py"):
+        submitted.install(code)
+    else:
+        (code / program).chmod(0o755)
+
+
+def wait_for(hosts: list[str]) -> None:
+    """Wait until the names of all hosts resolve.
+
+    Raises:
+        errors.ClientError: one doesn't, for `HOSTS_TIMEOUT` seconds.
+    """
+    end = time.monotonic() + HOSTS_TIMEOUT
+    for host in hosts:
+        while True:
+            try:
+                socket.gethostbyname(host)
+                break
+            except OSError:
+                if time.monotonic() > end:
+                    raise errors.ClientError(
+                        f"The name of the host {host} doesn't resolve."
+                    ) from None
+                time.sleep(HOSTS_INTERVAL)  # nothing tells when it does
 
 
 def keep_program(code: Path, model: Path) -> None:
@@ -60,7 +182,12 @@ def keep_program(code: Path, model: Path) -> None:
     """
     target = model / "code"
     if not target.exists():
-        shutil.copytree(code, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            code,
+            target,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            ignore_dangling_symlinks=True,
+        )
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]  # the toolkit has no types
@@ -97,32 +224,6 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]  # the toolkit 
                 info=_why(status),
             )
         return script
-
-
-class Tail:
-    """Copies a stream (a buffered reader) to our stderr and keeps its end."""
-
-    _SIZE = 64 * 1024  # bytes
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._kept = b""
-        self._thread = threading.Thread(target=self._copy, name="stderr", daemon=True)
-        self._thread.start()
-
-    def text(self) -> str:
-        """The end of what was written. To be called when the writer has ended.
-
-        A process it left behind may hold the stream open, so this waits for at most a second.
-        """
-        self._thread.join(timeout=1)
-        return self._kept.decode(errors="replace")
-
-    def _copy(self) -> None:
-        while chunk := self._stream.read1(self._SIZE):
-            sys.stderr.buffer.write(chunk)
-            sys.stderr.buffer.flush()
-            self._kept = (self._kept + chunk)[-self._SIZE :]
 
 
 def what_failed(stderr: str) -> str:

@@ -94,13 +94,17 @@ def local_aws(
 
         folder = tmp_path_factory.getbasetemp().parent  # which is the same for all workers
         faults = harness_settings.faults
-        with SharedLocalAWS(folder, region, local.account_id, local.registry, faults) as shared:
+        with SharedLocalAWS(
+            folder, region, local.account_id, local.registry, faults, local.gpu
+        ) as shared:
             yield shared
         return
     from harness.local.aws import LocalAWS
 
     faults = harness_settings.faults
-    with LocalAWS(region, local.account_id, registry=local.registry, faults=faults) as server:
+    with LocalAWS(
+        region, local.account_id, registry=local.registry, faults=faults, gpu=local.gpu
+    ) as server:
         yield server
 
 

@@ -7,8 +7,7 @@ what needs boto3 only.
 from __future__ import annotations
 
 import atexit
-import math
-import time
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,10 +18,11 @@ except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
     from sagemaker.local import LocalSession as _SDKLocalSession
     from sagemaker.session import Session
 
-from harness.errors import ConfigError, FlowError
+from harness.errors import ConfigError
 from harness.flow.connection import connect
-from harness.flow.progress import Log
 from harness.local.core.client import ensure_bucket, local_boto_session
+from harness.sdk import finding, local_mode, sdk_calls, waiting
+from harness.service.python import sitecustomize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,17 +32,14 @@ if TYPE_CHECKING:
     from harness.config.settings import Settings
     from harness.flow.connection import Connection
 
-ENDPOINT_POLL = 0.5
-"""Seconds between two looks at an endpoint that is being deployed; the SDK's default is 30."""
-
-LOG_POLL = 0.5
-"""Seconds between two looks at a log and its job."""
-
 # The SDK's own defaults file would be another way to say it, at the price of a variable.
 _SDK_CONFIG = {
     "SchemaVersion": "1.0",
     "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}},
 }
+
+# It would be looked at in each of the look-ups, for 0.14 s.
+sitecustomize.quicken_all()
 
 
 class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no types
@@ -50,36 +47,58 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
 
     Its clients are boto3's own, so that requests are validated as they are for AWS, and the SDK
     takes the paths it takes for AWS (`local_mode` is False). No credentials are looked for. It is
-    the `LocalSession` of whichever SDK is installed, v3 or v2.
+    the `LocalSession` of whichever SDK is installed, v3 or v2, and what is written for that runs
+    with this one: the instance types "local" and "local_gpu" stand for those of
+    `harness.sdk.local_mode`, and what `file://` URLs name is uploaded.
 
     Args:
         boto_session: only its region is used; its credentials never leave it.
-        default_bucket: created unless it is there.
-        endpoint_url: a local AWS that runs already. By default one is started in this process
-            and stopped by `close()`, on leaving the context, or at exit.
+        default_bucket: created unless it is there. By default the running service's, or
+            "harness-local".
+        s3_endpoint_url: none but `endpoint_url`: S3 is the local AWS's.
+        disable_local_code: as in the SDK's: `local_code` of the local mode's configuration is
+            off. Code is uploaded either way.
+        endpoint_url: a local AWS that runs already. By default the one that AWS_ENDPOINT_URL
+            leads to, or that `harness up` has started; if there is none, one is started in this
+            process and stopped by `close()`, on leaving the context, or at exit.
         region_name: of the names (ARNs) that the local AWS gives out.
+
+    Raises:
+        ConfigError: there is no local AWS, and none can be started here; another S3 is named.
     """
 
     def __init__(
         self,
         boto_session: boto3.Session | None = None,
-        default_bucket: str = "harness-local",
+        default_bucket: str | None = None,
+        s3_endpoint_url: str | None = None,
+        disable_local_code: bool = False,
+        sagemaker_config: dict[str, Any] | None = None,
+        default_bucket_prefix: str | None = None,
         *,
         endpoint_url: str | None = None,
         region_name: str | None = None,
-        default_bucket_prefix: str | None = None,
-        sagemaker_config: dict[str, Any] | None = None,
     ) -> None:
-        region = region_name or (boto_session and boto_session.region_name) or "us-east-1"
+        region = region_name or (boto_session and boto_session.region_name) or ""
         self._server: Any = None
-        if endpoint_url is None:
-            self._server = _local_aws(region).start()
+        found = finding.find(endpoint_url)
+        if found is None:
+            self._server = _local_aws(region or "us-east-1").start()
             atexit.register(self.close)
-            endpoint_url = self._server.url
-        self.endpoint_url: str = endpoint_url
+            found = finding.Found(self._server.url, self._server.region, finding.BUCKET)
+        self.endpoint_url: str = found.url
+        if s3_endpoint_url not in {None, self.endpoint_url}:
+            raise ConfigError(
+                f"s3_endpoint_url is {s3_endpoint_url}, but the jobs of the local AWS read and "
+                f"write its own S3, at {self.endpoint_url}; leave it out."
+            )
+        bucket = default_bucket or found.bucket
+        boto = local_boto_session(found.url, region or found.region or "us-east-1")
+        self._local_mode_requests = local_mode.LocalMode(boto, bucket)
         super().__init__(
-            boto_session=local_boto_session(endpoint_url, region),
-            default_bucket=default_bucket,
+            boto_session=boto,
+            default_bucket=bucket,
+            disable_local_code=disable_local_code,
             default_bucket_prefix=default_bucket_prefix,
             sagemaker_config=sagemaker_config or _SDK_CONFIG,
         )
@@ -98,8 +117,13 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
         self._default_bucket = self._default_bucket_name_override
         _use_for_logs(boto_session)
 
-    def wait_for_endpoint(self, endpoint: str, poll: float = ENDPOINT_POLL, **options: Any) -> Any:
-        return super().wait_for_endpoint(endpoint, poll, **options)
+    def uploaded(self, data: Any) -> Any:
+        """A `file://` URL's files in S3, as the URL that they have there; all else as it is."""
+        return self._local_mode_requests.uploaded(data)
+
+    def upload_data(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        """As the SDK's, which knows the path of a `file://` URL in its local mode only."""
+        return super().upload_data(local_mode.as_path(path), *args, **kwargs)
 
     def close(self) -> None:
         """Stop the embedded local AWS with all it runs. May be called twice."""
@@ -115,6 +139,10 @@ class LocalSession(_SDKLocalSession):  # type: ignore[misc]  # the SDK has no ty
         self.close()
 
 
+waiting.quicken(LocalSession, Session)
+sdk_calls.take_files(LocalSession)
+
+
 def _local_aws(region: str) -> Any:
     try:
         from harness.local.aws import LocalAWS
@@ -123,7 +151,7 @@ def _local_aws(region: str) -> Any:
             f"LocalSession() can't start a local AWS in this environment, since {error.name} isn't "
             "installed; run `harness up` in another one, and give its URL as endpoint_url."
         ) from error
-    return LocalAWS(region)
+    return LocalAWS(region, gpu=os.environ.get("HARNESS_LOCAL_GPU", "require"))
 
 
 def _use_for_logs(boto_session: boto3.Session) -> None:
@@ -139,53 +167,6 @@ def _use_for_logs(boto_session: boto3.Session) -> None:
     # Of the class first: without one there, an instance makes its own.
     CloudWatchLogsClient.client = boto_session.client("logs")
     CloudWatchLogsClient().client = CloudWatchLogsClient.client
-
-
-# What a job is called in the names of log groups, and the members of its description.
-_KINDS = {"logs_for_job": "Training", "logs_for_processing_job": "Processing"}
-
-
-def _print_line(line: str) -> None:
-    print(line.removeprefix(Log.MARK))
-
-
-def _logs_for(kind: str) -> Any:
-    def logs(
-        self: LocalSession,
-        job_name: str,
-        wait: bool = False,
-        poll: float = LOG_POLL,
-        log_type: str = "All",
-        timeout: float | None = None,
-    ) -> None:
-        """Print what the job's containers have written; with `wait`, until the job has ended.
-
-        Raises:
-            FlowError: `timeout` seconds are over.
-        """
-        del log_type  # the SDK's is about its own lines, of which there are none here
-        group = f"/aws/sagemaker/{kind}Jobs"
-        log = Log(self.boto_session, _print_line, group, f"{job_name}/")
-        describe = getattr(self.sagemaker_client, f"describe_{kind.lower()}_job")
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while True:
-            status = describe(**{f"{kind}JobName": job_name})[f"{kind}JobStatus"]
-            log.show()
-            if not wait or status not in {"InProgress", "Stopping"}:
-                return
-            if time.monotonic() >= end:
-                raise FlowError(f"{job_name} is still {status} after {timeout} s.")
-            time.sleep(min(poll, LOG_POLL))
-
-    return logs
-
-
-# The SDK's LocalSession has these neither wait nor print, and v3's Session has none of them.
-for _name, _kind in _KINDS.items():
-    if not hasattr(Session, _name):
-        setattr(LocalSession, _name, _logs_for(_kind))
-    else:
-        setattr(LocalSession, _name, getattr(Session, _name))
 
 
 @contextmanager

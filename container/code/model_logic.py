@@ -16,19 +16,24 @@ R² goes to the log, for a training job's `MetricDefinitions` (of classes the sh
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, NoReturn
 
 import joblib
 import numpy as np
 
 from gam_model import GAMClassifier, GAMRegressor
+from serving.rows import rows, wrong
 
 MODEL_FILE = "model.joblib"
+CURVE_FILE = "curve.csv"
+CURVE_POINTS = 401
 Model = GAMRegressor | GAMClassifier
 
 
@@ -59,6 +64,9 @@ def train(arguments: argparse.Namespace) -> None:
     if test is not None:
         tell_score("test", model, *test)
     save(model, Path(os.environ["SM_MODEL_DIR"]))
+    output = os.environ.get("SM_OUTPUT_DATA_DIR")
+    if output and isinstance(model, GAMRegressor) and train_x.shape[1] == 1:
+        save_curve(model, train_x, Path(output))
 
 
 def make_model(parameters: dict[str, Any]) -> Model:
@@ -91,11 +99,16 @@ def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise SystemExit(f"No file {name} in the channel {channel!r}; it holds {there}.")
     try:
         table = np.loadtxt(path, delimiter=",", ndmin=2, comments=None, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SystemExit(
+            f"{name} in the channel {channel!r} is not a csv in UTF-8: {error}."
+        ) from None
     except ValueError as error:
-        reason = str(error).partition(";")[0].rstrip(".")
+        with path.open(encoding="utf-8-sig") as lines:
+            reason = wrong(lines) or error
         raise SystemExit(
             f"{name} in the channel {channel!r} must hold numbers only, as many in each line, "
-            f"and no header: {reason} (rows count from 0)."
+            f"and no header: {reason}."
         ) from None
     if table.size == 0 or table.shape[1] < 2:
         raise SystemExit(
@@ -104,10 +117,12 @@ def read_csv(channel: str, name: str) -> tuple[np.ndarray, np.ndarray]:
         )
     bad = np.argwhere(~np.isfinite(table))
     if len(bad):
-        row, column = bad[0]
+        at, column = bad[0]
+        with path.open(encoding="utf-8-sig") as lines:
+            row, _ = next(itertools.islice(rows(lines), at, None))
         raise SystemExit(
-            f"{name} in the channel {channel!r} holds {table[row, column]} "
-            f"at row {row}, column {column} (from 0); values must be finite."
+            f"{name} in the channel {channel!r} holds {table[at, column]} at row {row}, "
+            f"column {column + 1}; values must be finite."
         )
     return table[:, :-1], table[:, -1]
 
@@ -117,6 +132,16 @@ def save(model: Model, folder: Path) -> None:
     partial = folder / f".{MODEL_FILE}"
     joblib.dump(model, partial)
     partial.replace(folder / MODEL_FILE)
+
+
+def save_curve(model: GAMRegressor, x: np.ndarray, folder: Path) -> None:
+    """Write the curve over the one feature's range, with the 95 % band of the mean, to draw it."""
+    grid = np.linspace(x.min(), x.max(), CURVE_POINTS)[:, np.newaxis]
+    mean, error = model.predict(grid, return_std=True)
+    half = NormalDist().inv_cdf(0.975) * error
+    table = np.column_stack([grid, mean, mean - half, mean + half])
+    header = "x,prediction,lower,upper"
+    np.savetxt(folder / CURVE_FILE, table, "%.9g", ",", header=header, comments="")
 
 
 class Parser(argparse.ArgumentParser):

@@ -2,8 +2,10 @@
 
 errors.py     what a request can do wrong, with the HTTP status of each
 content.py    the content types: bytes to array and back
+rows.py       which row of a csv isn't one of numbers
 accept.py     which content type the client wants
 hooks.py      the user's functions: model_fn, input_fn, predict_fn, output_fn, transform_fn
+submitted.py  a program that comes with a job or a model: brought here, and what it requires
 settings.py   the environment variables
 app.py        the WSGI app: /ping, /invocations, /execution-parameters
 connection.py HTTP: bytes to requests, and answers to bytes

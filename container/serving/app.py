@@ -89,7 +89,7 @@ class App:
         except RequestError as error:
             logger.warning("%d %s: %s", error.status, path, error, exc_info=error.__cause__)
             return _sentence(HTTPStatus(error.status), str(error)[:_SENTENCE])
-        except Exception:
+        except (Exception, SystemExit):  # which ends no worker
             logger.exception("500 %s", path)
             return _sentence(HTTPStatus.INTERNAL_SERVER_ERROR, _FAULT)
 

@@ -29,6 +29,7 @@ import orjson
 from numpy.lib import format as npy
 
 from serving.errors import BadRequestError, UnsupportedMediaTypeError
+from serving.rows import wrong
 
 NPY = "application/x-npy"
 CSV = "text/csv"
@@ -188,10 +189,9 @@ def _decode_csv(body: bytes) -> Array:
     try:
         return np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2, comments=None)
     except ValueError as error:
-        reason = str(error)[:200].partition(";")[0].rstrip(".")
+        reason = wrong(io.StringIO(text, newline=None)) or str(error)[:200]
         raise BadRequestError(
-            f"The csv must be lines of as many numbers each, without a header: {reason} "
-            "(rows count from 0)."
+            f"The csv must be lines of as many numbers each, without a header: {reason}."
         ) from None
 
 

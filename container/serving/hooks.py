@@ -76,6 +76,8 @@ def load(code_dir: Path, program: str) -> Hooks:
 
 def _import(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.parent))  # for the modules beside it
+    if (path.parent / "lib").is_dir():  # where the SDK puts a model's `dependencies`
+        sys.path.insert(1, str(path.parent / "lib"))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise StartError(f"{path} is not a Python file.")
@@ -83,7 +85,7 @@ def _import(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StartError(f"{path} can't be imported: {_describe(error)}") from error
     return module
 
@@ -105,6 +107,25 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+_LFS = b"version https://git-lfs.github.com/spec/"
+_LFS_SIZE = 1024  # bytes; a pointer has about 130
+
+
+def _hint(model_dir: Path) -> str:
+    """What is to be seen of a model's folder that may be why it can't be loaded."""
+    for path in sorted(model_dir.rglob("*")):
+        if (
+            path.is_file()
+            and path.stat().st_size < _LFS_SIZE
+            and path.read_bytes().startswith(_LFS)
+        ):
+            return (
+                f". {path.relative_to(model_dir)} is a Git LFS pointer and not the file itself: "
+                "run `git lfs pull`, and pack the model again"
+            )
+    return ""
+
+
 def load_model(hooks: Hooks, model_dir: Path) -> Any:
     """Call `model_fn`.
 
@@ -113,9 +134,9 @@ def load_model(hooks: Hooks, model_dir: Path) -> Any:
     """
     try:
         model = hooks.model_fn(str(model_dir))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StartError(
-            f"model_fn can't load the model from {model_dir}: {_describe(error)}"
+            f"model_fn can't load the model from {model_dir}: {_describe(error)}{_hint(model_dir)}"
         ) from error
     if model is None:
         raise StartError(f"model_fn found no model in {model_dir}: it returned None.")

@@ -11,9 +11,15 @@ import gc
 import logging
 import os
 import sys
+import tempfile
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.errors import StartError
+
+if TYPE_CHECKING:
+    from serving.settings import Settings
 
 logger = logging.getLogger("serving")
 
@@ -47,7 +53,8 @@ def _serve() -> None:
 
     started = time.perf_counter()
     settings = Settings.from_environ(os.environ)
-    functions = hooks.load(settings.code_dir, settings.program)
+    code_dir = _ready(settings)
+    functions = hooks.load(code_dir, settings.program)
     own_output = functions.output_fn or functions.transform_fn
     if own_output is None and settings.default_accept not in CONTENT_TYPES:
         raise StartError(
@@ -71,8 +78,9 @@ def _serve() -> None:
     except OSError as error:
         raise StartError(f"Port {settings.port} can't be listened to: {error}") from error
     logger.info(
-        "Model loaded in %.2f s; serving it on port %d with %d worker(s)",
+        "Model loaded in %.2f s by %s; serving it on port %d with %d worker(s)",
         time.perf_counter() - started,
+        code_dir / settings.program,
         settings.port,
         settings.workers,
     )
@@ -80,3 +88,30 @@ def _serve() -> None:
     # for something else.
     helpers = 2 * (os.cpu_count() or 1) + 1
     workers.Workers(app, bound, settings.workers, helpers).serve()
+
+
+def _ready(settings: Settings) -> Path:
+    """The folder with the program, once it is here and what it requires is installed.
+
+    Raises:
+        StartError: it can't be had, or doesn't install.
+    """
+    from serving import submitted
+
+    code_dir = settings.code_dir
+    if settings.submitted:
+        folder = Path(tempfile.mkdtemp(prefix="program-"))  # as long as the server serves
+        try:
+            submitted.fetch(settings.submitted, folder)
+            code_dir = folder
+        except StartError as error:
+            if not (code_dir / settings.program).is_file() or _is_images_own(code_dir, settings):
+                raise
+            logger.warning("%s So %s serves, which came with the model.", error, code_dir)
+    if not _is_images_own(code_dir, settings):
+        submitted.install(code_dir)
+    return code_dir
+
+
+def _is_images_own(code_dir: Path, settings: Settings) -> bool:
+    return code_dir == settings.base_dir / "code"

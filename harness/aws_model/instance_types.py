@@ -8,6 +8,27 @@ from harness.aws_model.loader import LOADER
 
 GIB = 1 << 30
 
+# GPUs of an instance ("Accelerated computing" in the EC2 guide): of each size of a family, or of
+# every size that isn't named.
+_GPUS: dict[str, dict[str, int]] = {
+    "g4dn": {"": 1, "12xlarge": 4},
+    "g5": {"": 1, "12xlarge": 4, "24xlarge": 4, "48xlarge": 8},
+    "g6": {"": 1, "12xlarge": 4, "24xlarge": 4, "48xlarge": 8},
+    "g6e": {"": 1, "12xlarge": 4, "24xlarge": 4, "48xlarge": 8},
+    "g7": {"": 1, "12xlarge": 2, "24xlarge": 4, "48xlarge": 8},
+    "g7e": {"": 1, "12xlarge": 2, "24xlarge": 4, "48xlarge": 8},
+    "p2": {"": 1, "8xlarge": 8, "16xlarge": 16},
+    "p3": {"": 1, "8xlarge": 4, "16xlarge": 8},
+    "p5": {"": 8, "4xlarge": 1},
+    "p6e-gb200": {"": 4},
+}
+_OTHER_GPUS = re.compile(r"[gp]\d")
+_MOST_GPUS = 8
+"""GPUs of the families that have no line: p3dn, p4d, p4de, p5e, p5en, p6-b200, …"""
+
+# AWS's and others' accelerators that aren't GPUs: Inferentia, Trainium, Gaudi.
+_OTHER_ACCELERATORS = re.compile(r"ml\.(inf|trn|dl)\d")
+
 # GiB of an instance of the size `large`, by family, or by its first letter where there is a rule.
 # A `medium` has half of it, an `xlarge` twice as much, an `Nxlarge` N times what an `xlarge` has.
 _LARGE = {
@@ -68,6 +89,21 @@ def cpus(instance_type: str) -> int | None:
     if size == "medium":
         return 2 if family.startswith("t") else 1
     return round(2 * (_times(size) or 1))
+
+
+def gpus(instance_type: str) -> int:
+    """GPUs of an `ml.` instance type."""
+    _, _, kind = instance_type.partition("ml.")
+    family, _, size = kind.partition(".")
+    if not _OTHER_GPUS.match(family):
+        return 0
+    sizes = _GPUS.get(family, {"": _MOST_GPUS})
+    return sizes.get(size, sizes[""])
+
+
+def has_other_accelerators(instance_type: str) -> bool:
+    """Whether it has accelerators that aren't GPUs, which AWS alone has."""
+    return _OTHER_ACCELERATORS.match(instance_type) is not None
 
 
 def has_own_disk(instance_type: str) -> bool:

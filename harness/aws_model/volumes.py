@@ -16,12 +16,17 @@ _INSTANCE_STORE = re.compile(
 )
 
 
+def has_own_disks(instance_type: str) -> bool:
+    """Whether instances of the type come with disks, which replace the volume."""
+    return bool(_INSTANCE_STORE.match(instance_type))
+
+
 def size(instance_type: str, requested: int | None = None) -> int:
     """GB of the volume of an instance.
 
     What is requested (`VolumeSizeInGB`) is of no account to types that have disks of their own
     (`ResourceConfig` in the API reference).
     """
-    if _INSTANCE_STORE.match(instance_type):
+    if has_own_disks(instance_type):
         return max(INSTANCE_STORE_GB, requested or 0)
     return requested or DEFAULT_GB

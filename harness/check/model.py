@@ -12,6 +12,7 @@ import tempfile
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from harness.local.data import opt_ml
+from harness.local.data.links import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ class Model:
         with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
             if chunks is not None:
                 with contextlib.closing(chunks):
-                    opt_ml.repack(iter(chunks), archive, "model")
+                    opt_ml.repack(iter(chunks), archive, "model", Tree("/opt/ml/model"))
         return cls(cast("BinaryIO", file))
 
     @classmethod

@@ -20,7 +20,8 @@ from harness.local.engine.errors import (
     NotRunningError,
     StartError,
 )
-from harness.local.hosting.serving import MODEL_FOLDER, PING_INTERVAL, PORT, Instance
+from harness.local.hosting.container.startup import PING_INTERVAL, PORT, Pauses
+from harness.local.hosting.serving import MODEL_FOLDER, Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,8 +120,8 @@ class Server:
         }[self.problem]
         if self.container.out_of_memory:
             text += ", out of memory"
-        last = self.output.last if self.problem in {"ended", "nowhere"} else ""
-        return f"{text}; its last log line: {last}" if last else text
+        said = self.output.words.said if self.problem in {"ended", "nowhere"} else ""
+        return f"{text}; {said}" if said else text
 
     def get(self, path: str, timeout: float) -> Exchange:
         return self._request("GET", path, None, {}, timeout)
@@ -234,7 +235,7 @@ def _wait(server: Server, port: int, limits: Limits, begun: float) -> None:
     with contextlib.suppress(NotRunningError):
         server.instance = Instance(container)
     wrong_since: float | None = None
-    looked = 0.0
+    looked, pauses = 0.0, Pauses()
     while True:
         if container.exited.is_set() or server.instance is None:
             container.exited.wait(limits.ping)
@@ -259,7 +260,7 @@ def _wait(server: Server, port: int, limits: Limits, begun: float) -> None:
             wrong_since is not None and now - wrong_since >= limits.elsewhere
         ):
             return
-        container.exited.wait(PING_INTERVAL)
+        container.exited.wait(pauses.next(answered=server.ping.status is not None))
 
 
 def _where(listeners: list[Listener], port: int, *, refused: bool) -> Problem:

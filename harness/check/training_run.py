@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from harness.check.model import Model
 from harness.local.data import opt_ml
 from harness.local.engine import inspection
 from harness.local.engine.errors import StartError
+from harness.local.engine.log_lines import MAX_WORDS, LastWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,29 +25,20 @@ INSTANCE_TYPE = "ml.m5.large"
 REGION = "us-east-1"
 JOB = "harness-check"
 ARN = f"arn:aws:sagemaker:{REGION}:123456789012:training-job/{JOB}"
-KEPT_LINES = 200
 GRACE = 10
 """Seconds from SIGTERM to SIGKILL for a run that took too long."""
 
 
 class Output:
-    """The last lines that a container has written to stdout and stderr, and how many there were."""
+    """The last words that a container has written to stdout and stderr, and of how many lines."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._lines: list[str] = []
-        self._lock = threading.Lock()
+        self.words = LastWords()
 
     def __call__(self, line: str) -> None:
-        with self._lock:
-            self.count += 1
-            self._lines = [*self._lines[1 - KEPT_LINES :], line]
-
-    @property
-    def last(self) -> str:
-        """The last line that isn't blank, shortened."""
-        with self._lock:
-            return next((each.strip()[:300] for each in reversed(self._lines) if each.strip()), "")
+        self.count += 1
+        self.words.add(line)
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ class TrainingRun:
 
     exit_code: int | None
     seconds: float
-    last_line: str
+    said: str
     failure: str
     model: Model
     changes: Sequence[str] = ()
@@ -91,8 +82,9 @@ class TrainingRun:
             text = f"it ended with exit code {self.exit_code}"
         if self.out_of_memory:
             text += ", out of memory"
-        said = self.failure.splitlines()[0] if self.failure else self.last_line
-        return f"{text}; it said: {said}" if said else f"{text}, and wrote nothing"
+        failure = " ".join(self.failure.split())[:MAX_WORDS]
+        said = f"it said: {failure}" if failure else self.said
+        return f"{text}; {said}" if said else f"{text}, and wrote nothing"
 
 
 class CannotStartError(Exception):
@@ -171,7 +163,7 @@ def result(
     return TrainingRun(
         exit_code=container.exit_code,
         seconds=seconds,
-        last_line=output.last,
+        said=output.words.said,
         failure=opt_ml.read_failure(container.get("/opt/ml/output/failure")),
         model=Model.of_container(container.get("/opt/ml/model")),
         timed_out=timed_out,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     "init",
     "run",
+    "runs.compare",
     "up",
     "down",
     "env",
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in COMMANDS:
         command = cast("Command", import_module(f"harness.cli.commands.{name}"))
         text = _first_paragraph(command)
-        of_command = commands.add_parser(name, help=text, description=text)
+        of_command = commands.add_parser(name.rpartition(".")[2], help=text, description=text)
         of_command.set_defaults(command=command)
         add_common(of_command)
         command.add_arguments(of_command)

@@ -19,6 +19,7 @@ from harness import machine
 from harness.config import scores
 from harness.config.faults import Fault
 from harness.config.places import Aws, Local
+from harness.config.reporting import Reporting
 from harness.config.settings import (
     Channel,
     Endpoint,
@@ -62,6 +63,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "endpoint": Endpoint,
     "transform": Transform,
     "processing": Processing,
+    "report": Reporting,
     "aws": Aws,
     "local": Local,
 }

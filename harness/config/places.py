@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, FiniteFloat
 
@@ -66,6 +66,10 @@ class Local(Place):
         "", description="A container registry behind the local AWS's ECR, such as 127.0.0.1:5000: "
         "what is pushed to its repositories is there, and jobs pull their images from it. Empty: "
         "ECR keeps records only."
+    )  # fmt: skip
+    gpu: Literal["require", "ignore"] = Field(
+        "require", description="What GPU instance types get: as many of the Docker engine's GPUs "
+        "as on AWS, and jobs and endpoints are refused where it has none; or `ignore`, none."
     )  # fmt: skip
     bucket: Bucket = Field("harness-local", min_length=3, description="Made at the start.")
     poll_seconds: FiniteFloat = Field(0.05, gt=0, le=60, description=_POLL)

@@ -21,6 +21,7 @@ from pydantic import (
 
 from harness.config.faults import Fault  # noqa: TC001  # pydantic reads the annotation
 from harness.config.places import Aws, Local
+from harness.config.reporting import Reporting
 from harness.config.values import (
     Function,
     Hyperparameter,
@@ -365,6 +366,7 @@ class Settings(Section):
     endpoint: Endpoint = Endpoint()
     transform: Transform | None = None
     processing: Processing | None = None
+    report: Reporting = Reporting()
     aws: Aws = Aws()
     local: Local = Local()
     faults: list[Fault] = Field([], max_length=1000)

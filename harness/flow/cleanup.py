@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
@@ -12,6 +11,7 @@ from harness.account import session
 from harness.errors import FlowError
 from harness.flow import ledger
 from harness.flow.ledger import Entry, Ledger
+from harness.flow.record.history import RUN_NAME
 from harness.flow.teardown import HOST_TAG, KEPT_TAG, RUN_TAG, Patience, remove_all
 from harness.local.core.client import local_boto_session
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     import boto3
 
     from harness.config.settings import Settings
-
-RUN_NAME = re.compile(r"harness-\d{8}-\d{6}-[0-9a-f]{6}")
-"""What `harness.flow.context.unique_name` gives."""
 
 # Kinds of resources as tear-down knows them; how they are listed, and their members there.
 _LISTED: tuple[tuple[str, str, str, dict[str, str]], ...] = (

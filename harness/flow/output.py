@@ -1,4 +1,6 @@
-"""What is left of a run: the trained model, the answers and the report, in a folder."""
+"""What is left of a run, in a folder: the trained model, the answers, the logs, and the report as a
+page for people, as JSON for programs, and as JUnit's XML for a CI.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +9,41 @@ import io
 import json
 import os
 import re
-import shutil
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
+from botocore.exceptions import ClientError
+
 from harness.errors import ConfigError, FlowError
-from harness.flow.cleanup import RUN_NAME
+from harness.flow.record import history
+from harness.flow.record.history import REPORT, RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import boto3
 
     from harness.flow.context import Run
+    from harness.flow.progress import Log
     from harness.flow.project.payloads import Array
     from harness.flow.project.scores import Answers
+    from harness.flow.record.seen import Seen
     from harness.flow.report import Report
 
-RUNS = Path("build", "runs")
-"""The folder of a project that has its runs' output, where it isn't said otherwise."""
-
-KEPT = 10
-"""Runs whose output stays there; older ones make room."""
-
 MODEL = "model.tar.gz"
-REPORT = "report.json"
+TRAINING_OUTPUT = "output.tar.gz"
+"""What the training has left in /opt/ml/output/data, which SageMaker puts beside the model."""
+
+PAGE = "report.html"
+JUNIT = "junit.xml"
+EARLIER = 20
+"""Runs before this one that its metrics are shown against."""
+
+MOST_FILES = 60
+"""That the page names."""
+
 _CHUNK = 1 << 20
 
 
@@ -52,7 +63,9 @@ class Output:
     def __init__(self, this: Run, folder: Path | None) -> None:
         self._own = folder is None
         self._runs = this.settings.root / RUNS
+        self._keep = this.settings.report.keep
         self.folder = folder or self._runs / this.name
+        self._written: set[str] = set()
 
     def model(self, boto: boto3.Session, uri: str) -> Path:
         """Download the trained model; returns the file."""
@@ -85,11 +98,51 @@ class Output:
             else:
                 self._write(f"predictions/{stem}.csv", _csv(each.predictions))
 
-    def report(self, report: Report) -> None:
-        """Write the report, with which the output is whole, and make room for it."""
-        self._write(REPORT, f"{json.dumps(report.as_dict(), indent=2)}\n".encode())
+    @property
+    def page(self) -> Path:
+        return self.folder / PAGE
+
+    def training_output(self, boto: boto3.Session, model_uri: str) -> Path | None:
+        """Download what the training has left beside its model; None if that is nothing."""
+        uri = model_uri.removesuffix(MODEL) + TRAINING_OUTPUT
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        try:
+            return self._download(boto, bucket, key, TRAINING_OUTPUT)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("NoSuchKey", "404"):
+                raise
+            return None
+
+    def record(self, report: Report, seen: Seen) -> None:
+        """Write the report in all its forms, with which the output is whole, and make room for it.
+
+        In a CI that has job summaries, append one.
+        """
+        from harness.flow.record import document, junit, summary  # once the metrics are printed
+        from harness.flow.record.html.page import page
+
+        found = document.make(report, seen)
+        earlier = [
+            each
+            for each in history.before(self._runs, report.run, EARLIER)
+            if each.get("project") == found["project"] and not each.get("error")
+        ]
+        for log, told in zip((log for log in seen.logs if log.count), found["logs"], strict=True):
+            self._write(told["file"], _log(log))
+        self._write(JUNIT, junit.junit(found, seen))
+        self._write(REPORT, f"{json.dumps(found, indent=2)}\n".encode())
+        self._written.discard(PAGE)  # of an endpoint that was kept, the page was written before
+        files = sorted(self._written, key=lambda name: ("/" in name, name))[:MOST_FILES]
+        text = page(found, seen, earlier, files)
+        self._write(PAGE, text.encode("utf-8", "replace"))
+        try:
+            summary.append(found, seen, earlier)
+        except OSError as error:
+            raise FlowError(
+                f"{summary.VARIABLE}: {error.filename} can't be written: {error.strerror or error}."
+            ) from error
         if self._own:
-            self._prune()
+            history.prune(self._runs, self._keep)
 
     def _write(self, name: str, content: bytes) -> None:
         with self._writing(name) as file:
@@ -107,6 +160,7 @@ class Output:
             with partial.open("wb") as file:
                 yield file
             partial.replace(path)
+            self._written.add(name)
         except OSError as error:
             raise FlowError(
                 f"{path} can't be written: {error.strerror or error}; say by --output where else."
@@ -115,12 +169,15 @@ class Output:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
 
-    def _prune(self) -> None:
-        runs = sorted(
-            path for path in self._runs.iterdir() if RUN_NAME.fullmatch(path.name)
-        )  # by their names: the oldest first
-        for old in runs[:-KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+
+def _log(log: Log) -> bytes:
+    """A log as text: when, in which stream, what."""
+    lines = (
+        f"{datetime.fromtimestamp(line.written / 1000, UTC).isoformat(timespec='milliseconds')} "
+        f"{line.stream} {line.text}\n"
+        for line in log.lines
+    )
+    return "".join(lines).encode("utf-8", "replace")
 
 
 def _csv(predictions: Array) -> bytes:

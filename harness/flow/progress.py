@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.console import Passing
 from harness.errors import FlowError
+from harness.local.engine.log_lines import LastWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +24,26 @@ Progress = Callable[[str], None]
 
 # A log is looked at less often than a status: it costs more, and nobody reads that fast.
 LOG_SECONDS = 0.5
+
+
+MOST_LINES = 5000
+"""Lines of a log that are kept for the report, the last ones."""
+
+
+class Line(NamedTuple):
+    """A line of a log. `written` is in milliseconds since 1970, as CloudWatch Logs has it."""
+
+    written: int
+    stream: str
+    text: str
+
+
+class Step(NamedTuple):
+    """A step of a run that has ended; in seconds, `start` since the run's."""
+
+    name: str
+    start: float
+    seconds: float
 
 
 class Resource(Protocol):
@@ -115,15 +138,24 @@ class Log:
     def __init__(self, boto: boto3.Session, progress: Progress, group: str, prefix: str) -> None:
         self._logs = boto.client("logs")
         self.progress = progress
-        self._group = group
+        self.group = group
+        self.lines: deque[Line] = deque(maxlen=MOST_LINES)
+        self.count = 0
+        """Lines that there were."""
         self._prefix = prefix
         self._tokens: dict[str, str] = {}
         self._next_look = 0.0
+        self._words = LastWords()
 
     @property
     def where(self) -> str:
         streams = f", streams {self._prefix}*" if self._prefix else ""
-        return f"Its log is above, and in CloudWatch Logs: group {self._group}{streams}."
+        return f"Its log is above, and in CloudWatch Logs: group {self.group}{streams}."
+
+    @property
+    def said(self) -> str:
+        """Which of the lines shown so far says why something failed; empty if there are none."""
+        return self._words.said
 
     def show_now_and_then(self) -> None:
         if time.monotonic() >= self._next_look:
@@ -137,13 +169,26 @@ class Log:
 
     def show(self) -> None:
         """Show the lines that have come since the last time."""
-        for stream in self._streams():
-            for line in self._new_lines(stream):
-                self.progress(f"{self.MARK}{line}")
+        for line in self._new():
+            self._words.add(line.text)
+            self.progress(f"{self.MARK}{line.text}")
         self._next_look = time.monotonic() + LOG_SECONDS
 
+    def gather(self) -> None:
+        """Keep the lines that have come since the last time, and show none."""
+        with suppress(ClientError, BotoCoreError):  # they would be nice to have
+            for _ in self._new():
+                pass
+
+    def _new(self) -> Iterator[Line]:
+        for stream in self._streams():
+            for line in self._new_lines(stream):
+                self.lines.append(line)
+                self.count += 1
+                yield line
+
     def _streams(self) -> list[str]:
-        selection: dict[str, Any] = {"logGroupName": self._group}
+        selection: dict[str, Any] = {"logGroupName": self.group}
         if self._prefix:
             selection["logStreamNamePrefix"] = self._prefix
         try:
@@ -152,14 +197,15 @@ class Log:
             return []  # nothing was written yet
         return [stream["logStreamName"] for stream in streams]
 
-    def _new_lines(self, stream: str) -> Iterator[str]:
+    def _new_lines(self, stream: str) -> Iterator[Line]:
         while True:
             token = self._tokens.get(stream)
             selection: dict[str, Any] = {"nextToken": token} if token else {}
             page = self._logs.get_log_events(
-                logGroupName=self._group, logStreamName=stream, startFromHead=True, **selection
+                logGroupName=self.group, logStreamName=stream, startFromHead=True, **selection
             )
-            yield from (event["message"].rstrip("\n") for event in page["events"])
+            for event in page["events"]:
+                yield Line(event.get("timestamp", 0), stream, event["message"].rstrip("\n"))
             # The end is where the token doesn't change (GetLogEvents' contract).
             self._tokens[stream] = page["nextForwardToken"]
             if page["nextForwardToken"] == token:
@@ -171,8 +217,10 @@ class Steps:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self.began = datetime.now(UTC)
         self._start = time.monotonic()
         self._seconds: dict[str, float] = {}
+        self.taken: list[Step] = []
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
@@ -187,7 +235,9 @@ class Steps:
             self.ended(step, start)
 
     def ended(self, step: str, start: float) -> None:
-        self._seconds[step] = round(time.monotonic() - start, 3)
+        seconds = round(time.monotonic() - start, 3)
+        self._seconds[step] = seconds
+        self.taken.append(Step(step, round(start - self._start, 3), seconds))
 
     def so_far(self) -> dict[str, float]:
         return self._seconds | {"total": round(time.monotonic() - self._start, 3)}

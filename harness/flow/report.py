@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.flow.record.figures import TITLES
 from harness.flow.steps.compare import MOST
 
 if TYPE_CHECKING:
@@ -16,13 +17,10 @@ if TYPE_CHECKING:
     from harness.config.settings import Threshold
     from harness.flow.steps.compare import Comparison
 
-_TITLES = {"r2": "R²"}
-"""How scores are called in the table, where that isn't their name."""
-
 
 @dataclass(frozen=True)
 class Report:
-    """A run that got to its end. `seconds` are by step, and `total`.
+    """A run, to its end or to what ended it. `seconds` are by step, and `total`.
 
     `metrics` has all that was measured, `scores` those of them that are one score of several sets
     of requests: the names of the metrics by score, and by set.
@@ -46,11 +44,15 @@ class Report:
     """The folder that has the model, the predictions and this report."""
     model: str = ""
     """The model's file there."""
+    report: str = ""
+    """The page for people there."""
+    error: str = ""
+    """What ended the run before its end."""
 
     @property
     def passed(self) -> bool:
         """Whether all holds that has to. A metric that isn't there, or is no number, holds none."""
-        return self.same and all(self._holds(name) for name in self.thresholds)
+        return not self.error and self.same and all(self._holds(name) for name in self.thresholds)
 
     @property
     def same(self) -> bool:
@@ -93,7 +95,7 @@ class Report:
             "run": self.run,
             "target": f"{self.target} ({self.region})",
             "image": self.image,
-            "model": _shown(self.model) or self.model_data,
+            "model": shown(self.model) or self.model_data,
         }
         return [f"{name:<10}{value}" for name, value in names.items() if value]
 
@@ -111,7 +113,7 @@ class Report:
         for score, sets in self.scores.items():
             rows = {label or "all": name for label, name in sets.items()}
             others = [name for name in others if name not in rows.values()]
-            yield self._table(_TITLES.get(score, score), rows, colour)
+            yield self._table(TITLES.get(score, score), rows, colour)
         if others:
             yield self._table("metric", {name: name for name in others}, colour)
 
@@ -148,7 +150,7 @@ class Report:
         ]
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """A path as seen from here, if it is below."""
     if not path:
         return ""
@@ -162,7 +164,7 @@ def _label(metric: str, scores: Mapping[str, Mapping[str, str]]) -> str:
     for score, sets in scores.items():
         for label, name in sets.items():
             if name == metric:
-                return f"{label} {_TITLES.get(score, score)}".strip()
+                return f"{label} {TITLES.get(score, score)}".strip()
     return metric
 
 

@@ -12,17 +12,17 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from harness.config.settings import metric_name
-from harness.errors import ConfigError, FlowError
+from harness.errors import ConfigError, FlowError, HarnessError
 from harness.flow.connection import Connection, connect
 from harness.flow.context import begin
-from harness.flow.output import RUNS, Output, check_folder
+from harness.flow.output import Output, check_folder
 from harness.flow.plan import Plan, make
 from harness.flow.progress import Progress, Steps
 from harness.flow.project import requests, scores
-from harness.flow.report import Report
+from harness.flow.record import seen as record
+from harness.flow.record.history import RUNS
+from harness.flow.report import Report, shown
 from harness.flow.steps import stage as staging
 from harness.flow.steps import train as training
 from harness.flow.steps.compare import compare
@@ -31,11 +31,10 @@ from harness.flow.steps.deploy import (
     create_model,
     deploy,
     environment,
-    log,
     scale,
     upload_model,
 )
-from harness.flow.steps.predict import predict
+from harness.flow.steps.predict import predict_aloud
 from harness.flow.steps.process import process
 from harness.flow.steps.transform import transform
 from harness.image import docker_engine
@@ -44,24 +43,28 @@ from harness.image.ecr.push import push as push_to_ecr
 from harness.image.names import is_in_ecr
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from docker import DockerClient
 
     from harness.config.settings import Settings
     from harness.flow.context import Run
     from harness.flow.project.requests import RequestSet
     from harness.flow.project.scores import Answers
+    from harness.flow.record.seen import Phase, Seen
     from harness.flow.steps.compare import Comparison
     from harness.flow.steps.stage import Staged
     from harness.image.build import BuiltImage
 
 Hold = Callable[[Report, Connection], None]
+Show = Callable[[Report], None]
 
 
 @dataclass
 class Made:
     """What the steps have made so far, for those that follow."""
 
-    staged: Staged
+    staged: Staged = field(default_factory=lambda: staging.Staged({}))
     training_job: str = ""
     model_data: str = ""
     submitted: str = ""
@@ -71,6 +74,8 @@ class Made:
     answers: list[Answers] = field(default_factory=list)
     local: Comparison | None = None
     model: str = ""
+    phases: list[Phase] = field(default_factory=list)
+    training_output: Path | None = None
 
 
 def run(
@@ -79,14 +84,18 @@ def run(
     progress: Progress,
     plan: Plan | None = None,
     hold: Hold | None = None,
+    show: Show | None = None,
     to: AbstractContextManager[Connection] | None = None,
 ) -> Report:
     """Run the flow and tear down what it made, whatever happens.
 
     `plan` says which steps; by default all that the project has. `hold` is called with the report
     while the endpoint serves. Where all of it would end with this process, it ends when `hold`
-    returns; where not, the endpoint is then left serving. `to` is where the calls go, by default
-    the settings' target.
+    returns; where not, the endpoint is then left serving. `show` is called with the report once it
+    is whole, before it is written, so that nobody waits for that. `to` is where the calls go, by
+    default the settings' target.
+
+    What is left of the run is in its folder then (`harness.flow.output`), also of one that failed.
 
     Raises:
         HarnessError: a step failed, or something could not be torn down.
@@ -106,17 +115,69 @@ def run(
         tear_down = stack.enter_context(this.tear_down)
         output = Output(this, plan.output)
 
-        made = _steps(this, plan, steps, docker, built, asked, output)
+        made = Made()
+        try:
+            _steps(this, plan, steps, docker, built, asked, output, made)
+        except HarnessError as error:
+            _record_failure(this, built, made, steps, output, plan, str(error))
+            raise
         report = _report(this, built, made, steps, output)
+        seen = _seen(this, made, steps, plan)
         if hold:
+            _record(output, report, seen, plan)
             hold(report, connection)
             if not connection.ephemeral:
                 tear_down.forget()
         over = time.monotonic()
     steps.ended("tear_down", over)
     report = replace(report, seconds=_seconds(steps, built))
-    output.report(report)
+    if show:
+        show(report)
+    _record(output, report, seen, plan)
+    for note in seen.notes:
+        progress(note)
     return report
+
+
+def _record(output: Output, report: Report, seen: Seen, plan: Plan) -> None:
+    """Write what is left of the run, unless it was none."""
+    if plan.measured:
+        output.record(report, seen)
+
+
+def _record_failure(
+    this: Run, built: BuiltImage, made: Made, steps: Steps, output: Output, plan: Plan, error: str
+) -> None:
+    """The same of a run that has failed: how far it came, and the logs that say why."""
+    report = replace(_report(this, built, made, steps, output), error=error)
+    try:
+        _record(output, report, _seen(this, made, steps, plan), plan)
+    except FlowError as other:  # what ended the run is what is to be told
+        this.progress(str(other))
+    else:
+        if plan.measured:
+            this.progress(f"what is left of the run: {shown(report.report)}")
+
+
+def _seen(this: Run, made: Made, steps: Steps, plan: Plan) -> Seen:
+    if plan.measured:
+        for each in this.logs.values():
+            each.gather()
+    seen = record.see(
+        this.settings,
+        steps.began,
+        steps.taken,
+        answers=made.answers,
+        phases=made.phases,
+        logs=list(this.logs.values()),
+        output=made.training_output,
+    )
+    if this.settings.report.curve and made.training_job and not made.training_output:
+        seen.notes.append(
+            f"report.curve = {this.settings.report.curve!r}: the training job has left nothing in "
+            "/opt/ml/output/data."
+        )
+    return seen
 
 
 def check(settings: Settings, plan: Plan) -> list[RequestSet]:
@@ -131,6 +192,7 @@ def check(settings: Settings, plan: Plan) -> list[RequestSet]:
         keys = " and ".join(f"{settings.target}.{key}" for key in missing)
         raise ConfigError(f"{keys}: must be given, in harness.toml or by a variable.")
     check_folder(plan.output or settings.root / RUNS)
+    record.check(settings)
     staging.check(settings, plan)
     if "train" in plan:
         training.check(settings)
@@ -151,10 +213,10 @@ def _steps(
     built: BuiltImage,
     asked: list[RequestSet],
     output: Output,
-) -> Made:
+    made: Made,
+) -> None:
     """The plan's steps, each in its turn."""
     settings, boto = this.settings, this.connection.boto
-    made = Made(staging.Staged({}))
     uri = built.name
     if "push" in plan:
         with steps("push"):
@@ -172,7 +234,10 @@ def _steps(
         made.model_data = str(job.model_artifacts.s3_model_artifacts)
         made.submitted = training.submitted(job)
         made.metrics |= training.logged_metrics(job)
+        made.phases = training.phases(job)
         made.model = str(output.model(boto, made.model_data))
+        if settings.report.curve:
+            made.training_output = output.training_output(boto, made.model_data)
     elif plan.model:
         made.model, made.model_data = plan.model, upload_model(this, plan.model)
         made.submitted = training.script(this).get(training.SUBMITTED, "")
@@ -185,11 +250,7 @@ def _steps(
             scale(this)
     if "predict" in plan:
         with steps("predict"):
-            try:
-                made.answers = predict(endpoint, asked)
-            except (ClientError, FlowError):
-                log(this).show_last()  # the container's reason is there, not in its answer
-                raise
+            made.answers = predict_aloud(this, endpoint, asked)
         output.answers(made.answers)
         if plan.measured:
             made.metrics |= scores.measure(settings, made.answers)
@@ -200,7 +261,6 @@ def _steps(
         with steps("transform"):
             transformed = transform(this, made.staged)
         output.transformed(boto, transformed)
-    return made
 
 
 def push(this: Run, docker: DockerClient, built: BuiltImage) -> str:
@@ -236,8 +296,9 @@ def _report(this: Run, built: BuiltImage, made: Made, steps: Steps, output: Outp
             if (made.training_job if name in settings.metrics.definitions else measured)
         },
         local=made.local,
-        output=str(output.folder) if made.model or made.answers else "",
+        output=str(output.folder),
         model=made.model,
+        report=str(output.page),
         seconds=_seconds(steps, built),
     )
 

@@ -12,12 +12,13 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from harness.local.core.backend import Backend
+from harness.local.core.ours import Ours
 from harness.local.core.tags import Tags
 from harness.local.faults.faults import Faults
 from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
-from harness.local.hosting.runtime import Runtime
+from harness.local.hosting.runtime import AsyncRuntime, Runtime
 from harness.local.http.dispatch import Dispatch
 from harness.local.http.listening import Server
 from harness.local.http.page import Page
@@ -27,11 +28,15 @@ from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
 from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.moto.app import MotoApp
+from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.protocol.service import Service
+from harness.local.state.keeper import Keeper
+from harness.local.state.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from harness.config.faults import Fault
@@ -65,7 +70,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             Endpoints(backend),
             Tags(backend),
         ],
-        "sagemaker-runtime": [Runtime(backend)],
+        "sagemaker-runtime": [Runtime(backend), AsyncRuntime(backend)],
         "service-quotas": [Quotas()],
     }
 
@@ -85,7 +90,9 @@ class LocalAWS:
     could pull. `providers` are the objects that implement operations, by botocore's service name;
     by default those of `make_providers`. One that has `close()` is closed first when the server
     closes, while that still answers. `faults` are those that it begins with; further ones may be
-    added to its `faults`, or at /_harness/faults.
+    added to its `faults`, or at /_harness/faults. `state` is a folder to take up what was saved in,
+    and to save in: by `save_state`, or at /_harness/state. With `gpu` "ignore", instance types with
+    GPUs run without them; else they get the Docker engine's, and are refused where it has none.
 
     moto keeps its state for the whole process: two of these at once share their buckets, roles
     and log groups, unless their `account_id`s differ (bucket names are global all the same). The
@@ -103,6 +110,8 @@ class LocalAWS:
         registry: str = "",
         providers: Mapping[str, Sequence[object]] | None = None,
         faults: Iterable[Fault] = (),
+        state: Path | None = None,
+        gpu: str = "require",
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -112,6 +121,9 @@ class LocalAWS:
         self._registry = registry
         self.faults = Faults(faults)
         self._given_providers = providers
+        self._state = state
+        self._keeper: Keeper
+        self._ignores_gpus = gpu == "ignore"
         self._moto = MotoApp(account_id, region, registry)
         self._trust = Trust(host, lambda: self.url)
         self._services: dict[str, Service] = {}
@@ -133,6 +145,7 @@ class LocalAWS:
 
         Raises:
             OSError: the port is taken, or an address isn't this machine's.
+            ServiceError: the state can't be taken up; the text says why.
         """
         if self._started:
             raise RuntimeError("This local AWS has been started already.")
@@ -141,6 +154,8 @@ class LocalAWS:
         try:
             self._put_together()
             self._listen()
+            if self._state is not None:
+                self._keeper.open(self._state)
         except BaseException:
             self.close()
             raise
@@ -159,18 +174,27 @@ class LocalAWS:
         objects = [each for some in providers.values() for each in some]
         self._closers += [close for each in objects if (close := getattr(each, "close", None))]
         here = {"region": self.region, "account_id": self.account_id}
-        self._services = {name: Service(name, some, **here) for name, some in providers.items()}
+        self._services = {
+            name: Service(name, some, **here, account_of=account_of)
+            for name, some in providers.items()
+        }
         page: Page | None = None
         if backend:
             sagemaker = self._services["sagemaker"]
+            self._moto.ours = Ours(sagemaker, backend.store)
             page = Page(sagemaker, backend.logs_client, self.faults, **here)
         services = self._services.values()
-        self._dispatch = Dispatch(self._trust, page, services, self._moto, here, self.faults)
+        turns = Turns()
+        self._keeper = Keeper(self._moto, backend, objects, turns, self.account_id)
+        self._closers.insert(0, self._keeper.close)
+        self._dispatch = Dispatch(
+            self._trust, page, services, self._moto, here, self.faults, self._keeper, turns
+        )
 
     def _make_backend(self) -> Backend:
         return Backend(
             lambda: self._inner_url, self.region, self.account_id, self.listen, self._registry,
-            self.faults,
+            self.faults, ignores_gpus=self._ignores_gpus,
         )  # fmt: skip
 
     def _listen(self) -> None:
@@ -185,7 +209,7 @@ class LocalAWS:
         """Load what the first requests need, while the process that waits does something else."""
         self._moto.load("s3")
         for service in self._services.values():
-            _ = service.operations
+            _ = service.operations, service.members
 
     def listen(self, host: str, accepts: Callable[[str], bool]) -> str | None:
         """Listen on a further address of this machine, for clients whose address `accepts` takes.
@@ -202,6 +226,22 @@ class LocalAWS:
             with contextlib.suppress(OSError):
                 return f"http://{host}:{listen(host, port, accepts, faults=self.faults)}"
         return None
+
+    def save_state(self) -> None:
+        """Save everything in the state folder, for the next one that begins with it.
+
+        Raises:
+            ServiceError: it can't be written; what was saved there before stays.
+        """
+        self._keeper.save()
+
+    def reset(self) -> None:
+        """Forget everything, and end what runs. So does a request to /_harness/reset."""
+        self._keeper.reset()
+
+    def on_reset(self, call: Callable[[], None]) -> None:
+        """Have this called after each reset, to make what is to be there all the same."""
+        self._keeper.after_reset.append(call)
 
     def close(self) -> None:
         """Close the providers, stop answering and free the port. May be called twice."""

@@ -64,6 +64,7 @@ class LocalProcess:
             "region": settings.region,
             "account_id": local.account_id,
             "registry": local.registry,
+            "gpu": local.gpu,
             "faults": [each.model_dump(exclude_defaults=True) for each in settings.faults],
         }
         assert self._process.stdin is not None  # noqa: S101  # it is a pipe

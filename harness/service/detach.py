@@ -25,17 +25,20 @@ if TYPE_CHECKING:
 _KILL_SECONDS = 10
 
 
-def detach(host: str, port: int, registry: str, config: Path | None) -> Running:
+def detach(
+    host: str, port: int, registry: str, config: Path | None, state: Path | None = None
+) -> Running:
     """Start the service as a process of its own, and return when it is ready.
 
-    `config` names its settings, as for `config.load`; the others go over what it says.
+    `config` names its settings, as for `config.load`; the others go over what it says. `state` is
+    the folder that it begins with and saves in.
 
     Raises:
         ServiceError: it didn't get ready; the text is its own words.
     """
     if found := find():
         raise runs_already(found)
-    process = _start(host, port, registry, config)
+    process = _start(host, port, registry, config, state)
     try:
         return _wait_until_ready(process)
     except BaseException:
@@ -51,12 +54,16 @@ def detach(host: str, port: int, registry: str, config: Path | None) -> Running:
             process.stdout.close()
 
 
-def _start(host: str, port: int, registry: str, config: Path | None) -> subprocess.Popen[bytes]:
+def _start(
+    host: str, port: int, registry: str, config: Path | None, state: Path | None
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "harness", "up", "--json", "--host", host, "--port", str(port)]
     if registry:
         command += ["--registry", registry]
     if config is not None:
         command += ["--config", str(config)]
+    if state is not None:
+        command += ["--state", str(state)]
     with log_file().open("ab") as log:
         log.truncate(0)
         return subprocess.Popen(

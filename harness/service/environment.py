@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from harness.aws_model import waiters
+from harness.aws_model import endpoints, waiters
 from harness.service.state import data_folder, defaults_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from harness.service.state import Running
 
@@ -28,6 +28,9 @@ _UNSET = (
     "AWS_USE_DUALSTACK_ENDPOINT",
 )
 _ENDPOINT_PREFIX = "AWS_ENDPOINT_URL_"
+_START = str(Path(__file__).parent / "python")
+"""A folder that has nothing but a `sitecustomize`."""
+
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
 
@@ -47,8 +50,11 @@ def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str
         # Host prefixes ("sync-127.0.0.1") don't resolve.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(defaults_file()),
-        # boto3's waiters would look at a job every two minutes.
-        "AWS_DATA_PATH": _with(str(_write_waiters()), environ.get("AWS_DATA_PATH", "")),
+        # With which these defaults cost nothing.
+        "PYTHONPATH": _with(_START, environ.get("PYTHONPATH", "")),
+        # boto3's waiters would look at a job every two minutes, and old ones at AWS.
+        "AWS_DATA_PATH": _data_path(environ.get("AWS_DATA_PATH", ""), running.url),
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
     }
     if any(environ.get(name) for name in _PROXIES):
         host = urlsplit(running.url).hostname or ""
@@ -59,18 +65,32 @@ def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str
     return variables | dict.fromkeys((*_UNSET, *others))
 
 
-def _write_waiters() -> Path:
-    """Waiters that look more often, where botocore finds them; returns the folder."""
-    folder = data_folder()
-    name, document = waiters.extras()
-    file = folder / name
-    text = json.dumps(document)
-    if not file.is_file() or file.read_text(encoding="utf-8") != text:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_suffix(f".{os.getpid()}")
-        new.write_text(text, encoding="utf-8")
-        new.replace(file)
+def _data_path(own: str, url: str) -> str:
+    folder = str(_write_data(url))
+    if own or Path(endpoints.OWN_MODELS, endpoints.FILE).expanduser().is_file():
+        return endpoints.data_path(own, folder)
     return folder
+
+
+def _write_data(url: str) -> Path:
+    """What botocore reads beside its own models; returns the folder.
+
+    Waiters that look more often, and where AWS is, for those that AWS_ENDPOINT_URL doesn't tell.
+    """
+    folder = data_folder()
+    for name, document in (waiters.extras(), *endpoints.files(url).items()):
+        _write(folder / name, json.dumps(document))
+    return folder
+
+
+def _write(file: Path, text: str) -> None:
+    """Have the file say so, at no moment half of it."""
+    if file.is_file() and file.read_text(encoding="utf-8") == text:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(f".{os.getpid()}")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
 
 
 def _with(folder: str, others: str) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import resource
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness import startup
@@ -18,6 +19,7 @@ from harness.service.state import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from harness.config.settings import Settings
 
@@ -29,14 +31,18 @@ def serve(
     host: str,
     port: int,
     *,
+    state_folder: Path | None = None,
     progress: Callable[[str], None],
     ready: Callable[[Running], None],
     wait: Callable[[], None],
 ) -> None:
     """Run the service in this process: call `ready` when it answers, and end it after `wait`.
 
+    `state_folder`: it takes up what was saved there, and saves there what it knows in the end.
+
     Raises:
-        ServiceError: one runs already, or it can't listen on `host` and `port`.
+        ServiceError: one runs already, it can't listen on `host` and `port`, or the state can't be
+            taken up or saved.
     """
     from harness.local.aws import LocalAWS
     from harness.local.core.client import ensure_bucket, local_boto_session
@@ -56,19 +62,25 @@ def serve(
         local = settings.local
         server = LocalAWS(
             settings.region, local.account_id, host, port, registry=local.registry,
-            faults=settings.faults,
+            faults=settings.faults, gpu=local.gpu, state=state_folder,
         )  # fmt: skip
         try:
             server.start()
         except OSError as error:
             raise ServiceError(str(error)) from error
         try:
-            ensure_bucket(local_boto_session(server.url, settings.region), bucket)
+            make_bucket = partial(
+                ensure_bucket, local_boto_session(server.url, settings.region), bucket
+            )
+            make_bucket()
+            server.on_reset(make_bucket)
             state.defaults_file().write_text(sdk_defaults(bucket))
             running = dataclasses.replace(running, url=_url_of_clients(server.url))
             state.write(running)
             ready(running)
             wait()
+            if state_folder is not None:
+                server.save_state()
         finally:
             server.close()
 

@@ -92,16 +92,23 @@ def find_at_once() -> Running | None:
 
 def is_healthy(url: str) -> bool:
     """Whether a local AWS answers at `url`."""
+    return about(url) is not None
+
+
+def about(url: str) -> dict[str, str] | None:
+    """What a local AWS at `url` says of itself; None if none answers."""
     from harness.local.http.dispatch import HEALTH_PATH
 
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_HEALTH_SECONDS)
     try:
         connection.request("GET", HEALTH_PATH)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
+        response = connection.getresponse()
+        said = json.loads(response.read()) if response.status == http.HTTPStatus.OK else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
     finally:
         connection.close()
+    return said if isinstance(said, dict) and "account_id" in said else None
 
 
 @contextmanager

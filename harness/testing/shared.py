@@ -36,6 +36,7 @@ class SharedLocalAWS:
         account_id: str,
         registry: str = "",
         faults: Iterable[Fault] = (),
+        gpu: str = "require",
     ) -> None:
         self.region = region
         self.account_id = account_id
@@ -45,6 +46,7 @@ class SharedLocalAWS:
             "region": region,
             "account_id": account_id,
             "registry": registry,
+            "gpu": gpu,
             "faults": [each.model_dump(exclude_defaults=True) for each in faults],
         }
         self._pipe: int | None = None

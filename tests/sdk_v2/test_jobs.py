@@ -11,6 +11,8 @@ import pytest
 import s3fs
 import sagemaker
 from sagemaker.estimator import Estimator
+from sagemaker.model import Model
+from sagemaker.predictor import Predictor
 from sagemaker.processing import ProcessingInput, ProcessingOutput, Processor, ScriptProcessor
 
 from examples.gauss3 import gauss3 as dataset
@@ -152,3 +154,62 @@ def test_a_script_processor_runs_a_local_script(image, session, prefix, tmp_path
         "host": "algo-1",
         "greeting": "hello",
     }
+
+
+PROGRAM = """
+import os, pathlib, sys
+
+def model_fn(model_dir):
+    return pathlib.Path(model_dir, "weights").read_text()
+
+def transform_fn(model, data, content_type, accept):
+    import beside
+    return f"{beside.WORD} {model}"
+
+if __name__ == "__main__":
+    pathlib.Path(os.environ["SM_MODEL_DIR"], "weights").write_text(" ".join(sys.argv[1:]))
+"""
+
+
+def test_an_estimators_own_program_trains_and_serves(image, session, prefix, tmp_path: Path):
+    """`Estimator(entry_point=…, source_dir=…)`, on an image that has a program of its own."""
+    (tmp_path / "train.py").write_text(PROGRAM)
+    (tmp_path / "beside.py").write_text("WORD = 'trained'\n")
+    estimator = Estimator(
+        image_uri=image,
+        role=notebook.ROLE,
+        instance_count=1,
+        instance_type=notebook.INSTANCE_TYPE,
+        entry_point="train.py",
+        source_dir=str(tmp_path),
+        hyperparameters={"word": "hello", "df": 20},
+        output_path=f"s3://{session.default_bucket()}/{prefix}",
+        sagemaker_session=session,
+    )
+    estimator.fit(logs="None")
+
+    def answer(model: Estimator | Model) -> str:
+        predictor = model.deploy(initial_instance_count=1, instance_type=notebook.INSTANCE_TYPE)
+        try:
+            answer = session.sagemaker_runtime_client.invoke_endpoint(
+                EndpointName=predictor.endpoint_name, Body=b""
+            )
+            return str(answer["Body"].read().decode())
+        finally:
+            predictor.delete_model()
+            predictor.delete_endpoint()
+
+    assert answer(estimator) == "trained --df 20 --word hello"
+
+    (tmp_path / "inference.py").write_text("from train import model_fn, transform_fn\n")
+    (tmp_path / "beside.py").write_text("WORD = 'served'\n")
+    model = Model(
+        image_uri=image,
+        model_data=estimator.model_data,
+        role=notebook.ROLE,
+        entry_point="inference.py",
+        source_dir=str(tmp_path),
+        predictor_cls=Predictor,
+        sagemaker_session=session,
+    )
+    assert answer(model) == "served --df 20 --word hello"

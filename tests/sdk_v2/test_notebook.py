@@ -107,6 +107,8 @@ def test_a_local_session_reaches_sts_too(environment):
     assert session.account_id() == "123456789012"
 
 
-def test_a_local_session_without_a_local_aws_says_what_to_do():
+def test_a_local_session_without_a_local_aws_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises(ConfigError, match=r"run `harness up` .* give its URL as endpoint_url"):
         LocalSession()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from sagemaker.core.helper.iam_role_resolver import RoleValidationError
 from sagemaker.core.utils.exceptions import FailedStatusError
 from sagemaker.train import ModelTrainer
@@ -129,9 +130,9 @@ def test_a_script_that_fails_says_why(image, role, folders, name, script, log):
     assert "the script failed" in log.text
 
 
-def test_an_image_that_does_not_exist_fails(role, folders, name):
+def test_an_image_that_does_not_exist_is_refused(role, folders, name):
     model = trainer("harness-no-such-image.invalid/x:1", role, base_job_name=name)
-    with pytest.raises(FailedStatusError, match="ClientError: Cannot pull image"):
+    with pytest.raises(ClientError, match="Cannot find the requested image: harness-no-such"):
         model.train(input_data_config=inputs(folders, "train"))
 
 

@@ -25,6 +25,7 @@ LAYERS = """
     local.data
     local.hosting
     local.jobs
+    local.state
     local.http
     local
     image
@@ -34,6 +35,7 @@ LAYERS = """
     check
     templates
     testing
+    sdk
     session plugin
     cli
     __init__ __main__

@@ -1,6 +1,7 @@
 """Sessions on the local AWS: whatever the environment says, nothing else is talked to."""
 
 import socket
+import time
 from typing import Any
 
 import boto3
@@ -12,6 +13,7 @@ from harness.errors import ConfigError
 from harness.flow import connection
 from harness.local.aws import LocalAWS
 from harness.local.core import client
+from harness.service import state
 from harness.session import LocalSession, open_session
 
 
@@ -124,7 +126,95 @@ def test_of_a_given_boto_session_only_the_region_is_taken(server):
     assert session.boto_session.get_credentials().access_key == client.DUMMY_KEY
 
 
-def test_a_local_session_of_its_own_starts_and_stops_a_local_aws():
+@pytest.fixture
+def nothing_runs(monkeypatch, tmp_path):
+    """No service of this user, and nothing that the environment names."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
+def test_the_local_aws_that_the_environment_names_is_found(server, nothing_runs, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+
+    session = LocalSession()
+
+    assert session.endpoint_url == server.url
+    assert session.boto_region_name == "eu-central-1"
+    assert session.default_bucket() == "harness-local"
+
+
+def test_the_service_that_runs_is_found_with_its_bucket(server, nothing_runs):
+    running = state.Running(1, "", server.region, server.account_id, "theirs", server.url)
+    with state.being_the_only_one(running):
+        session = LocalSession()
+
+    assert session.endpoint_url == server.url
+    assert session.default_bucket() == "theirs"
+
+
+def test_what_is_no_local_aws_is_not_taken_for_one(nothing_runs, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        elsewhere = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+
+    with LocalSession() as session:
+        assert session.endpoint_url != elsewhere
+
+
+def test_the_sdks_own_arguments_are_taken(server):
+    session = LocalSession(None, "a-bucket", None, True, endpoint_url=server.url)
+    assert session.default_bucket() == "a-bucket"
+
+    with pytest.raises(ConfigError, match="s3_endpoint_url is http://elsewhere"):
+        LocalSession(s3_endpoint_url="http://elsewhere", endpoint_url=server.url)
+
+
+def test_a_files_url_is_uploaded(server, tmp_path):
+    """As the SDK does it for the input of a processing job."""
+    session = LocalSession(endpoint_url=server.url)
+    (tmp_path / "a.csv").write_text("1")
+
+    session.upload_data(f"file://{tmp_path}", key_prefix="by-url")
+    session.upload_data(str(tmp_path), key_prefix="by-path")
+
+    for prefix in ("by-url", "by-path"):
+        assert session.list_s3_files("harness-local", prefix) == [f"{prefix}/a.csv"]
+
+
+def test_what_waits_looks_often(server, monkeypatch):
+    """The SDK's own would look at the endpoint every 30 s, at a component every 20."""
+    session = LocalSession(endpoint_url=server.url)
+    looked = []
+
+    def describe(**_):
+        looked.append(time.monotonic())
+        state = "InService" if len(looked) > 2 else "Creating"
+        return {"EndpointStatus": state, "InferenceComponentStatus": state}
+
+    for name in ("endpoint", "inference_component"):
+        looked.clear()
+        monkeypatch.setattr(session.sagemaker_client, f"describe_{name}", describe)
+        getattr(session, f"wait_for_{name}")("a")
+        assert looked[2] - looked[0] < 5
+
+
+def test_defaults_cost_no_check_of_their_schema(server, monkeypatch):
+    from sagemaker.core.common_utils import resolve_value_from_config
+    from sagemaker.core.config.config_schema import TELEMETRY_OPT_OUT_PATH
+
+    def never(*_, **__):
+        raise AssertionError("the schema was checked")
+
+    monkeypatch.setattr("jsonschema.Draft202012Validator.check_schema", never)
+    monkeypatch.setattr("jsonschema.validate", never)
+    session = LocalSession(endpoint_url=server.url)
+
+    assert resolve_value_from_config(
+        config_path=TELEMETRY_OPT_OUT_PATH, default_value=False, sagemaker_session=session
+    )
+
+
+def test_a_local_session_of_its_own_starts_and_stops_a_local_aws(nothing_runs):
     with LocalSession() as session:
         port = int(session.endpoint_url.rsplit(":", 1)[1])
         assert session.default_bucket() == "harness-local"

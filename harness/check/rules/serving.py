@@ -18,7 +18,8 @@ from harness.check.verdict import NotTriedError, UnstartableError, failed, passe
 from harness.local.engine.container import KILLED
 from harness.local.engine.containers import Mounts
 from harness.local.engine.errors import ElsewhereError, NoGateError
-from harness.local.hosting.serving import MODEL_FOLDER, PORT
+from harness.local.hosting.container.startup import PORT
+from harness.local.hosting.serving import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -320,7 +321,7 @@ def logs(subject: Subject) -> Verdict:
     if not server.output.count:
         time.sleep(0.5)  # it may be on its way
     if server.output.count:
-        return passed(f"{server.output.count} lines, the last: {server.output.last[:80]}")
+        return passed(f"{server.output.count} lines; {server.output.words.said[:100]}")
     return warned(
         "it has started and answered, and written nothing",
         "log to stdout or stderr, at least what was started and what went wrong",

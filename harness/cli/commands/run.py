@@ -68,7 +68,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="for the model, the predictions and the report; by default build/runs/RUN",
+        help="for the report, the model, the predictions and the logs; by default build/runs/RUN",
     )
 
 
@@ -96,6 +96,7 @@ def _run(
     from harness.cli.calling import how_to_call
     from harness.flow import run as flow
     from harness.flow.connection import connect
+    from harness.flow.report import shown
 
     def show(report: Report) -> None:
         if arguments.json:
@@ -103,8 +104,13 @@ def _run(
         else:
             print(report.as_table(colour=colour()), flush=True)
 
+    def tell_where(report: Report) -> None:
+        if not arguments.json:
+            print(f"\nreport    {shown(report.report)}", flush=True)
+
     def hold(report: Report, connection: Connection) -> None:
         show(report)
+        tell_where(report)
         how = how_to_call(report.endpoint, settings, connection)
         if connection.ephemeral:
             signals.wait(f"{how}\nServing until Ctrl-C.")
@@ -116,10 +122,13 @@ def _run(
         progress=say,
         plan=_plan(arguments, settings),
         hold=hold if arguments.keep else None,
+        show=None if arguments.keep or arguments.json else show,
         to=connect(settings, local),
     )
     if not arguments.keep:
-        show(report)
+        if arguments.json:
+            show(report)  # the last line, once all is written
+        tell_where(report)
     return 0 if report.passed else 1
 
 

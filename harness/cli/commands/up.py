@@ -4,6 +4,7 @@ password: whoever reaches its address can run containers here.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.arguments import port, registry, settings_of
@@ -36,6 +37,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="instead of local.registry in the settings: a container registry behind its ECR",
     )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="go on with what was saved in this folder, and save everything there at the end",
+    )
 
 
 def run(arguments: Namespace, signals: Signals) -> int:
@@ -47,6 +54,8 @@ def run(arguments: Namespace, signals: Signals) -> int:
 
     number = settings.local.port if arguments.port is None else arguments.port
 
+    where = arguments.host, number
+
     def show(running: Running) -> None:
         if arguments.json:
             print_json(**running.as_dict())
@@ -55,7 +64,7 @@ def run(arguments: Namespace, signals: Signals) -> int:
 
     prepare_engine(say)
     if arguments.detach:
-        show(detach(arguments.host, number, settings.local.registry, arguments.config))
+        show(detach(*where, settings.local.registry, arguments.config, arguments.state))
         return 0
     show_log(say)
     serving = False
@@ -67,7 +76,10 @@ def run(arguments: Namespace, signals: Signals) -> int:
         say("Serving until Ctrl-C.")
 
     try:
-        serve(settings, arguments.host, number, progress=say, ready=ready, wait=signals.wait)
+        serve(
+            settings, *where, state_folder=arguments.state,
+            progress=say, ready=ready, wait=signals.wait,
+        )  # fmt: skip
     except Interrupted:
         if not serving:
             raise

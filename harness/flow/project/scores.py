@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OWN = "metrics.score"
 _GIVEN = ("truth", "predictions", "answers", "requests", "name")
-_NUMBER = "biuf"
+NUMBER = "biuf"
 """numpy's kinds of numbers."""
 
 
@@ -40,6 +40,8 @@ class Answers:
     asked: RequestSet
     bodies: list[bytes]
     predictions: Array | None
+    seconds: list[float] = field(default_factory=list)
+    """That each request took."""
 
 
 def check(settings: Settings, asked: Sequence[RequestSet]) -> None:
@@ -116,8 +118,8 @@ def r_squared(y: Array, predicted: Array) -> float:
 
 def accuracy(y: Array, predicted: Array) -> float:
     """The share of answers that are the truth, as scikit-learn's `accuracy_score` has it."""
-    labels = _Recorded(y, predicted).labels
-    if (labels.dtype.kind in _NUMBER) != (y.dtype.kind in _NUMBER):
+    labels = Recorded(y, predicted).labels
+    if (labels.dtype.kind in NUMBER) != (y.dtype.kind in NUMBER):
         raise ValueError("of the truth and the answers one is texts, and the other numbers")
     return float(np.mean(labels == y))
 
@@ -155,7 +157,7 @@ def _by_scikit_learn(name: str, truth: Array, predictions: Array) -> float:
 
     if getattr(about, "__module__", "").endswith("_regression"):
         return float(scorer(Regressor(), None, truth))
-    recorded = _Recorded(truth, predictions)
+    recorded = Recorded(truth, predictions)
 
     class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_ = recorded.classes
@@ -169,22 +171,22 @@ def _by_scikit_learn(name: str, truth: Array, predictions: Array) -> float:
     return float(scorer(Classifier(), None, truth))
 
 
-class _Recorded:
+class Recorded:
     """A classifier's answers: classes, or probabilities.
 
     Those of shape (n, k) are probabilities of the k classes in sorted order (of 0 to k - 1 where
     the truth is such numbers). Numbers that aren't classes, where the truth is two classes, are the
-    probability of the last.
+    probability of the last. `probable` says whether they are probabilities.
     """
 
     def __init__(self, truth: Array, predictions: Array) -> None:
         self.classes = np.unique(truth)
         self._given = predictions
-        number = predictions.dtype.kind in _NUMBER
+        number = predictions.dtype.kind in NUMBER
         self._columns = predictions.ndim == 2
         if self._columns:
             self._fit(predictions.shape[1], number)
-        self._scores = self._columns or (
+        self.probable = self._columns or (
             number
             and len(self.classes) <= 2
             and predictions.dtype.kind == "f"
@@ -195,7 +197,7 @@ class _Recorded:
         """See to it that there is a class for each column."""
         if not number:
             raise ValueError("an answer has several texts, and is neither a class nor numbers")
-        if self.classes.dtype.kind in _NUMBER and set(self.classes.tolist()) <= set(range(columns)):
+        if self.classes.dtype.kind in NUMBER and set(self.classes.tolist()) <= set(range(columns)):
             self.classes = np.arange(columns).astype(self.classes.dtype)
         if len(self.classes) != columns:
             raise ValueError(
@@ -204,7 +206,7 @@ class _Recorded:
 
     @property
     def labels(self) -> Array:
-        if not self._scores:
+        if not self.probable:
             return self._given
         found: Array = self._two[self.probabilities.argmax(axis=1)]
         return found
@@ -214,7 +216,7 @@ class _Recorded:
         if self._columns:
             return self._given
         # A classifier that says no more than the class is sure of it.
-        given = self._given if self._scores else self._given == self.classes[-1]
+        given = self._given if self.probable else self._given == self.classes[-1]
         second = np.asarray(given, float)
         return np.column_stack([1 - second, second])
 

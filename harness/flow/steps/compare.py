@@ -9,7 +9,7 @@ from harness.flow.connection import connect
 from harness.flow.context import begin
 from harness.flow.project.scores import difference, measure
 from harness.flow.steps.deploy import create_model, deploy, environment
-from harness.flow.steps.predict import predict
+from harness.flow.steps.predict import predict_aloud
 from harness.flow.steps.train import SUBMITTED, script
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def compare(this: Run, built: BuiltImage, model_data: str, there: list[Answers])
             program = script(twin).get(SUBMITTED, "")
             variables = environment(twin, program)
             create_model(twin, built.name, twin.uri("model.tar.gz"), variables)
-            here = predict(deploy(twin), [each.asked for each in there])
+            here = predict_aloud(twin, deploy(twin), [each.asked for each in there])
     apart = [
         difference(a.predictions, b.predictions)
         if a.predictions is not None

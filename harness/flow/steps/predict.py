@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+from botocore.exceptions import ClientError
 
 from harness.errors import FlowError
 from harness.flow.project.payloads import TYPES, decode, plain
 from harness.flow.project.scores import Answers
+from harness.flow.steps.deploy import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sagemaker.core.resources import Endpoint
 
+    from harness.flow.context import Run
     from harness.flow.project.payloads import Array
     from harness.flow.project.requests import Body, RequestSet
 
@@ -28,19 +32,40 @@ def predict(endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:
     return [_answers(endpoint, each) for each in sets]
 
 
+def predict_aloud(this: Run, endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:
+    """The same; where it fails, with what the container has written, which nobody could read later.
+
+    Raises:
+        FlowError: as `predict` does; and that the endpoint refuses one, with its last words.
+    """
+    try:
+        return predict(endpoint, sets)
+    except (ClientError, FlowError) as error:
+        written = log(this)
+        written.show_last()
+        if isinstance(error, FlowError) or not written.said:
+            raise
+        told = " ".join(str(error).split()).rstrip(".")
+        raise FlowError(f"predict: {told}; {written.said}") from error
+
+
 def _answers(endpoint: Endpoint, asked: RequestSet) -> Answers:
     bodies: list[bytes] = []
     parts: list[Array] = []
+    seconds: list[float] = []
     for body in asked.bodies:
+        asked_at = time.perf_counter()
         answer = endpoint.invoke(
             body=body.content, content_type=body.content_type, accept=asked.accept
         )
         content = answer.body.read()
+        seconds.append(time.perf_counter() - asked_at)
         bodies.append(content)
         content_type = _text(getattr(answer, "content_type", "")) or asked.accept
         if plain(content_type) in TYPES:
             parts.append(_part(endpoint, content, content_type, body))
-    return Answers(asked, bodies, _whole(endpoint, parts) if len(parts) == len(bodies) else None)
+    whole = _whole(endpoint, parts) if len(parts) == len(bodies) else None
+    return Answers(asked, bodies, whole, seconds)
 
 
 def _whole(endpoint: Endpoint, parts: list[Array]) -> Array:

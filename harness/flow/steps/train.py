@@ -6,11 +6,13 @@ import io
 import json
 import tarfile
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from harness.errors import ConfigError
 from harness.flow.progress import HowFar, wait
+from harness.flow.record.seen import Phase
 from harness.flow.steps.stage import channel
 from harness.flow.teardown import tags
 
@@ -174,6 +176,18 @@ def logged_metrics(job: TrainingJob) -> dict[str, float]:
     if not isinstance(found, list):  # the SDK has a value of its own for what wasn't said
         return {}
     return {str(each.metric_name): float(each.value) for each in found}
+
+
+def phases(job: TrainingJob) -> list[Phase]:
+    """What the job's status was, and when; the last one's end is the job's."""
+    found = getattr(job, "secondary_status_transitions", None)
+    if not isinstance(found, list):
+        return []
+    return [
+        Phase(str(each.status), each.start_time, each.end_time)
+        for each in found
+        if isinstance(each.start_time, datetime) and isinstance(each.end_time, datetime)
+    ]
 
 
 def submitted(job: TrainingJob) -> str:

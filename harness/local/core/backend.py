@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from harness.aws_model import instance_types
+from harness.local.core import sdk_access
 from harness.local.core.client import DUMMY_KEY, local_boto_session
 from harness.local.core.logs import LogStreams
 from harness.local.core.store import Store
@@ -20,10 +22,13 @@ from harness.local.faults.faults import Faults
 from harness.local.moto import s3_streaming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from types_boto3_ecr import ECRClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
+
+    from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
 
@@ -50,18 +55,24 @@ class Backend:
         listen: Callable[[str, Callable[[str], bool]], str | None] | None = None,
         registry: str = "",
         faults: Faults | None = None,
+        *,
+        ignores_gpus: bool = False,
     ) -> None:
         self._url = url
         self._listen = listen
         self._reachable: str | None = None
         self._reachable_lock = threading.Lock()
+        self._files: dict[str, bytes] = {}
+        self.registry = registry
         self.region = region
         self.account_id = account_id
         self.faults = faults or Faults()
+        self.ignores_gpus = ignores_gpus
+        """Whether instance types with accelerators run without them."""
         self.store = Store()
         self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
-        self._cloudwatch: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -71,35 +82,63 @@ class Backend:
         s3_streaming.directly(client, self.account_id)
         return client
 
-    def logs_client(self, region: str) -> CloudWatchLogsClient:
-        client: CloudWatchLogsClient = self._client("logs", region)
+    def logs_client(self, region: str, account_id: str = "") -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._client("logs", region, account_id)
         return client
 
-    def cloudwatch(self, region: str) -> Any:
-        with self._lock:
-            if region not in self._cloudwatch:
-                self._cloudwatch[region] = self._client("cloudwatch", region)
-            return self._cloudwatch[region]
+    def cloudwatch(self, region: str, account_id: str = "") -> Any:
+        return self.client("cloudwatch", region, account_id)
 
-    def _client(self, service: str, region: str) -> Any:
-        make: Any = local_boto_session(self._url(), region).client  # overloaded by service name
+    def client(self, service: str, region: str, account_id: str = "") -> Any:
+        """A client of another of this local AWS's services, which is kept."""
+        key = service, region, account_id
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._client(service, region, account_id)
+            return self._clients[key]
+
+    def ecr(self, region: str, account_id: str = "") -> ECRClient:
+        client: ECRClient = self._client("ecr", region, account_id)
+        return client
+
+    def _key(self, account_id: str) -> str:
+        """The access key by which services are called in the name of an account."""
+        return DUMMY_KEY if account_id in ("", self.account_id) else account_id
+
+    def _client(self, service: str, region: str, account_id: str = "") -> Any:
+        session = local_boto_session(self._url(), region, self._key(account_id))
+        make: Any = session.client  # overloaded by service name
         return make(service, config=Config(max_pool_connections=CONNECTIONS))
 
-    def container_environment(self, region: str, *, isolated: bool) -> dict[str, str]:
-        """What every container has in its environment, below what its request says.
+    def gpus(self, instance_type: str) -> int:
+        """How many GPUs a container gets for an instance of the type."""
+        return 0 if self.ignores_gpus else instance_types.gpus(instance_type)
 
-        With the local AWS's address, where there is one that containers reach, and keys for it:
-        AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated can
-        reach it.
+    def container_environment(
+        self, context: RequestContext, image: str, own: Mapping[str, str], *, isolated: bool
+    ) -> dict[str, str]:
+        """What a container of the image has in its environment, with its request's `own`.
+
+        Below that, the local AWS's address, where there is one that containers reach, and keys for
+        it: AWS's own are somewhere else, and the user's don't get there. Nothing that is isolated
+        can reach it.
         """
-        environment = {"AWS_REGION": region}
-        if not isolated and (url := self._container_url()):
-            environment |= {
-                "AWS_ENDPOINT_URL": url,
-                "AWS_ACCESS_KEY_ID": DUMMY_KEY,
-                "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
-            }
-        return environment
+        environment = {"AWS_REGION": context.region, **own}
+        if isolated or not (url := self._container_url()):
+            return environment
+        known = {**self.containers.image_environment(image), **environment}
+        path = sdk_access.data_path(known, sdk_access.FOLDER)
+        key = self._key(context.account_id)
+        return {**sdk_access.variables(url, key), **environment, **path}
+
+    def container_files(self, *, isolated: bool) -> dict[str, bytes]:
+        """What belongs to that environment, by the path in the container; empty if nothing does."""
+        if isolated or not (url := self._container_url()):
+            return {}
+        if not self._files:  # whoever comes at the same time makes the same
+            named = sdk_access.files(url).items()
+            self._files = {f"{sdk_access.FOLDER}/{name}": content for name, content in named}
+        return self._files
 
     def _container_url(self) -> str | None:
         """The local AWS's URL as containers reach it; it listens there from the first one on."""
@@ -150,17 +189,33 @@ class Backend:
         if errors:
             raise errors[0]
 
+    def reset(self) -> None:
+        """Forget all resources, and end what runs for them: its containers are gone then.
+
+        The last log lines are written out before; those of later jobs go on.
+        """
+        with self._lock:
+            threads = list(self._threads)
+        self.store.clear()
+        self.containers.remove_all()
+        self._wait_for(threads)
+        self.logs.flush()
+
     def close(self) -> None:
         """Remove all containers, let the jobs' threads end, and write out the last log lines."""
         self.store.close()
         self.containers.close()
         with self._lock:
             threads = list(self._threads)
-        deadline = time.monotonic() + CLOSE_TIMEOUT
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._wait_for(threads)
         self.logs.close()
         if "s3" in self.__dict__:  # it was used
             self.s3.close()
-        for client in self._cloudwatch.values():
+        for client in self._clients.values():
             client.close()
+
+    def _wait_for(self, threads: Sequence[threading.Thread]) -> None:
+        """Let them end, `CLOSE_TIMEOUT` seconds at most for all."""
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -47,11 +47,12 @@ class LocalBotocoreSession(IsolatedSession):
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS come before it, and the SDK names STS's URL explicitly.
     """
 
-    def __init__(self, url: str, region: str) -> None:
+    def __init__(self, url: str, region: str, key: str = DUMMY_KEY) -> None:
         super().__init__()
         self.url = url
+        self._key = key
         self.set_config_variable("region", region)
-        self.set_credentials(DUMMY_KEY, DUMMY_KEY)
+        self.set_credentials(key, DUMMY_KEY)
         self.register_component("data_loader", _LocalLoader())
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,16 +60,19 @@ class LocalBotocoreSession(IsolatedSession):
         kwargs |= {
             "endpoint_url": self.url,
             "config": config.merge(_LOCAL_CONFIG) if config else _LOCAL_CONFIG,
-            "aws_access_key_id": DUMMY_KEY,
+            "aws_access_key_id": self._key,
             "aws_secret_access_key": DUMMY_KEY,
             "aws_session_token": None,
         }
         return super().create_client(*args, **kwargs)
 
 
-def local_boto_session(url: str, region: str) -> boto3.Session:
-    """A boto3 session for the local AWS at `url`; the process's environment isn't touched."""
-    return boto3.Session(botocore_session=LocalBotocoreSession(url, region))
+def local_boto_session(url: str, region: str, key: str = DUMMY_KEY) -> boto3.Session:
+    """A boto3 session for the local AWS at `url`; the process's environment isn't touched.
+
+    With the number of an account as its `key`, calls are made in that account.
+    """
+    return boto3.Session(botocore_session=LocalBotocoreSession(url, region, key))
 
 
 def ensure_bucket(boto: boto3.Session, bucket: str) -> None:

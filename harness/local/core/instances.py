@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.aws_model import quotas
+from harness.aws_model import instance_types, quotas, volumes
+from harness.errors import EngineError
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from harness.local.core.backend import Backend
 
 MAX_INSTANCES = 100
 """Instances of a job, or of an endpoint."""
@@ -51,6 +54,46 @@ def check_variants(variants: Iterable[Mapping[str, Any]]) -> None:
         ((each.get("InstanceType", ""), each.get("InitialInstanceCount", 1)) for each in variants),
         quotas.ENDPOINT,
     )
+
+
+def check_volume_key(instance_type: str, key: str | None) -> None:
+    """Raises `ValidationException` for a key of a volume that instances of the type don't have.
+
+    (`VolumeKmsKeyId` in AWS's API reference: local storage has a key of its own.)
+    """
+    if key and volumes.has_own_disks(instance_type):
+        raise AwsError(
+            "ValidationException",
+            f"VolumeKmsKeyId: it can't be requested for the instance type {instance_type}, which "
+            "has local storage.",
+        )
+
+
+def check_accelerators(backend: Backend, asked: Iterable[str]) -> None:
+    """Raises `ValidationException` for instance types whose GPUs the Docker engine hasn't.
+
+    And for those with Inferentia, Trainium or Gaudi, which AWS alone has.
+    """
+    if backend.ignores_gpus:
+        return
+    way_out = 'gpu = "ignore" in [local] of harness.toml (HARNESS_LOCAL_GPU=ignore) runs it without'
+    for each in asked:
+        if instance_types.has_other_accelerators(each):
+            raise AwsError(
+                "ValidationException", f"{each} has accelerators that only AWS has; {way_out}."
+            )
+        if instance_types.gpus(each) and not _has_gpus(backend):
+            raise AwsError(
+                "ValidationException",
+                f"{each} has GPUs, and the Docker engine has none; {way_out}.",
+            )
+
+
+def _has_gpus(backend: Backend) -> bool:
+    try:
+        return backend.containers.has_gpus()
+    except EngineError:
+        return True  # it doesn't answer, which the job's own failure says better
 
 
 def check_at_least_one(count: int, where: str) -> None:

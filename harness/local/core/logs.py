@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from harness.local.engine.log_lines import LastWords
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -33,12 +35,15 @@ MAX_QUEUED_BYTES = 16 << 20
 class LogStream:
     """One log stream: lines are queued by `write`, and sent by the writer of `LogStreams`."""
 
-    def __init__(self, streams: LogStreams, region: str, group: str, name: str) -> None:
+    def __init__(
+        self, streams: LogStreams, region: str, group: str, name: str, account_id: str = ""
+    ) -> None:
         self._streams = streams
+        self.account_id = account_id
         self.region = region
         self.group = group
         self.name = name
-        self.last_line = ""
+        self.words = LastWords()
         self.created = False
         self.events: list[InputLogEventTypeDef] = []
         self.size = 0
@@ -49,8 +54,7 @@ class LogStream:
         """Whether it was said that its lines get lost."""
 
     def write(self, line: str) -> None:
-        if line.strip():
-            self.last_line = line.strip()
+        self.words.add(line)
         # CloudWatch Logs refuses empty messages.
         event: InputLogEventTypeDef = {"timestamp": time.time_ns() // 1_000_000,
                                        "message": line or " "}  # fmt: skip
@@ -64,17 +68,18 @@ class LogStream:
 class LogStreams:
     """All log streams of a local AWS, and the thread that sends what is written to them."""
 
-    def __init__(self, client: Callable[[str], CloudWatchLogsClient]) -> None:
+    def __init__(self, client: Callable[..., CloudWatchLogsClient]) -> None:
+        """`client` makes that of a region, and of an account where it isn't the local AWS's own."""
         self._make_client = client
-        self._clients: dict[str, CloudWatchLogsClient] = {}
+        self._clients: dict[tuple[str, str], CloudWatchLogsClient] = {}
         self._changed = threading.Condition()
         self._dirty: dict[LogStream, None] = {}
         self._sending = False
         self._closed = False
         self._writer: threading.Thread | None = None
 
-    def open(self, region: str, group: str, name: str) -> LogStream:
-        return LogStream(self, region, group, name)
+    def open(self, region: str, group: str, name: str, account_id: str = "") -> LogStream:
+        return LogStream(self, region, group, name, account_id)
 
     def queue(self, stream: LogStream, event: InputLogEventTypeDef) -> None:
         with self._changed:
@@ -139,9 +144,10 @@ class LogStreams:
                 self._changed.notify_all()
 
     def _send(self, stream: LogStream, events: list[InputLogEventTypeDef]) -> None:
-        client = self._clients.get(stream.region)
+        place = stream.region, stream.account_id
+        client = self._clients.get(place)
         if client is None:
-            client = self._clients[stream.region] = self._make_client(stream.region)
+            client = self._clients[place] = self._make_client(*filter(None, place))
         if not stream.created:
             self._create(client, stream)
         for batch in _batches(events):

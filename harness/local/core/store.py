@@ -65,11 +65,29 @@ class Table(Generic[R]):
             self._resources[resource.arn] = resource
             self._store.tags[resource.arn] = {tag["Key"]: tag["Value"] for tag in tags or ()}
 
-    def remove(self, resource: R) -> None:
-        """Forget a resource and its tags, if it is there."""
+    def saved(self) -> list[tuple[R, dict[str, str]]]:
+        """All with their tags, the oldest first."""
         with self._store.lock:
-            self._resources.pop(resource.arn, None)
-            self._store.tags.pop(resource.arn, None)
+            return [(each, self._store.tags[arn]) for arn, each in self._resources.items()]
+
+    def restore(self, resource: R, tags: Mapping[str, str]) -> None:
+        """Keep a resource that was saved, with the tags that it had."""
+        self.add(resource, [{"Key": key, "Value": value} for key, value in tags.items()])
+
+    def clear(self) -> list[R]:
+        """Forget all, and their tags; returns them."""
+        with self._store.lock:
+            gone = list(self._resources.values())
+            for each in gone:
+                self.remove(each)
+            return gone
+
+    def remove(self, resource: R) -> None:
+        """Forget a resource and its tags, if it is there, and not another one of its name."""
+        with self._store.lock:
+            if self._resources.get(resource.arn) is resource:
+                del self._resources[resource.arn]
+                self._store.tags.pop(resource.arn, None)
 
     def __contains__(self, arn: str) -> bool:
         return arn in self._resources
@@ -99,6 +117,13 @@ class Store:
         """The resource of ours with this ARN."""
         table = self._tables.get(kind_of(arn))
         return table.get(arn) if table is not None else None
+
+    def clear(self) -> None:
+        """Forget all resources, and let what runs for them know that nobody waits for it."""
+        with self.lock:
+            for table in self._tables.values():
+                for resource in table.clear():
+                    resource.abandon()
 
     def close(self) -> None:
         """Let everything that runs in the background know that nobody waits for it any more."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAGIC = b"\x1f\x8b"
 """What gzip begins with."""
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""What a file begins with that Git LFS has put in place of another."""
+
 SLICE = 1 << 16
 """Bytes that are decompressed at once."""
 
@@ -102,6 +105,10 @@ def _slices(pieces: Iterable[Piece]) -> Iterator[bytes]:
     first = True
     for piece in pieces:
         for part in [piece] if isinstance(piece, bytes) else piece:
+            if first and part[: len(LFS_POINTER)] == LFS_POINTER:
+                raise ContentError(
+                    "it is a Git LFS pointer and not the archive itself: run `git lfs pull`"
+                )
             if first and part[: len(MAGIC)] != MAGIC:
                 raise ContentError("it is not gzip-compressed")
             first = first and not part

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from harness.local.data.links import Tree
     from harness.local.data.volumes import Volume
     from harness.local.engine.streams.pieces import Piece, Stream
 
@@ -50,6 +51,14 @@ def folder(name: str) -> Entry:
 
 def file(name: str, content: bytes) -> Entry:
     return Entry(name, len(content), [content])
+
+
+def files(contents: Mapping[str, bytes]) -> Iterator[Entry]:
+    """Files by their absolute paths, each after its folder."""
+    folders = sorted({path.rpartition("/")[0].strip("/") for path in contents})
+    yield from map(folder, folders)
+    for path, content in contents.items():
+        yield file(path.strip("/"), content)
 
 
 def tar_stream(entries: Iterable[Entry], volume: Volume | None = None) -> Iterator[Piece]:
@@ -114,6 +123,10 @@ class TrainingLayout:
     checkpoint_path: str = CHECKPOINTS
     checkpoints: Iterable[Entry] = field(default_factory=tuple)
     """The files that stand below `checkpoint_path`."""
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    """Further files of input/config, by their names without `.json`."""
+    folders: Sequence[str] = ()
+    """Further folders."""
 
     def entries(self) -> Iterator[Entry]:
         groups = {host.group: host.instance_type for host in self.hosts}
@@ -142,8 +155,10 @@ class TrainingLayout:
             ("hyperparameters", dict(self.hyperparameters)),
             ("inputdataconfig", {name: dict(config) for name, config in self.channels.items()}),
             ("resourceconfig", resources),
+            *self.configs.items(),
         ):
             yield file(f"opt/ml/input/config/{name}.json", json.dumps(content).encode())
+        yield from map(folder, self.folders)
         for channel in files:
             yield folder(f"opt/ml/input/data/{channel}")
         for entry in self.data:
@@ -185,16 +200,20 @@ def repack(
     chunks: Iterator[bytes],
     archive: tarfile.TarFile,
     below: str,
+    tree: Tree,
     taken: set[str] | None = None,
     volume: Volume | None = None,
-) -> int:
+) -> tuple[int, dict[str, str]]:
     """Copy a container's tar stream into `archive`, with names relative to the folder `below`.
 
-    Returns how many files were copied. Device nodes and the like are left out; symbolic links
-    are kept as links. Names that are in `taken` are left out as well; those copied are added.
+    Device nodes and the like are left out; symbolic links are kept as links, and noted in `tree`.
+    Names that are in `taken` are left out as well; those copied are added. Returns how many files
+    were copied, and by name the files that hard links are whose first name was left out.
     Raises `FullVolumeError` before it reads a file that, as large as it says, doesn't fit.
     """
     files = 0
+    apart: dict[str, str] = {}
+    own: set[str] = set()
     taken = set() if taken is None else taken
     with tarfile.open(fileobj=io.BufferedReader(TarReader(chunks), CHUNK), mode="r|") as source:
         for member in source:
@@ -204,18 +223,23 @@ def repack(
             if not name or not (member.isfile() or member.isdir() or member.issym()
                                 or member.islnk()):  # fmt: skip
                 continue
-            if name in taken:
-                continue
-            taken.add(name)
             target = member.linkname
             if member.islnk():
                 target = target.partition(f"{below}/")[2]
+            tree.add(name, member, target)
+            if name in taken:
+                continue
+            taken.add(name)
+            files += not member.isdir()
+            if member.islnk() and target not in own:
+                apart[name] = target
+                continue
+            own.add(name)
             copied = copy.copy(member)  # TarInfo.replace isn't in Debian 12's 3.11.2 yet
             copied.name, copied.linkname = name, target
             copied.pax_headers = {}  # in which long and non-ASCII names stand, and come first
             archive.addfile(copied, source.extractfile(member) if member.isreg() else None)
-            files += not member.isdir()
-    return files
+    return files, apart
 
 
 def read_failure(chunks: Stream | None) -> str:

@@ -13,18 +13,19 @@ import shutil
 import threading
 import time
 import uuid
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from docker.errors import APIError, ImageNotFound
-from docker.types import Mount
+from docker.types import DeviceRequest, Mount
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import Reaper
 from testcontainers.core.docker_client import DockerClient
 
 from harness import startup
 from harness.errors import EngineError
-from harness.local.engine import errors, networks
+from harness.local.engine import errors, inspection, networks
 from harness.local.engine import gate as gates
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
@@ -41,7 +42,6 @@ from harness.local.engine.sessions import Session, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from docker import APIClient
     from docker.models.containers import Container as DockerContainer
@@ -55,6 +55,9 @@ for by default, so that one which starts them without end doesn't take the machi
 
 OUR_IMAGES = {"label": "harness.image"}
 """Which images the harness has built; whatever a project puts into one, it is a Python's mostly."""
+
+NVIDIA = Path("/dev/nvidiactl")
+"""The device of Nvidia's driver, where there is one."""
 
 _log = logging.getLogger(__name__)
 
@@ -137,6 +140,20 @@ class Containers:
                 if ours:
                     self._pulled.add(name)
 
+    def image_environment(self, name: str) -> dict[str, str]:
+        """The variables that an image on this machine sets."""
+        pairs = inspection.image(self.api, name)["Config"].get("Env") or []
+        return dict(each.partition("=")[::2] for each in pairs)
+
+    def missing_image(self, name: str) -> str | None:
+        """Why there is no such image: neither on this machine nor where it would be pulled from.
+
+        None if there is one. The words are the engine's.
+        """
+        client, _ = self._connect()
+        ours = self._registry if self._registry and self._registry.has(name) else None
+        return inspection.missing_image(client.client.api, name, ours.login if ours else None)
+
     @property
     def api(self) -> APIClient:
         """The engine, for this folder's other modules and those that look at images."""
@@ -174,6 +191,21 @@ class Containers:
         """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
         return bool(self._info(client)["KernelVersion"] == platform.release())
 
+    def has_gpus(self) -> bool:
+        """Whether the engine can give containers Nvidia's GPUs, by what it says of itself.
+
+        It doesn't say so of the hook that `docker run --gpus` needs no runtime for; then the
+        driver's device tells, where the engine is on this machine.
+        """
+        client, _ = self._connect()
+        said = self._info(client)
+        devices = [str(each) for each in said.get("DiscoveredDevices") or []]
+        return (
+            "nvidia" in (said.get("Runtimes") or {})
+            or any("nvidia.com/gpu" in each for each in devices)
+            or (_is_near(client) and self._is_kernel_ours(client) and NVIDIA.exists())
+        )
+
     def is_container(self, address: str) -> bool:
         """Whether the address is in one of the engine's networks."""
         sender = ipaddress.ip_address(address)
@@ -198,6 +230,7 @@ class Containers:
         memory: int | None = None,
         cpus: int | None = None,
         disk: int | None = None,
+        gpus: int = 0,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
@@ -205,8 +238,9 @@ class Containers:
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
         `memory` is what it may take, in bytes, `cpus` how many processors, and `disk` the bytes
-        that it may write, each where the engine can limit that. `PIDS` holds for every one, and
-        that no program in it gains rights which the one that starts it hasn't.
+        that it may write, each where the engine can limit that; `gpus` is how many GPUs it gets of
+        the engine's, which refuses to start it where it hasn't so many. `PIDS` holds for every one,
+        and that no program in it gains rights which the one that starts it hasn't.
         """
         mounts = mounts or Mounts()
         client, session = self._connect()
@@ -230,6 +264,8 @@ class Containers:
             },
             "mounts": [Mount(path, None, type="volume") for path in mounts.volumes],
         }
+        if gpus:
+            options["device_requests"] = [DeviceRequest(count=gpus, capabilities=[["gpu"]])]
         if entrypoint:
             options["entrypoint"] = list(entrypoint)
         if shared is not None:
@@ -358,6 +394,20 @@ class Containers:
         """Remove every container and network that is left, within twice `errors.TIMEOUT`."""
         # Without the lock, so that those who wait for it don't begin a call to the engine now.
         self._closed = True
+        live = self.remove_all()
+        for image in self._pulled:
+            self._forget_image(image)
+        if self._session:
+            known = self._networks or [each for each in live if not each.removed]
+            self._session.close(left=bool(known) or self._is_unsure)
+        if self._docker:
+            self._docker.client.close()
+
+    def remove_all(self) -> set[Container]:
+        """Remove every container and network that there is now; returns the containers.
+
+        Within twice `errors.TIMEOUT`.
+        """
         with self._lock:
             live, self._live = self._live, set()
         threads = [
@@ -373,13 +423,7 @@ class Containers:
             left = list(self._networks)
         for network in left:
             network.remove()
-        for image in self._pulled:
-            self._forget_image(image)
-        if self._session:
-            known = self._networks or [each for each in live if not each.removed]
-            self._session.close(left=bool(known) or self._is_unsure)
-        if self._docker:
-            self._docker.client.close()
+        return live
 
     def _forget_image(self, name: str) -> None:
         """Remove the name, and the image if it has no other and nothing uses it."""

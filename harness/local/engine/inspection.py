@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from docker.errors import APIError, NotFound
 
 from harness.local.engine import addresses
-from harness.local.engine.errors import engine_errors
+from harness.local.engine.errors import engine_errors, engine_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +49,25 @@ def image(api: APIClient, name: str) -> dict[str, Any]:
     """What the engine says of an image: architecture, size, configuration."""
     with engine_errors():
         return dict(api.inspect_image(name))  # type: ignore[no-untyped-call]
+
+
+def missing_image(api: APIClient, name: str, login: dict[str, str] | None = None) -> str | None:
+    """Why there is no such image, neither here nor in its registry; None if there is.
+
+    `login` is the registry's, where that isn't in the engine's configuration.
+    """
+    with engine_errors():
+        try:
+            api.inspect_image(name)  # type: ignore[no-untyped-call]
+        except NotFound:
+            pass
+        else:
+            return None
+        try:
+            api.inspect_distribution(name, auth_config=login)  # type: ignore[no-untyped-call]
+        except APIError as error:
+            return engine_words(error)
+    return None
 
 
 def history(api: APIClient, name: str) -> list[str]:

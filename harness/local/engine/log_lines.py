@@ -1,7 +1,8 @@
-"""Lines of a container's output, from the chunks that it comes in."""
+"""A container's output: cut into lines, and the line that says why it has failed."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,3 +39,124 @@ def _cut(line: bytes) -> list[bytes]:
         pieces.append(line[:at])
         line = line[at:]
     return [*pieces, line]
+
+
+KEPT = 50
+"""Lines after one that tells of an error, in which that is still what counts."""
+
+MAX_LINE = 1000
+"""Characters of a line that are looked at."""
+
+MAX_WORDS = 400
+"""Characters of last words."""
+
+_PING = re.compile(
+    r"\b(?:GET|HEAD)\b\W{1,12}(?:https?://[^/\s]+)?/ping\b"
+    r"|\b(?:path|uri|url|target)[\"']?\s*[=:]\s*[\"']?/ping\b"
+)
+
+# A word that begins as a name does ends in Error, or a logger's level says so. What is followed by
+# a number is a metric.
+_ERROR = re.compile(
+    r"\b[A-Z]\w*(?:Error|Exception)\b"
+    r"|(?<![\w-])(?:Error|Exception|error|fatal|panic|panicked)\b(?!\w|\s*[=:]?\s*[-+.\d])"
+    r"(?=:|\s(?:in|while|at|on|when)\b)"
+    r"|\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b(?!\s*[=:]\s*[-+.\d])"
+    r"|\[(?:error|crit|alert|emerg|fatal)\]"
+    r"|\blevel[\"']?\s*[=:]\s*[\"']?(?:error|fatal|critical|panic)\b"
+)
+
+_EPILOGUE = re.compile(
+    r"(?i)\bworkers?\b|shutting down|\bexit(?:ed|ing|_code| code| status)?\b|terminated"
+    r"|reporting training failure"
+)
+"""What servers and toolkits say, as of an error, when something else has ended."""
+
+_TRACEBACK = "Traceback (most recent call last):"
+
+_CHAIN = (
+    "During handling of the above exception",
+    "The above exception was the direct cause",
+)
+
+
+class LastWords:
+    """What a container's log says of why it failed, as far as one line can.
+
+    That is the exception of a traceback, behind the line that a logger has put before that, or the
+    last line that tells of an error, if it is among the last `KEPT`; otherwise the last line. Those
+    that pings have caused don't count, unless there are no others.
+    """
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._of_ping = ""
+        self._error = ""
+        self._since = 0
+        """Lines that have followed it."""
+        self._goes_on = False
+        """Whether the next line belongs to it."""
+        self._indent: int | None = None
+        """Where a traceback begins in its lines, while there is one."""
+        self._head = ""
+        """The line before it, if that tells of an error."""
+        self._chained = False
+
+    def add(self, line: str) -> None:
+        """Take in the log's next line."""
+        text = line[:MAX_LINE].rstrip()
+        if not text.strip():
+            return
+        if "/ping" in text and _PING.search(text):
+            self._of_ping = text.strip()
+            return
+        self._since += 1
+        if text.startswith(_CHAIN):
+            self._chained = True
+            return
+        if _TRACEBACK in text:
+            self._begin_traceback(text)
+        elif self._indent is not None:
+            self._read_traceback(text[self._indent :])
+        elif self._goes_on:
+            self._note(f"{self._error} {text.strip()}")
+        elif not text[0].isspace() and _ERROR.search(text) and not self._is_epilogue(text):
+            self._note(text)
+        self._last = text.strip()
+
+    def _begin_traceback(self, text: str) -> None:
+        if not self._chained:
+            self._head = self._last if _ERROR.search(self._last) else ""
+        self._indent, self._chained = text.index(_TRACEBACK), False
+
+    def _read_traceback(self, text: str) -> None:
+        if not text or text[0].isspace():  # a frame
+            return
+        self._indent = None
+        known = text in self._head or not self._head
+        self._note(f"{self._head or text}" if known else f"{self._head.rstrip(':')}: {text}")
+
+    def _is_epilogue(self, text: str) -> bool:
+        return bool(self._error and self._since <= KEPT and _EPILOGUE.search(text))
+
+    def _note(self, text: str) -> None:
+        self._goes_on = text.endswith(":") and not self._goes_on
+        self._error, self._since = text.strip(), 0
+
+    def __str__(self) -> str:
+        """The words; empty if the log is."""
+        text = self._error if self._tells_of_error else self._last or self._of_ping
+        return text[:MAX_WORDS]
+
+    @property
+    def _tells_of_error(self) -> bool:
+        return bool(self._error) and self._since <= KEPT
+
+    @property
+    def said(self) -> str:
+        """The words with what they are; empty if the log is."""
+        words = str(self)
+        if not words:
+            return ""
+        is_last = words in (self._last[:MAX_WORDS], "") or not self._tells_of_error
+        return f"its last log line: {words}" if is_last else f"its log says: {words}"

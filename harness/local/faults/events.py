@@ -27,7 +27,7 @@ SLOW_DATA = "SlowData"
 """S3 takes its time with each MB of a channel."""
 
 PING = "PingFailure"
-"""A ping of a container that starts fails, whatever that answers."""
+"""A ping of a container that starts, or serves an endpoint, fails, whatever that answers."""
 
 CONTAINER_EXIT = "ContainerExit"
 """An endpoint's container dies."""

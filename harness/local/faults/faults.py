@@ -101,7 +101,7 @@ class Faults:
     @property
     def concerns_calls(self) -> bool:
         """Whether any call could be concerned: else none need be looked at."""
-        return any(not rule.fault.event for rule in self._rules)
+        return bool(self._rules) and any(not rule.fault.event for rule in self._rules)
 
     def add(self, fault: Fault) -> Rule:
         """Let it happen from now on. Raises `TooManyError`."""

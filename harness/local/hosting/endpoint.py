@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
+import math
 import threading
 import uuid
 from datetime import UTC, datetime
@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import EngineError
 from harness.local.faults import events
 from harness.local.faults.faults import MARK
-from harness.local.hosting import serving
+from harness.local.hosting import capture, health, serving
+from harness.local.hosting.asynchronous import Queue
+from harness.local.hosting.capture import Capture
 from harness.local.hosting.serving import DeployError, Instance
+from harness.local.hosting.stateful import Sessions
+from harness.local.hosting.variant import Deployment, Variant, among
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.config.faults import Fault
     from harness.local.core.backend import Backend
-    from harness.local.hosting.variant import Deployment, Variant
     from harness.local.protocol.messages import RequestContext
 
 from harness.local.core.store import Resource
@@ -31,7 +34,6 @@ _log = logging.getLogger(__name__)
 
 
 # "Custom Inference Code with Hosting Services" in AWS's developer guide.
-STARTUP_TIMEOUT = 480
 STOP_GRACE = 30
 
 DRAIN_TIMEOUT = 65
@@ -67,13 +69,59 @@ class Endpoint(Resource):
         self.log_group = f"/aws/sagemaker/Endpoints/{self.name}"
         self.variants: list[Variant] = []
         self.config_name = deployment.config_name
+        self.config = deployment.config
+        """What it serves by; `CreateEndpointConfigInput`."""
+        self.is_async = "AsyncInferenceConfig" in deployment.config
+        self.sessions = Sessions()
         self.settings = deployment.settings
         self.pending: Deployment | None = deployment
         self.status = "Creating"
         self.failure_reason: str | None = None
         self.created = self.modified = datetime.now(UTC)
         self._changed = threading.Condition(threading.RLock())
+        self._is_watched = False
         self._stopped = threading.Event()
+        free = partial(self.acquire, None)
+        self.queue = Queue(backend, context, name, free, self._instances, self._stopped)
+
+    def saved(self) -> dict[str, Any] | None:
+        """What there is to be known of it, for `restored`; None if it is being deleted.
+
+        An update that is under way is none yet.
+        """
+        with self._changed:
+            if self.status == "Deleting":
+                return None
+            variants = self.variants
+            if self.pending and self.status == "Creating":
+                variants = self.pending.variants
+            return {
+                "region": self._context.region,
+                "name": self.name,
+                "config_name": self.config_name,
+                "config": self.config,
+                "settings": self.settings,
+                "status": self.status,
+                "failure_reason": self.failure_reason,
+                "created": self.created,
+                "modified": self.modified,
+                "variants": [each.saved() for each in variants],
+            }
+
+    @classmethod
+    def restored(
+        cls, backend: Backend, context: RequestContext, saved: Mapping[str, Any]
+    ) -> tuple[Endpoint, Deployment]:
+        """An endpoint as one that was saved, and what it is to `deploy` unless it had failed."""
+        variants = [Variant.restored(each) for each in saved["variants"]]
+        deployment = Deployment(saved["config_name"], variants, saved["settings"], saved["config"])
+        endpoint = cls(backend, context, saved["name"], deployment)
+        endpoint.created, endpoint.modified = saved["created"], saved["modified"]
+        if saved["status"] == "Failed":
+            endpoint.pending, endpoint.status = None, "Failed"
+            endpoint.failure_reason = saved["failure_reason"]
+            endpoint._stopped.set()
+        return endpoint, deployment
 
     def describe(self) -> dict[str, Any]:
         with self._changed:
@@ -90,6 +138,9 @@ class Endpoint(Resource):
                 "CreationTime": self.created,
                 "LastModifiedTime": self.modified,
                 "LastDeploymentConfig": self.settings,
+                "DataCaptureConfig": capture.summary(self.config.get("DataCaptureConfig")),
+                "AsyncInferenceConfig": self.config.get("AsyncInferenceConfig"),
+                "MetricsConfig": self.config.get("MetricsConfig"),
                 "PendingDeploymentSummary": self.pending.describe() if self.pending else None,
             }
 
@@ -109,7 +160,13 @@ class Endpoint(Resource):
         It isn't stopped before its `release`.
         """
         with self._changed:
-            variant = self._choose(target)
+            variant = among(self.variants, target)
+            if variant is None:
+                raise AwsError(
+                    "ValidationError",
+                    f"Variant {target} not found for Endpoint {self.name} of account "
+                    f"{self._context.account_id}.",
+                )
             instance = variant.choose()
             if instance is None:
                 raise AwsError(
@@ -120,20 +177,21 @@ class Endpoint(Resource):
             instance.acquire()
             return variant, instance
 
-    def _choose(self, target: str | None) -> Variant:
-        if target is not None:
-            for variant in self.variants:
-                if variant.name == target:
-                    return variant
-            raise AwsError(
-                "ValidationError",
-                f"Variant {target} not found for Endpoint {self.name} of account "
-                f"{self._context.account_id}.",
-            )
-        if len(self.variants) == 1:
-            return self.variants[0]
-        weights = [variant.weight for variant in self.variants]
-        return random.choices(self.variants, weights if any(weights) else None)[0]  # noqa: S311
+    def acquire_session(self, session: str) -> tuple[Variant, Instance]:
+        """The same for a request of a stateful session: the container that has it."""
+        with self._changed:
+            found = self.sessions.find(session)
+            if found is None:
+                raise AwsError(
+                    "ValidationError", f"Session {session} not found for Endpoint {self.name}."
+                )
+            found[1].acquire()
+            return found
+
+    def _instances(self) -> list[Instance]:
+        """The containers that serve."""
+        with self._changed:
+            return [each for variant in self.variants for each in variant.instances]
 
     def begin_update(
         self, deployment: Deployment, *, retain: bool = False, excluded: Iterable[str] = ()
@@ -146,6 +204,9 @@ class Endpoint(Resource):
                 for variant in deployment.variants:
                     if variant.name in present:
                         variant.retain(present[variant.name], set(excluded))
+                kept = self.config.get("DataCaptureConfig")
+                if "DataCaptureConfig" not in excluded and kept:
+                    deployment.config = {**deployment.config, "DataCaptureConfig": kept}
             self.pending = deployment
             self.settings = deployment.settings
             self._become("Updating")
@@ -194,13 +255,21 @@ class Endpoint(Resource):
             succeeded = not deployment.reason
             ended = deployment.variants
             if succeeded:
+                self._begin_capture(deployment)
                 ended, self.variants = self.variants, deployment.variants
-                self.config_name = deployment.config_name
+                self.config_name, self.config = deployment.config_name, deployment.config
             instances = self._retire(ended)
         if succeeded and instances:
             self._stopped.wait(deployment.wait)
         self._end(instances, STOP_GRACE if succeeded else 0)
         self._finish(deployment.reason)
+
+    def _begin_capture(self, deployment: Deployment) -> None:
+        """Let the variants that are about to serve capture what they are asked and answer."""
+        config = deployment.config.get("DataCaptureConfig")
+        if config and config.get("EnableCapture", True):
+            for variant in deployment.variants:
+                variant.capture = Capture(self._backend, config, self.name, variant.name)
 
     def scale(self, before: dict[Variant, tuple[float, int]]) -> None:
         """Start and stop containers until the variants have their counts, or `before`'s again."""
@@ -272,18 +341,9 @@ class Endpoint(Resource):
 
     def _begin_faults(self, instance: Instance) -> None:
         """Let those faults on demand come that are meant for containers that serve."""
-
-        def kill(*, out_of_memory: bool) -> None:
-            if instance.container.exited.is_set():
-                return
-            try:
-                instance.container.kill(out_of_memory=out_of_memory)
-            except EngineError as error:
-                _log.warning("endpoint %s: nothing was killed on demand: %s", self.name, error)
-
         for event in (events.CONTAINER_EXIT, events.OUT_OF_MEMORY):
             if fault := self._fault(event):
-                call = partial(kill, out_of_memory=event == events.OUT_OF_MEMORY)
+                call = partial(instance.kill, out_of_memory=event == events.OUT_OF_MEMORY)
                 events.after(fault.delay, call)
 
     def _attempt(self, variant: Variant, attempts: int) -> Instance:
@@ -301,18 +361,20 @@ class Endpoint(Resource):
                         self._context.region,
                         self.log_group,
                         f"{variant.name}/i-{uuid.uuid4().hex[:17]}",
+                        self._context.account_id,
                     ),
-                    limit=variant.request.get(
-                        "ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT
-                    ),
+                    limit=variant.startup_timeout,
                     abandoned=lambda: not self._wants(variant),
                     owner=f"production variant {variant.name}",
                     resource="endpoint",
                     instance_type=variant.request.get("InstanceType", ""),
                     volume_size=variant.request.get("VolumeSizeInGB"),
+                    download_limit=variant.request.get(
+                        "ModelDataDownloadTimeoutInSeconds", math.inf
+                    ),
                     on_exit=lambda: self._replace(variant),
                     on_transfer=partial(setattr, variant, "transfer"),
-                    flaps=lambda: self._fault(events.PING) is not None,
+                    flaps=self._flaps,
                 )
             except (DeployError, EngineError) as error:
                 if not attempts or not self._wants(variant):
@@ -363,6 +425,8 @@ class Endpoint(Resource):
         for variant in variants:
             variant.retired = True
             instances += variant.take_back(0)
+            if variant.capture is not None:
+                variant.capture.close()
         return instances
 
     def _end(self, instances: list[Instance], grace: int, drain: int = DRAIN_TIMEOUT) -> None:
@@ -370,17 +434,8 @@ class Endpoint(Resource):
 
         `drain`: seconds for that; then SIGTERM, and `grace` seconds, unless that is none.
         """
-
-        def end(instance: Instance) -> None:
-            try:
-                if grace:
-                    instance.wait_idle(drain)
-                    instance.stop(grace)
-            except EngineError as error:
-                _log.warning("endpoint %s: %s", self.name, error)
-            instance.close()
-
-        self._backend.together([partial(end, each) for each in instances], f"end-{self.name}")
+        calls = [partial(each.end, grace, drain) for each in instances]
+        self._backend.together(calls, f"end-{self.name}")
 
     def _finish(self, reason: str) -> None:
         """End the creation or the update that is under way, which failed where it has a reason."""
@@ -390,8 +445,20 @@ class Endpoint(Resource):
             if self.variants and not lost:
                 self.failure_reason = reason or None
                 self._become("InService")
+                self._begin_watching()
                 return
         self._fail(reason or lost)
+
+    def _begin_watching(self) -> None:
+        """Ping the containers from now on; those that don't answer end, and are replaced."""
+        if self._is_watched:
+            return
+        self._is_watched = True
+        watch = partial(health.watch, self.name, self._instances, self._flaps, self._stopped)
+        self._backend.spawn(watch, f"health-{self.name}")
+
+    def _flaps(self) -> bool:
+        return self._fault(events.PING) is not None
 
     def _fail(self, reason: str) -> None:
         with self._changed:
@@ -426,5 +493,7 @@ class Endpoint(Resource):
         """Forget the endpoint: its local AWS is being shut down."""
         self._stopped.set()
         for variant in self.variants:
+            if variant.capture is not None:
+                variant.capture.close()
             for instance in list(variant.instances):
                 instance.disconnect()

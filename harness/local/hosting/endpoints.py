@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.local.core import instances
 from harness.local.hosting.endpoint import Endpoint
-from harness.local.hosting.endpoint_configs import (
-    EndpointConfig,
-    EndpointConfigs,
-    check_config_deployable,
-)
+from harness.local.hosting.endpoint_configs import EndpointConfig, EndpointConfigs
 from harness.local.hosting.models import Models
 from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.paging import page
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.protocol.messages import RequestContext
+    from harness.local.hosting.models import Model
 
 DEFAULT_PAGE = 10
 """ListEndpoints' default page (AWS's API reference)."""
@@ -36,16 +35,37 @@ class Endpoints:
         self._configs = EndpointConfigs(backend)
         self._models = Models(backend)
 
+    def saved(self) -> list[dict[str, Any]]:
+        """All endpoints, for `restore`."""
+        found = [(each.saved(), tags) for each, tags in self._table.saved()]
+        return [{"endpoint": each, "tags": tags} for each, tags in found if each]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        """Keep the endpoints that were saved, and start their containers anew."""
+        for each in saved:
+            region = each["endpoint"]["region"]
+            context = RequestContext(
+                "sagemaker", "CreateEndpoint", region, self._backend.account_id, ""
+            )
+            endpoint, deployment = Endpoint.restored(self._backend, context, each["endpoint"])
+            self._table.restore(endpoint, each["tags"])
+            if endpoint.status != "Failed":
+                name = f"endpoint-{endpoint.name}"
+                self._backend.spawn(partial(endpoint.deploy, deployment), name)
+
     def create_endpoint(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         config = self._configs.find(context, request["EndpointConfigName"])
         deployment = self._deployment(context, config, request.get("DeploymentConfig"))
         endpoint = Endpoint(self._backend, context, request["EndpointName"], deployment)
         with self._store.lock:
-            if endpoint.arn in self._table:
-                raise AwsError(
-                    "ValidationException",
-                    f'Cannot create already existing endpoint "{endpoint.arn}".',
-                )
+            for other in self._table.of(context):
+                # "The name is case-insensitive in CreateEndpoint, but the case is preserved and
+                # must be matched in InvokeEndpoint" (CreateEndpoint in AWS's API reference).
+                if other.name.lower() == endpoint.name.lower():
+                    raise AwsError(
+                        "ValidationException",
+                        f'Cannot create already existing endpoint "{other.arn}".',
+                    )
             self._table.add(endpoint, request.get("Tags"))
         self._backend.spawn(partial(endpoint.deploy, deployment), f"endpoint-{endpoint.name}")
         return {"EndpointArn": endpoint.arn}
@@ -53,13 +73,25 @@ class Endpoints:
     def _deployment(
         self, context: RequestContext, config: EndpointConfig, settings: dict[str, Any] | None
     ) -> Deployment:
-        check_config_deployable(config)
+        self._configs.check_deployable(config)
         _check_deployable(settings or {})
+        asked = config.request["ProductionVariants"]
+        instances.check_accelerators(
+            self._backend, [each.get("InstanceType", "") for each in asked]
+        )
+        policy = (settings or {}).get("BlueGreenUpdatePolicy", {})
+        limit = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
         variants = [
-            Variant(variant, self._models.find(context, variant["ModelName"]))
-            for variant in config.request["ProductionVariants"]
+            Variant(each, self._model(context, config, each["ModelName"]), limit) for each in asked
         ]
-        return Deployment(config.name, variants, settings)
+        return Deployment(config.name, variants, settings, config.request)
+
+    def _model(self, context: RequestContext, config: EndpointConfig, name: str) -> Model:
+        """A model as the configuration lets it be served."""
+        model = self._models.find(context, name)
+        if not config.request.get("EnableNetworkIsolation"):
+            return model
+        return dataclasses.replace(model, request={**model.request, "EnableNetworkIsolation": True})
 
     def _find(self, context: RequestContext, name: str) -> Endpoint:
         endpoint = self._table.find(context, name)
@@ -89,6 +121,13 @@ class Endpoints:
             if request.get("RetainDeploymentConfig"):
                 settings = endpoint.settings
             deployment = self._deployment(context, config, settings)
+            if endpoint.is_async != ("AsyncInferenceConfig" in config.request):
+                how = "removed from" if endpoint.is_async else "added to"
+                raise AwsError(
+                    "ValidationException",
+                    f"The AsyncInferenceConfig parameter cannot be {how} this endpoint "
+                    f"{endpoint.name}.",
+                )
             endpoint.begin_update(
                 deployment,
                 retain=request.get("RetainAllVariantProperties", False),
@@ -104,6 +143,9 @@ class Endpoints:
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
         changes = request["DesiredWeightsAndCapacities"]
+        names = [change["VariantName"] for change in changes]
+        if len(set(names)) != len(names):
+            raise AwsError("ValidationException", f"Variant names must be unique: {names}.")
         for change in changes:
             if change.get("DesiredInstanceCount") == 0 or "ServerlessUpdateConfig" in change:
                 raise AwsError(
@@ -150,15 +192,24 @@ def _check_capacity(endpoint: Endpoint, changes: list[dict[str, Any]]) -> None:
 def _check_deployable(settings: dict[str, Any]) -> None:
     """Refuse deployment guardrails that aren't run locally: all traffic shifts at once."""
     policy = settings.get("BlueGreenUpdatePolicy", {})
+    most = policy.get("MaximumExecutionTimeoutInSeconds")
+    if most is not None and most <= _waiting(policy):
+        raise AwsError(
+            "ValidationException",
+            f"BlueGreenUpdatePolicy: MaximumExecutionTimeoutInSeconds, {most}, must be larger "
+            "than TerminationWaitInSeconds and WaitIntervalInSeconds together, which are "
+            f"{_waiting(policy)}.",
+        )
     routing = policy.get("TrafficRoutingConfiguration", {}).get("Type", "ALL_AT_ONCE")
-    if settings.get("RollingUpdatePolicy") or routing != "ALL_AT_ONCE":
+    if routing != "ALL_AT_ONCE":
         raise AwsError(
             "ValidationException",
             "DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
             "rolling deployments run on AWS only.",
         )
-    if settings.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise AwsError(
-            "ValidationException",
-            "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only.",
-        )
+
+
+def _waiting(policy: dict[str, Any]) -> int:
+    """Seconds that a `BlueGreenUpdatePolicy` waits in all."""
+    interval = policy.get("TrafficRoutingConfiguration", {}).get("WaitIntervalInSeconds", 0)
+    return int(policy.get("TerminationWaitInSeconds", 0) + interval)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.local.core import images
 from harness.local.core.store import Resource
 from harness.local.data import s3_objects
 from harness.local.protocol.errors import AwsError
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from harness.local.core.store import Table
     from harness.local.protocol.messages import RequestContext
 
+ARCHIVE = ".tar.gz"
+"""What the `ModelDataUrl` of a model ends with (ContainerDefinition in the API reference)."""
+
+MAX_ENVIRONMENT = 32 * 1024
+"""Bytes of all variables' names and values (`Environment` of ContainerDefinition there)."""
+
 
 @dataclass(frozen=True)
 class Model(Resource):
@@ -30,6 +38,10 @@ class Model(Resource):
     @property
     def name(self) -> str:
         return str(self.request["ModelName"])
+
+    def saved(self) -> dict[str, Any]:
+        """What there is to be known of it."""
+        return dataclasses.asdict(self)
 
     @property
     def container(self) -> dict[str, Any]:
@@ -46,30 +58,26 @@ class Model(Resource):
         return dict(self.container.get("ModelDataSource", {}).get("S3DataSource", {}))
 
     @property
-    def data_url(self) -> str | None:
-        """The S3 URL of the model's archive or files, if the model has one."""
-        return self.data_source.get("S3Uri")
-
-    @property
-    def compressed(self) -> bool:
-        """Whether its files are in an archive, rather than objects of their own."""
-        return self.data_source.get("CompressionType") == "Gzip"
-
-    def objects(self, client: S3Client) -> list[s3_objects.Object]:
-        """The objects at `data_url`: those below an `S3Prefix`, or the one `S3Object`.
-
-        Raises as `s3.objects` does.
-        """
-        source = self.data_source
-        found = s3_objects.objects(client, source["S3Uri"])
-        if source["S3DataType"] == "S3Object":
-            _, key = s3_objects.split(source["S3Uri"])
-            found = [each for each in found if each.key == key]
-        return found
+    def additional(self) -> dict[str, dict[str, Any]]:
+        """The `S3ModelDataSource`s of the `AdditionalModelDataSources`, by channel."""
+        sources = self.container.get("AdditionalModelDataSources") or []
+        return {each["ChannelName"]: dict(each["S3DataSource"]) for each in sources}
 
     @property
     def isolated(self) -> bool:
         return bool(self.request.get("EnableNetworkIsolation"))
+
+
+def objects(client: S3Client, source: dict[str, Any]) -> list[s3_objects.Object]:
+    """The objects of an `S3ModelDataSource`: those below an `S3Prefix`, or the one `S3Object`.
+
+    Raises as `s3_objects.objects` does.
+    """
+    found = s3_objects.objects(client, source["S3Uri"])
+    if source["S3DataType"] == "S3Object":
+        _, key = s3_objects.split(source["S3Uri"])
+        found = [each for each in found if each.key == key]
+    return found
 
 
 class Models:
@@ -79,10 +87,19 @@ class Models:
         self._backend = backend
         self._table: Table[Model] = backend.store.table("model")
 
+    def saved(self) -> list[dict[str, Any]]:
+        """All models, for `restore`."""
+        return [{"model": each.saved(), "tags": tags} for each, tags in self._table.saved()]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        for each in saved:
+            self._table.restore(Model(**each["model"]), each["tags"])
+
     def create_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         arn = self._table.arn(context, request["ModelName"])
         model = Model(arn, request, datetime.now(UTC))
         self._check(model)
+        images.check_model(self._backend, model.container["Image"])
         with self._backend.store.lock:
             if arn in self._table:
                 raise AwsError(
@@ -117,11 +134,19 @@ class Models:
                 "ValidationException",
                 "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only.",
             )
-        if model.data_url and not self._has_data(model):
-            raise AwsError("ValidationException", f"Could not find model data at {model.data_url}.")
+        _check_container(container)
+        if len(model.additional) < len(container.get("AdditionalModelDataSources") or []):
+            raise AwsError(
+                "ValidationException", "AdditionalModelDataSources: ChannelName must be unique."
+            )
+        for source in (model.data_source, *model.additional.values()):
+            if source and not self._has_data(source):
+                raise AwsError(
+                    "ValidationException", f"Could not find model data at {source['S3Uri']}."
+                )
+        _check_archive(container.get("ModelDataUrl"))
 
-    def _has_data(self, model: Model) -> bool:
-        source = model.data_source
+    def _has_data(self, source: dict[str, Any]) -> bool:
         if source["S3DataType"] == "S3Object":
             return s3_objects.exists(self._backend.s3, source["S3Uri"])
         if source["CompressionType"] == "Gzip" or not source["S3Uri"].endswith("/"):
@@ -131,7 +156,7 @@ class Models:
                 f"a slash; this is {source['CompressionType']} and {source['S3Uri']}.",
             )
         try:
-            return bool(model.objects(self._backend.s3))
+            return bool(objects(self._backend.s3, source))
         except s3_objects.DataError as error:
             raise AwsError("ValidationException", f"ModelDataSource: {error}.") from error
         except (ClientError, BotoCoreError):
@@ -164,3 +189,37 @@ class Models:
     def delete_model(self, context: RequestContext, request: dict[str, Any]) -> None:
         with self._backend.store.lock:
             self._table.remove(self.find(context, request["ModelName"]))
+
+
+def _check_archive(url: str | None) -> None:
+    if url and not url.endswith(ARCHIVE):
+        raise AwsError(
+            "ValidationException",
+            f"Invalid model data URL {url}: it must point to a single gzip compressed tar archive "
+            f"({ARCHIVE} suffix).",
+        )
+
+
+def _check_container(container: dict[str, Any]) -> None:
+    """Refuse what the API reference of `ContainerDefinition` rules out beside the model."""
+    url = container.get("ModelDataUrl")
+    if url and "ModelDataSource" in container:
+        raise AwsError(
+            "ValidationException",
+            "ModelDataUrl and ModelDataSource are mutually exclusive; give only one of them.",
+        )
+    config = container.get("ImageConfig", {})
+    if config.get("RepositoryAuthConfig") and config.get("RepositoryAccessMode") != "Vpc":
+        raise AwsError(
+            "ValidationException",
+            "ImageConfig: RepositoryAuthConfig can be given only where RepositoryAccessMode is "
+            "Vpc.",
+        )
+    environment = container.get("Environment", {})
+    size = sum(len(f"{name}{value}".encode()) for name, value in environment.items())
+    if size > MAX_ENVIRONMENT:
+        raise AwsError(
+            "ValidationException",
+            f"Environment: all keys and values together have {size} bytes; {MAX_ENVIRONMENT} are "
+            "the most.",
+        )

@@ -1,17 +1,20 @@
-"""SageMaker Runtime: InvokeEndpoint, passed on to a container's /invocations."""
+"""SageMaker Runtime: InvokeEndpoint and its like, passed on to a container's /invocations."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.local.data import s3_objects
+from harness.local.hosting import stateful
+from harness.local.hosting.asynchronous import Invocation
+from harness.local.hosting.container.upstream import MalformedError
 from harness.local.hosting.endpoint import Endpoint
-from harness.local.hosting.upstream import MalformedError
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.hosting.upstream import Answer
+    from harness.local.hosting.container.upstream import Answer
     from harness.local.protocol.messages import RequestContext
 
 INVOCATION_TIMEOUT = 60.0
@@ -29,8 +32,33 @@ _HEADERS = {
     "Accept": "Accept",
     "CustomAttributes": "X-Amzn-SageMaker-Custom-Attributes",
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
-    "TargetModel": "X-Amzn-SageMaker-Target-Model",
     "SessionId": "X-Amzn-SageMaker-Session-Id",
+}
+
+# Members that any endpoint takes.
+_TAKEN = frozenset((*_HEADERS, "EndpointName", "Body", "TargetVariant"))
+
+# What is said of those that need an endpoint of another kind; where they are known, AWS's words.
+_NOT_TAKEN = {
+    "TargetModel": (
+        "Endpoint {name} is not a multi-model endpoint and does not support target model header."
+    ),
+    "TargetContainerHostname": (
+        "Endpoint {name} is not configured for direct invocation and does not support target "
+        "container hostname header."
+    ),
+    "InferenceComponentName": (
+        "Inference Component Name header is not allowed for endpoints to which you dont plan to "
+        "deploy inference components. Please remove the Inference Component Name header and try "
+        "again."
+    ),
+    "EnableExplanations": (
+        "Endpoint {name} has no explainer and does not support enable explanations header."
+    ),
+    "PrefixAwareId": (
+        "Endpoint {name} does not route requests by their prefixes and does not support prefix "
+        "aware id header."
+    ),
 }
 
 
@@ -50,7 +78,10 @@ class Runtime:
         call = _Call(context, self._find(context, request), request)
         try:
             answer = await call.send()
-            return {"Body": await call.read(answer), **call.members(answer)}
+            body = await call.read(answer)
+            if call.variant.capture is not None:
+                call.variant.capture.take(request, answer.header("content-type"), body)
+            return {"Body": body, **call.members(answer)}
         finally:
             call.end()
 
@@ -63,16 +94,61 @@ class Runtime:
         except BaseException:
             call.end()
             raise
-        return {"Body": _Parts(call, answer), **call.members(answer)}
+        return {"Body": _Parts(call, answer, request), **call.members(answer)}
 
     def _find(self, context: RequestContext, request: dict[str, Any]) -> Endpoint:
-        name = request["EndpointName"]
-        endpoint = self._endpoints.find(context, name)
-        if endpoint is None or endpoint.status not in ("InService", "Updating"):
+        endpoint = found(self._endpoints, context, request["EndpointName"])
+        if not _TAKEN.issuperset(request):
+            for member, words in _NOT_TAKEN.items():
+                if member in request:
+                    raise AwsError("ValidationError", words.format(name=endpoint.name))
+        if endpoint.is_async:
             raise AwsError(
-                "ValidationError", f"Endpoint {name} of account {context.account_id} not found."
+                "ValidationError",
+                f"Endpoint {endpoint.name} is an asynchronous inference endpoint; use "
+                "InvokeEndpointAsync.",
             )
         return endpoint
+
+
+class AsyncRuntime:
+    """InvokeEndpointAsync."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._endpoints: Table[Endpoint] = backend.store.table(Endpoint.kind)
+
+    def invoke_endpoint_async(
+        self, context: RequestContext, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        endpoint = found(self._endpoints, context, request["EndpointName"])
+        config = endpoint.config.get("AsyncInferenceConfig")
+        if config is None:
+            raise AwsError(
+                "ValidationError",
+                f"Endpoint {endpoint.name} is not an asynchronous inference endpoint; use "
+                "InvokeEndpoint.",
+            )
+        if bool(request.get("Body")) == ("InputLocation" in request):
+            raise AwsError(
+                "ValidationError", "Exactly one of Body and InputLocation must be given."
+            )
+        try:
+            s3_objects.split(request.get("InputLocation", "s3://none/none"))
+        except s3_objects.DataError as error:
+            raise AwsError("ValidationError", f"InputLocation: {error}.") from error
+        invocation = Invocation.of(request, config)
+        endpoint.queue.add(invocation, config)
+        return invocation.answer
+
+
+def found(endpoints: Table[Endpoint], context: RequestContext, name: str) -> Endpoint:
+    """The endpoint of this name, if it serves. Raises AWS's `ValidationError`."""
+    endpoint = endpoints.find(context, name)
+    if endpoint is None or endpoint.status not in ("InService", "Updating"):
+        raise AwsError(
+            "ValidationError", f"Endpoint {name} of account {context.account_id} not found."
+        )
+    return endpoint
 
 
 class _Call:
@@ -86,7 +162,12 @@ class _Call:
         self._request = request
         self._answer: Answer | None = None
         self._has_ended = False
-        self.variant, self._instance = endpoint.acquire(request.get("TargetVariant"))
+        session = request.get("SessionId")
+        self.variant, self._instance = (
+            endpoint.acquire_session(session)
+            if session and session != stateful.NEW
+            else endpoint.acquire(request.get("TargetVariant"))
+        )
 
     async def send(self) -> Answer:
         """Send the request; returns at the answer's head, if it is a 2xx."""
@@ -108,14 +189,30 @@ class _Call:
 
     def members(self, answer: Answer) -> dict[str, Any]:
         """The members of the result that aren't its body."""
-        return {
+        members = {
             "ContentType": answer.header("content-type"),
             "InvokedProductionVariant": self.variant.name,
             "CustomAttributes": answer.header(_HEADERS["CustomAttributes"].lower()),
         }
+        if "SessionId" in self._request:
+            members |= self._session(answer)
+        return members
+
+    def _session(self, answer: Answer) -> dict[str, Any]:
+        """What the container says of a stateful session."""
+        sessions = self._endpoint.sessions
+        new = answer.header("x-amzn-sagemaker-new-session-id")
+        closed = answer.header("x-amzn-sagemaker-closed-session-id")
+        if new:
+            sessions.began(new, self.variant, self._instance)
+        if closed:
+            sessions.closed(closed)
+        return {"NewSessionId": new, "ClosedSessionId": closed}
 
     async def read(self, answer: Answer) -> bytes:
         """The whole answer."""
+        if (whole := answer.whole()) is not None and len(whole) <= MAX_BODY:
+            return whole
         if int(answer.header("content-length") or 0) > MAX_BODY:
             raise self._too_large()
         body = bytearray()
@@ -174,9 +271,11 @@ class _Call:
 class _Parts:
     """The answer as the events of a response stream."""
 
-    def __init__(self, call: _Call, answer: Answer) -> None:
+    def __init__(self, call: _Call, answer: Answer, request: dict[str, Any]) -> None:
         self._call = call
         self._answer = answer
+        self._request = request
+        self._captured: bytearray | None = bytearray() if call.variant.capture else None
 
     async def next(self) -> dict[str, Any] | None:
         try:
@@ -188,7 +287,21 @@ class _Parts:
                 _words(error).decode(),
                 ErrorCode="ModelInvocationTimeExceeded" if is_late else "StreamBroken",
             ) from error
+        if self._captured is not None:
+            self._capture(piece)
         return {"PayloadPart": {"Bytes": piece}} if piece else None
+
+    def _capture(self, piece: bytes) -> None:
+        """Capture the answer once it is whole, unless it is larger than one that isn't streamed."""
+        if self._captured is None or self._call.variant.capture is None:
+            return
+        self._captured += piece
+        if not piece:
+            self._call.variant.capture.take(
+                self._request, self._answer.header("content-type"), bytes(self._captured)
+            )
+        if not piece or len(self._captured) > MAX_BODY:
+            self._captured = None
 
     async def close(self) -> None:
         self._call.end()

@@ -7,6 +7,7 @@ developer guide).
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.aws_model import instance_types, volumes
+from harness.errors import EngineError
 from harness.local.data import model_archive, opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
 from harness.local.data.volumes import FullVolumeError, Volume
@@ -26,7 +28,9 @@ from harness.local.engine.errors import (
     StartError,
     engine_lost,
 )
-from harness.local.hosting.upstream import CONNECTIONS, Pool
+from harness.local.hosting import models
+from harness.local.hosting.container.startup import PORT, Sockets, wait_healthy
+from harness.local.hosting.container.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,20 +44,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-PORT = 8080
-
 PING_TIMEOUT = 2.0
 """Seconds within which `GET /ping` must answer."""
 
 PING_CHUNK = 65_536
 
-PING_INTERVAL = 0.02
-"""Seconds between two pings of a container that doesn't answer yet."""
-
-FLAP_INTERVAL = 0.5
-"""The same after a ping that a fault on demand lets fail."""
-
 MODEL_FOLDER = "/opt/ml/model"
+
+ADDITIONAL_FOLDER = "/opt/ml/additional-model-data-sources"
+"""Where those of `AdditionalModelDataSources` stand, each in a folder named after its channel
+(`AdditionalModelDataSource` in AWS's API reference)."""
 
 
 class DeployError(Exception):
@@ -99,6 +99,10 @@ class Instance:
         self.connections = Pool(host, port, container.has_address)
         self.requests = 0
         """How many requests it has been given and hasn't answered yet."""
+        self.status: int | None = None
+        """What the last ping was answered with, if anything."""
+        self.refused = False
+        """Whether it wasn't, as nothing listens."""
         self._changed = threading.Condition()
 
     def acquire(self) -> None:
@@ -109,7 +113,8 @@ class Instance:
     def release(self) -> None:
         with self._changed:
             self.requests -= 1
-            self._changed.notify_all()
+            if not self.requests:
+                self._changed.notify_all()
 
     def wait_idle(self, limit: float) -> bool:
         """Wait until it has answered all its requests; False if `limit` seconds were too few."""
@@ -119,10 +124,12 @@ class Instance:
     def ping(self) -> bool:
         """Whether `GET /ping` answers 200 within AWS's two seconds."""
         deadline = time.monotonic() + PING_TIMEOUT
+        self.status, self.refused = None, False
         try:
             response = self.http.request(
                 "GET", "/ping", timeout=PING_TIMEOUT, preload_content=False, redirect=False
             )
+            self.status = response.status
             try:
                 while response.read1(PING_CHUNK):  # a body that drips must not hold us up
                     if time.monotonic() > deadline:
@@ -130,7 +137,8 @@ class Instance:
                 response.release_conn()
             finally:
                 response.close()
-        except urllib3.exceptions.HTTPError:
+        except urllib3.exceptions.HTTPError as error:
+            self.refused = isinstance(error, urllib3.exceptions.NewConnectionError)
             return False
         return response.status == 200
 
@@ -148,6 +156,28 @@ class Instance:
         """Close the connections, and stop the container, as `Container.stop` does."""
         self.disconnect()
         self.container.stop(grace)
+
+    def end(self, grace: int, drain: float) -> None:
+        """Let it answer what it was asked, `drain` seconds at most; `stop`, and `close` it.
+
+        Without `grace` it goes at once.
+        """
+        try:
+            if grace:
+                self.wait_idle(drain)
+                self.stop(grace)
+        except EngineError as error:
+            _log.warning("%s: %s", self.container.name, error)
+        self.close()
+
+    def kill(self, *, out_of_memory: bool) -> None:
+        """Kill the container, unless it has ended, as a fault on demand."""
+        if self.container.exited.is_set():
+            return
+        try:
+            self.container.kill(out_of_memory=out_of_memory)
+        except EngineError as error:
+            _log.warning("%s: nothing was killed on demand: %s", self.container.name, error)
 
     def close(self) -> None:
         """Close the connections, and remove the container."""
@@ -170,6 +200,7 @@ def start(
     instance_type: str = "",
     volume_size: int | None = None,
     environment: Mapping[str, str] | None = None,
+    download_limit: float = math.inf,
     on_exit: Callable[[], None] | None = None,
     on_transfer: Callable[[str], None] | None = None,
     flaps: Callable[[], bool] = bool,
@@ -187,9 +218,11 @@ def start(
         volume_size: GB of its volume, which the model must fit into, and what it writes, where the
             engine can limit that; by default the type's.
         environment: variables on top of the model's own.
+        download_limit: seconds that the model's files may take to be there.
         on_exit: called from a thread of its own when the container has ended, for whatever reason.
         on_transfer: called with how far the model's files are, if that takes more than a second,
-            and with nothing once they are there.
+            and with nothing once they are there; and with where the container listens, if that is
+            where nobody asks it.
         flaps: asked before each ping; true is a ping that fails.
 
     Raises:
@@ -210,30 +243,37 @@ def start(
         if on_transfer:
             on_transfer(text)
 
+    def hint(text: str) -> None:
+        _log.warning("%s: %s", name, text)
+        if on_transfer:
+            on_transfer(text)
+
     container = backend.containers.create(
         image,
         name=name,
         hostname=hostname,
         command=["serve"],
-        environment={
-            **backend.container_environment(context.region, isolated=model.isolated),
-            **model.container.get("Environment", {}),
-            **(environment or {}),
-        },
+        environment=backend.container_environment(
+            context,
+            image,
+            {**model.container.get("Environment", {}), **(environment or {})},
+            isolated=model.isolated,
+        ),
         port=PORT,
         isolated=model.isolated,
         memory=instance_types.memory(instance_type),
         cpus=instance_types.cpus(instance_type),
+        gpus=backend.gpus(instance_type),
         disk=volume_size * instance_types.GIB if volume_size else None,
     )
     try:
         volume = Volume(volumes.size(instance_type, volume_size))
-        put_model(backend, container, model, tell, volume)
+        put_model(backend, container, model, tell, volume, download_limit)
         if on_transfer:
             on_transfer("")
         return _serve(
             container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit,
-            flaps=flaps,
+            flaps=flaps, hint=hint,
         )  # fmt: skip
     except BaseException:
         container.remove()
@@ -250,6 +290,7 @@ def _serve(
     resource: str,
     on_exit: Callable[[], None] | None,
     flaps: Callable[[], bool],
+    hint: Callable[[str], None],
 ) -> Instance:
     """Start the container, and wait until it is healthy."""
     deadline = time.monotonic() + limit
@@ -261,38 +302,27 @@ def _serve(
             f"{owner.removeprefix('production ')} starts correctly when invoked with "
             f"'docker run <image> serve'. ({error})"
         ) from error
-    instance = _wait_healthy(container, deadline, abandoned, flaps)
-    if instance is not None:
-        return instance
-    if container.exited.is_set() and container.exit_code is None:
-        raise engine_lost()
-    log.flush()
-    raise UnhealthyError(
-        f"The primary container for {owner} did not pass the ping health check. Please check "
-        f"CloudWatch logs for this {resource}.",
-        _last_words(container, log.last_line, limit),
-    )
-
-
-def _wait_healthy(
-    container: Container,
-    deadline: float,
-    abandoned: Callable[[], bool],
-    flaps: Callable[[], bool],
-) -> Instance | None:
-    """Ping until the answer is 200; None if the container ends, or the time is up."""
+    instance: Instance | None = None
+    sockets = Sockets(container, hint)
     try:
         instance = Instance(container)
     except NotRunningError:
         container.exited.wait(PING_TIMEOUT)
-        return None
-    while (flapped := flaps()) or not instance.ping():
+    if instance is not None:
+        if wait_healthy(container, instance, sockets, deadline, abandoned=abandoned, flaps=flaps):
+            return instance
         if abandoned():
             raise DeployError("It was deleted while its container was being started.")
-        pause = FLAP_INTERVAL if flapped else PING_INTERVAL
-        if container.exited.wait(pause) or time.monotonic() > deadline:
-            return None
-    return instance
+    if container.exited.is_set() and container.exit_code is None:
+        raise engine_lost()
+    log.flush()
+    seen = _seen(container, limit, instance.status if instance else None, sockets.hint)
+    said = log.words.said
+    raise UnhealthyError(
+        f"The primary container for {owner} did not pass the ping health check. Please check "
+        f"CloudWatch logs for this {resource}.",
+        f"({seen}; {said})" if said else f"({seen}.)",
+    )
 
 
 def put_model(
@@ -301,18 +331,55 @@ def put_model(
     model: Model,
     tell: Callable[[str], None],
     volume: Volume,
+    limit: float,
 ) -> None:
-    """Put the model's files into /opt/ml/model. Raises `DeployError` with AWS's words."""
-    url = model.data_url
-    if url is None:
+    """Put the model's files into /opt/ml/model, and beside it those that it has in addition.
+
+    Raises `DeployError` with AWS's words, also if that takes longer than `limit` seconds.
+    """
+    until = time.monotonic() + limit
+
+    def check(_: int) -> None:
+        if time.monotonic() > until:
+            raise DeployError(
+                f"Model data was not downloaded within {limit:g} s, its "
+                "ModelDataDownloadTimeoutInSeconds."
+            )
+
+    def transfer() -> Transfer:
+        return Transfer("Downloading model data", tell, check)
+
+    source = model.data_source
+    sdk_files = backend.container_files(isolated=model.isolated)
+    if sdk_files:  # alone: what the image's folders are like stays as it is
+        container.put("/", opt_ml.tar_stream(opt_ml.files(sdk_files)))
+    if not source:
         _put_folders(container)
-        return
+    elif not _put_source(backend, container, source, MODEL_FOLDER, transfer(), volume.empty()):
+        _put_folders(container)  # most images have them, and a put takes 50 ms
+        _put_source(backend, container, source, MODEL_FOLDER, transfer(), volume.empty())
+    if model.additional:
+        names = [f"{ADDITIONAL_FOLDER.strip('/')}/{name}" for name in model.additional]
+        _put_folders(container, ADDITIONAL_FOLDER.strip("/"), *names)
+    for name, additional in model.additional.items():
+        folder = f"{ADDITIONAL_FOLDER}/{name}"
+        _put_source(backend, container, additional, folder, transfer(), volume)
+
+
+def _put_source(
+    backend: Backend,
+    container: Container,
+    source: Mapping[str, Any],
+    folder: str,
+    transfer: Transfer,
+    volume: Volume,
+) -> bool:
+    """Put the files of an `S3ModelDataSource` into a folder; False if that isn't there."""
+    url = source["S3Uri"]
     try:
-        try:  # most images have the folder, and a put takes 50 ms
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
-        except MissingFolderError:
-            _put_folders(container)
-            container.put(MODEL_FOLDER, _files(backend, model, url, tell, volume.empty()))
+        container.put(folder, _files(backend, source, transfer, volume))
+    except MissingFolderError:
+        return False
     except FullVolumeError as error:
         raise DeployError(
             "The model data archive is too large. Please reduce the size of the model data "
@@ -326,31 +393,34 @@ def put_model(
             f"object located at the URL is a valid tar.gz archive. ({error})"
         ) from error
 
+    return True
 
-def _put_folders(container: Container) -> None:
-    container.put("/", opt_ml.tar_stream(map(opt_ml.folder, opt_ml.MODEL_FOLDERS)))
+
+def _put_folders(container: Container, *more: str) -> None:
+    folders = (*opt_ml.MODEL_FOLDERS, *more)
+    container.put("/", opt_ml.tar_stream(map(opt_ml.folder, folders)))
 
 
 def _files(
-    backend: Backend, model: Model, url: str, tell: Callable[[str], None], volume: Volume
+    backend: Backend, source: Mapping[str, Any], transfer: Transfer, volume: Volume
 ) -> Iterator[Piece]:
-    """A tar of what belongs in /opt/ml/model: what the model's archive holds, or its objects."""
-    transfer = Transfer("Downloading model data", tell)
-    if model.compressed:
-        size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(url))
+    """A tar of an `S3ModelDataSource`: what its archive holds, or its objects."""
+    if source["CompressionType"] == "Gzip":
+        size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(source["S3Uri"]))
         transfer.expect(size)
         return model_archive.unpacked(transfer.counted(pieces), volume)
-    found = model.objects(backend.s3)
+    found = models.objects(backend.s3, dict(source))
     if not found:
         raise s3_objects.DataError("there is no such object")
     return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer), volume)
 
 
-def _last_words(container: Container, last_line: str, limit: float) -> str:
-    if not container.exited.is_set():
-        text = f"GET /ping on port {PORT} did not answer 200 within {limit:g} s"
-    else:
-        text = f"The container exited with code {container.exit_code}"
-        if container.out_of_memory:
-            text += ", out of memory"
-    return f"({text}; its last log line: {last_line})" if last_line else f"({text}.)"
+def _seen(container: Container, limit: float, status: int | None, hint: str) -> str:
+    """What was seen of a container that isn't healthy."""
+    if container.exited.is_set():
+        memory = ", out of memory" if container.out_of_memory else ""
+        return f"The container exited with code {container.exit_code}{memory}"
+    text = f"GET /ping on port {PORT} did not answer 200 within {limit:g} s"
+    if status not in (None, 200):
+        return f"{text}, but {status}"
+    return f"{text}: {hint}" if hint else text

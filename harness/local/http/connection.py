@@ -24,6 +24,7 @@ from harness.local.protocol.responses import too_large
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from harness.local.faults.faults import Verdict
     from harness.local.http.listener import Listener
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Connection(Reader):
         self._drained: asyncio.Future[None] | None = None
         self._unsent = 0
         self._is_accepted: bool | None = None
+        self._known: tuple[bytes, int, Incoming] | None = None
+        """The head of a request that came whole at once, the bytes of that, and the request."""
         self.deadline = NEVER
         """When something must have happened, in the loop's time."""
 
@@ -96,7 +99,10 @@ class Connection(Reader):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        if self._incoming is None and not self._in_head:
+        is_first = self._incoming is None and not self._in_head
+        if is_first:
+            if self._known is not None and self._answering is None and self._is_known(data):
+                return
             self._begin_head()
             if self._answering is None:
                 self.deadline = self._in(self._limits.head)
@@ -110,6 +116,23 @@ class Connection(Reader):
             if self._incoming is not None and self._moved >= PIECE:
                 self._await_body()
                 self._advance()
+            elif is_first and (asked := self._answering) and not self._waiting:
+                head = asked.head_of(data)
+                self._known = (head, len(data), asked) if head else None
+
+    def _is_known(self, data: bytes) -> bool:
+        """Whether that is a request with the head of an earlier one; if so, begin to answer it.
+
+        Who asks for much asks for the same, but for the body: its head is read once.
+        """
+        head, size, asked = cast("tuple[bytes, int, Incoming]", self._known)
+        if len(data) != size or not data.startswith(head):
+            return False
+        body = data[len(head) :]
+        if not self._server.hold(self, len(body)):
+            return False
+        self._begin_answer(asked.again(body))
+        return True
 
     # What the parser says
 
@@ -288,13 +311,16 @@ class Connection(Reader):
         if self._answering is not None:
             return
         if self._waiting and self._waiting[0].is_ready:
-            self._answering = self._waiting.popleft()
-            self._listener.is_busy(self)
-            if self._incoming is None:
-                self._set_deadline(NEVER)
-            self._task = self._loop.create_task(self._answer(self._answering))
+            self._begin_answer(self._waiting.popleft())
         elif self._has_ended and not self._is_lost:
             self._transport.close()
+
+    def _begin_answer(self, incoming: Incoming) -> None:
+        self._answering = incoming
+        self._listener.is_busy(self)
+        if self._incoming is None:
+            self._set_deadline(NEVER)
+        self._task = self._loop.create_task(self._answer(incoming))
 
     async def _answer(self, incoming: Incoming) -> None:
         try:
@@ -314,11 +340,14 @@ class Connection(Reader):
         request = incoming.request
         if incoming.answer is not None or request is None:
             return cast("Response", incoming.answer)
-        if (response := await self._fault(incoming, request)) is not None:
-            return response
+        faults = self._listener.faults
+        if faults is not None and faults.concerns_calls:
+            verdict = faults.verdict(request, lambda: b"".join(incoming.pieces))
+            if verdict is not None and (response := await self._befall(verdict)) is not None:
+                return response
         if incoming.call is not None:
-            body = b"".join(incoming.pieces)
-            return await incoming.call.respond_in_loop(request, body)
+            pieces = incoming.pieces
+            return await incoming.call.respond(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         workers = self._listener.workers
         if incoming.body is None:
             body_read = Body(incoming.pieces)
@@ -337,14 +366,8 @@ class Connection(Reader):
         # What became of its body meanwhile has the last word.
         return incoming.answer or response
 
-    async def _fault(self, incoming: Incoming, request: Request) -> Response | None:
-        """Do what faults on demand say: wait, break off, or answer; None: it goes on."""
-        faults = self._listener.faults
-        if faults is None or not faults.concerns_calls:
-            return None
-        verdict = faults.verdict(request, lambda: b"".join(incoming.pieces))
-        if verdict is None:
-            return None
+    async def _befall(self, verdict: Verdict) -> Response | None:
+        """Do what a fault on demand says: wait, break off, or answer; None: it goes on."""
         await asyncio.sleep(verdict.latency)
         if verdict.reset:
             raise ConnectionResetError("a fault on demand")
@@ -364,7 +387,9 @@ class Connection(Reader):
         incoming.keep = framing.keep
         body = response.body
         if isinstance(body, bytes):
-            await self._write(framing.head + body if framing.has_body else framing.head)
+            self._put(framing.head + body if framing.has_body else framing.head)
+            if self._drained is not None:
+                await self._has_drained()
             return
         pieces = body if isinstance(body, Pieces) else _Threaded(body, self._listener)
         waiting = framing.head
@@ -380,13 +405,19 @@ class Connection(Reader):
 
     async def _write(self, data: bytes) -> None:
         """Send it; returns once there is room for more."""
+        self._put(data)
+        if self._drained is not None:
+            await self._has_drained()
+
+    def _put(self, data: bytes) -> None:
         if self._transport.is_closing():
             raise ConnectionAbortedError("the client is gone")
         self._transport.write(data)
-        if self._drained is not None:
-            await self._drained
-            if self._is_lost:
-                raise ConnectionAbortedError("the client is gone")
+
+    async def _has_drained(self) -> None:
+        await cast("asyncio.Future[None]", self._drained)
+        if self._is_lost:
+            raise ConnectionAbortedError("the client is gone")
 
     def _finish(self, incoming: Incoming) -> None:
         incoming.done = True

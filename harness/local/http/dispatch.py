@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.local.faults import api
 from harness.local.protocol.errors import LeaveToMoto
 from harness.local.protocol.messages import Request, Response
+from harness.local.state import api as state_api
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from harness.local.http.trust import Trust
     from harness.local.moto.app import MotoApp
     from harness.local.protocol.service import CallInLoop, Service
+    from harness.local.state.keeper import Keeper
+    from harness.local.state.turns import Turns
 
 HEALTH_PATH = "/_harness/health"
 
@@ -37,6 +40,8 @@ class Dispatch:
         moto: MotoApp,
         about: Mapping[str, str],
         faults: Faults,
+        keeper: Keeper,
+        turns: Turns,
     ) -> None:
         self._trust = trust
         self._page = page
@@ -45,6 +50,8 @@ class Dispatch:
         self._moto = moto
         self._about = about
         self._faults = faults
+        self._keeper = keeper
+        self._turns = turns
 
     def plan(self, request: Request) -> Response | CallInLoop | None:
         """What can be said before the body is there, in the loop: so nothing here may wait.
@@ -68,6 +75,12 @@ class Dispatch:
         """
         if (response := api.respond(self._faults, request)) is not None:
             return response
+        if (response := state_api.respond(self._keeper, request)) is not None:
+            return response
+        with self._turns.request():
+            return self._answer(request)
+
+    def _answer(self, request: Request) -> Response:
         if self._page is not None and (response := self._page.respond(request)) is not None:
             return response
         for service in self._services:

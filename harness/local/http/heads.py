@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _BODILESS = (204, 304)
 
+_LENGTH = len("content-length")
+
 
 class Framing:
     """How a response goes over the wire to who asked by `method`, in HTTP `version`."""
@@ -26,7 +28,7 @@ class Framing:
         """
         status, length, head = response.status, None, ""
         for name, value in response.headers.items():
-            if name.lower() == "content-length":
+            if len(name) == _LENGTH and name.lower() == "content-length":
                 length = value
             else:
                 head += f"{name}: {value}\r\n"

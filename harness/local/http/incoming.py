@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import queue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.local.protocol.errors import DisconnectedError
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from harness.local.protocol.messages import Request, Response
     from harness.local.protocol.service import CallInLoop
+
+
+_STATEFUL = frozenset(("expect", "upgrade", "transfer-encoding"))
+"""Headers that say more than what is asked for."""
 
 
 class Body(io.RawIOBase):
@@ -121,9 +125,27 @@ class Incoming:
         self.dropped = 0
         """Bytes of its body that nobody wanted."""
 
+    def again(self, body: bytes) -> Incoming:
+        """Another one with the same head, of which this is the body."""
+        call = cast("CallInLoop", self.call)
+        other = Incoming(self.request, self.version, keep=True)
+        other.call, other.complete = call.again(), True
+        other.pieces, other.held = [body], len(body)
+        return other
+
     @property
     def is_ready(self) -> bool:
         return self.complete or self.body is not None or self.answer is not None
+
+    def head_of(self, data: bytes) -> bytes | None:
+        """Its head, if it came as `data`, and the next that came so would be answered alike."""
+        request = self.request
+        if self.call is None or self.answer is not None or not self.keep or request is None:
+            return None
+        if not request.length or self.version != "1.1" or not _STATEFUL.isdisjoint(request.headers):
+            return None
+        size = data.find(b"\r\n\r\n") + 4
+        return data[:size] if size + request.length == len(data) else None
 
     def fail(self, error: DisconnectedError) -> None:
         """Nothing more will come of it."""

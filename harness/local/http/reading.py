@@ -11,6 +11,7 @@ from typing import cast
 
 import httptools
 
+from harness.aws_model import endpoints
 from harness.local.http.incoming import Incoming
 from harness.local.http.limits import MAX_HEAD, MAX_HEADERS, MAX_URI
 from harness.local.protocol.messages import Request, Response, header_name
@@ -144,7 +145,7 @@ class Reader(asyncio.Protocol):
         if method == "CONNECT":
             raise Refused(501, "This is no proxy.")
         path, _, query = _target(self._uri).partition("?")
-        return Request(method, path, query, headers, length=length), version
+        return Request(method, endpoints.on_path(path), query, headers, length=length), version
 
 
 def _target(uri: bytes) -> str:

@@ -72,7 +72,10 @@ class Cluster:
         self._lost: Container | None = None
         self.logs = {
             host: job.backend.logs.open(
-                job.context.region, log_group, f"{job.name}/{host}-{int(time.time())}"
+                job.context.region,
+                log_group,
+                f"{job.name}/{host}-{int(time.time())}",
+                job.context.account_id,
             )
             for host in hosts
         }
@@ -114,14 +117,14 @@ class Cluster:
                     hostname=host,
                     command=command,
                     entrypoint=entrypoint,
-                    environment={
-                        **backend.container_environment(job.context.region, isolated=isolated),
-                        **environment,
-                    },
+                    environment=backend.container_environment(
+                        job.context, image, environment, isolated=isolated
+                    ),
                     isolated=isolated,
                     shared=network,
                     memory=types.memory(kind),
                     cpus=types.cpus(kind),
+                    gpus=backend.gpus(kind),
                     disk=volume * types.GIB if volume and not types.has_own_disk(kind) else None,
                     mounts=mounts.get(host) if mounts else None,
                 )
@@ -246,14 +249,14 @@ class Cluster:
             log.flush()
 
     def algorithm_error(self, container: Container, text: str) -> JobError:
-        """Why a container has failed: `text`, or without one the last line of its log.
+        """Why a container has failed: `text`, or without one the last words of its log.
 
-        AWS leaves it empty where there is no text; the last line helps. It has words of its own
+        AWS leaves it empty where there is no text; the last words help. It has words of its own
         for a container that ran out of memory.
         """
         if container.out_of_memory:
             return JobError(OUT_OF_MEMORY)
-        words = text or self.logs[self.hosts[self.containers.index(container)]].last_line
+        words = text or str(self.logs[self.hosts[self.containers.index(container)]].words)
         suffix = f", exit code: {container.exit_code}"
         room = FAILURE_REASON_LIMIT - len("AlgorithmError: ") - len(suffix)
         return JobError(f"AlgorithmError: {words[:room]}{suffix}")

@@ -39,6 +39,12 @@ NO_DATA = (
     "4): We encountered an internal error. Please try again."
 )
 
+CUT_OFF = (
+    "InternalServerError: the local AWS ended while the job ran, and the job with it; create it "
+    "again under another name."
+)
+"""What is said of a job that was in progress in a state that was saved."""
+
 MEGABYTE = 1_000_000
 
 _HARMLESS = {events.SLOW_DATA, events.PING}
@@ -72,6 +78,15 @@ class Job(Resource):
     """`TrainingJob`: what the members of requests and descriptions begin with."""
     kind: ClassVar[str]
     """`training-job`: what ARNs call it."""
+    saved_fields: ClassVar[tuple[str, ...]] = (
+        "created",
+        "modified",
+        "started",
+        "ended",
+        "status",
+        "failure_reason",
+    )
+    """What is kept of it beside its request when the local AWS is saved."""
     taken: ClassVar[str] = (
         "Job name must be unique within an AWS account and region, and a job with this name "
         "already exists"
@@ -117,6 +132,24 @@ class Job(Resource):
         """Forget the job: its local AWS is being shut down."""
         self.abandoned = True
         self.wake.set()
+
+    def saved(self) -> dict[str, Any]:
+        """What there is to be known of it; `restore` goes on from there."""
+        with self.lock:
+            return {
+                "region": self.context.region,
+                "request": self.request,
+                "fields": {name: getattr(self, name) for name in self.saved_fields},
+            }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Be as the job that was saved. What was in progress then has ended: it runs no more."""
+        for name in self.saved_fields:
+            setattr(self, name, saved["fields"][name])
+        if self.status == "Stopping":
+            self._end("Stopped", "Stopped")
+        elif self.status == "InProgress":
+            self._fail(CUT_OFF)
 
     def run(self) -> None:
         try:

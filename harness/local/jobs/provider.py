@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from harness.local.jobs.job import Job
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.paging import DEFAULT_PAGE, page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.protocol.messages import RequestContext
 
 J = TypeVar("J", bound=Job)
 
@@ -31,6 +31,26 @@ class JobProvider(Generic[J]):
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._jobs: Table[J] = backend.store.table(self.kind.kind)
+
+    def saved(self) -> list[dict[str, Any]]:
+        """All jobs of the kind, for `restore`."""
+        return [{"job": each.saved(), "tags": tags} for each, tags in self._jobs.saved()]
+
+    def restore(self, saved: list[dict[str, Any]]) -> None:
+        """Keep the jobs that were saved, as jobs that have ended."""
+        for each in saved:
+            region = each["job"]["region"]
+            context = RequestContext(
+                "sagemaker", f"Create{self.kind.noun}", region, self._backend.account_id, ""
+            )
+            job = self._made(context, each["job"])
+            job.restore(each["job"])
+            self._jobs.restore(job, each["tags"])
+
+    def _made(self, context: RequestContext, saved: Mapping[str, Any]) -> J:
+        """A job of the request of one that was saved."""
+        job: Any = self.kind(self._backend, context, saved["request"])
+        return job  # type: ignore[no-any-return]
 
     @property
     def _words(self) -> str:
@@ -63,11 +83,15 @@ class JobProvider(Generic[J]):
         *,
         descending: bool,
         default_page: int = DEFAULT_PAGE,
+        wanted: Callable[[dict[str, Any]], bool] = lambda _summary: True,
     ) -> dict[str, Any]:
-        """A page of the jobs in the account and region of a call."""
+        """A page of the jobs in the account and region of a call.
+
+        `wanted` filters them by what only this kind of job has.
+        """
         noun = self.kind.noun
         return page(
-            [job.summary() for job in self._jobs.of(context)],
+            [each for job in self._jobs.of(context) if wanted(each := job.summary())],
             request,
             member=f"{noun}Summaries",
             noun=noun,

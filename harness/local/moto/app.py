@@ -5,6 +5,7 @@ moto and Flask are imported by the first request, or by `load`, and not with thi
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http
 import json
@@ -32,7 +33,9 @@ from harness.local.moto import (
     sessions,
     wsgi,
 )
-from harness.local.protocol.errors import DisconnectedError
+from harness.local.moto.ours import operations, records, stacks, tags, view
+from harness.local.moto.ours.accounts import account_of
+from harness.local.protocol.errors import AwsError, DisconnectedError
 from harness.local.protocol.messages import Request, Response
 from harness.local.protocol.responses import internal_failure_text
 from harness.local.protocol.signing import credential_scope
@@ -40,6 +43,8 @@ from harness.local.protocol.signing import credential_scope
 if TYPE_CHECKING:
     from flask import Flask
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+    from harness.local.moto.ours.view import View
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +58,12 @@ _S3_DOCUMENTS = frozenset({
 })  # fmt: skip
 """The parts of a bucket, and of an object, that are put as XML."""
 
+ALL_SERVICES = "sagemaker-harness[all-services]"
+"""What brings the packages that moto's services need and that aren't installed by default."""
+
+REGISTRY_HEADER = "x-harness-registry"
+"""`ecr.HEADER`, as requests have it: `ecr` imports moto."""
+
 _users = 0
 _users_lock = threading.Lock()
 
@@ -60,10 +71,14 @@ _users_lock = threading.Lock()
 class MotoApp:
     """moto, for one account, answering in AWS's form what it has not."""
 
-    def __init__(self, account_id: str, region: str, registry: str = "") -> None:
+    def __init__(
+        self, account_id: str, region: str, registry: str = "", ours: View | None = None
+    ) -> None:
         self._account_id = account_id
+        self.ours = ours
         self._region = region
         self._registry = registry
+        self._prepared: set[str] = set()
         self._lock = threading.Lock()
         self._loaded: DomainDispatcherApplication | None = None
 
@@ -83,6 +98,26 @@ class MotoApp:
         global _users
         with _users_lock:
             _users += 1
+
+    def reset(self) -> None:
+        """Drop all that moto knows, and let it begin with what it began with."""
+        _forget()
+        self.prepare()
+
+    def prepare_for_state(self) -> None:
+        """Let moto's classes be as they are once the services are used, to take up a state."""
+        from harness.local.moto import ecr  # which imports moto
+
+        _ = self._dispatcher
+        ecr.prepare()
+        s3_streaming.prepare()
+        log_events.prepare()
+        sessions.isolate()
+
+    def prepare(self) -> None:
+        """Let IAM and STS, if they have been asked by now, have what they lack."""
+        if self._loaded and {"iam", "sts"} & self._loaded.app_instances.keys():
+            iam.prepare(self._account_id, self._region)
 
     def close(self) -> None:
         """Drop all that moto knows, if no other uses it."""
@@ -127,6 +162,12 @@ class MotoApp:
             s3_streaming.prepare()
         if service == "logs":
             log_events.prepare()
+        if service == "sagemaker":
+            records.prepare()
+        if service == "resourcegroupstaggingapi":
+            tags.prepare()
+        if service == "cloudformation":
+            stacks.prepare()
         bounds.prepare(service)
         patterns.prepare(service)
         app = create_backend_app(service)
@@ -141,7 +182,11 @@ class MotoApp:
         """
         try:
             request = bounds.checked(request, _service(request))
-            response = wsgi.respond(self._dispatcher, request, self._environ(request))
+            if _service(request) == "tagging":
+                tags.touch(self._account(request), self._region)
+            with view.answering(self.ours):
+                environ = self._environ(request)
+                response = wsgi.respond(self._dispatcher, _without_ours(request), environ)
         except OperationNotFoundError:
             return _unknown(request, http.HTTPStatus.BAD_REQUEST)
         except NotImplementedError as error:
@@ -150,6 +195,10 @@ class MotoApp:
             return _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED, operation)
         except DisconnectedError:
             raise
+        except AwsError as error:  # of ours, by moto's CloudFormation or tagging API
+            return _error(request, http.HTTPStatus.BAD_REQUEST, error.code, error.message)
+        except ImportError as error:
+            return _not_installed(request, error)
         except bounds.RefusedError as refused:
             _log.warning("moto: %s was refused: %s", _asked_for(request), refused)
             return _error(request, http.HTTPStatus.BAD_REQUEST, refused.code, str(refused))
@@ -177,11 +226,24 @@ class MotoApp:
             return _unknown(request, http.HTTPStatus.NOT_IMPLEMENTED)
         return response
 
+    def _account(self, request: Request) -> str:
+        """The account that a request is made in; those of others are made for their first ones."""
+        account = account_of(request)
+        if account is None or account == self._account_id:
+            return self._account_id
+        if account not in self._prepared:
+            iam.prepare(account, self._region)
+            self._prepared.add(account)
+        return account
+
     def _environ(self, request: Request) -> dict[str, Any]:
         """What moto expects besides of werkzeug's server."""
+        # Only where it says something: moto's s3tables, appmesh and resiliencehub don't get over
+        # an empty header.
+        registry = {"HTTP_X_HARNESS_REGISTRY": self._registry} if self._registry else {}
         return {
-            "HTTP_X_MOTO_ACCOUNT_ID": self._account_id,
-            "HTTP_X_HARNESS_REGISTRY": self._registry,  # `ecr.HEADER`
+            "HTTP_X_MOTO_ACCOUNT_ID": self._account(request),
+            **registry,
             # S3 tells metadata keys with "_" from those with "-", which WSGI does not.
             "moto.preserved_header_names": {
                 "HTTP_" + name.upper().replace("-", "_"): name
@@ -189,6 +251,14 @@ class MotoApp:
                 if name.startswith("x-amz-meta-") and "_" in name
             },
         }
+
+
+def _without_ours(request: Request) -> Request:
+    """The request without a header by which only we tell moto something."""
+    if REGISTRY_HEADER not in request.headers:
+        return request
+    headers = {name: each for name, each in request.headers.items() if name != REGISTRY_HEADER}
+    return dataclasses.replace(request, headers=headers)
 
 
 def _forget() -> None:
@@ -210,8 +280,9 @@ def _service(request: Request) -> str:
 
 def _asked_for(request: Request, operation: str = "") -> str:
     """What the request asks for, in the words of AWS: `iam:SimulatePrincipalPolicy`."""
-    target = request.headers.get("x-amz-target", "").rpartition(".")[2]
-    return f"{_service(request)}:{target or operation or f'{request.method} {request.path}'}"
+    service = _service(request)
+    operation = operation or operations.name(request, service) or ""
+    return f"{service}:{operation or f'{request.method} {request.path}'}"
 
 
 def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> Response:
@@ -220,6 +291,18 @@ def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> 
         text = f"There is no operation {asked_for}."
     else:
         text = f"Neither the harness nor moto implements {asked_for}."
+    return _error(request, status, "UnknownOperationException", text)
+
+
+def _not_installed(request: Request, error: ImportError) -> Response:
+    """What is said of a service, or a part of one, that moto has with a further package only."""
+    _log.warning("moto: %s: %s", _asked_for(request), error)
+    package = (error.name or str(error)).partition(".")[0]
+    text = (
+        f"{_asked_for(request)} needs the Python package {package}, which isn't installed; "
+        f"install it and those of all other services by: pip install '{ALL_SERVICES}'"
+    )
+    status = http.HTTPStatus.NOT_IMPLEMENTED
     return _error(request, status, "UnknownOperationException", text)
 
 

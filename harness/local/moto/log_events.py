@@ -7,18 +7,18 @@ time. All else of CloudWatch Logs remains moto's.
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 import heapq
 import itertools
-import sqlite3
-import threading
-import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+import json
+from typing import TYPE_CHECKING, Any
+
+from harness.local.moto.logs.events import END, INT64, START, Event, Events, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-CACHE_KB = 8192
 
 MAX_PAGE = 10_000
 """Events of an answer (GetLogEvents and FilterLogEvents in CloudWatch Logs' API reference)."""
@@ -28,163 +28,6 @@ MAX_PAGE_BYTES = 1 << 20
 
 MAX_RESULTS = 10_000
 """Results of a query of Logs Insights, which moto keeps for good."""
-
-_READ = 500
-"""Events that are read at once, for as long as no other thread can."""
-
-_INT64 = (1 << 63) - 1
-
-
-Place = tuple[int, int]
-"""Where an event stands in its stream: its time, and its number among those of this time."""
-
-
-class Event(NamedTuple):
-    """One event, with the names of moto's own."""
-
-    timestamp: int
-    event_id: int
-    ingestion_time: int
-    message: str
-
-    @property
-    def place(self) -> Place:
-        return self.timestamp, self.event_id
-
-    def to_filter_dict(self) -> dict[str, Any]:
-        return {**self.to_response_dict(), "eventId": str(self.event_id)}
-
-    def to_response_dict(self) -> dict[str, Any]:
-        return {
-            "timestamp": self.timestamp,
-            "message": self.message,
-            "ingestionTime": self.ingestion_time,
-        }
-
-
-class _Database:
-    """All events of the process, by stream and time."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        # Each call holds the lock; no name makes it SQLite's own temporary file.
-        self._connection = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
-        self._connection.execute("PRAGMA synchronous = OFF")
-        self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute(
-            "CREATE TABLE events (stream INTEGER, timestamp INTEGER, id INTEGER, "
-            "ingested INTEGER, message TEXT, PRIMARY KEY (stream, timestamp, id)) WITHOUT ROWID"
-        )
-        self._ids = itertools.count(1)
-        self._streams = itertools.count(1)
-        self._dropped: list[int] = []
-
-    def new_stream(self) -> int:
-        return next(self._streams)
-
-    def add(self, stream: int, events: Iterable[Any]) -> int:
-        """Keep moto's events, which get ids of ours; returns how many they are."""
-        with self._lock:
-            self._forget_dropped()
-            rows = []
-            for event in events:
-                event.event_id = next(self._ids)
-                # Half a surrogate pair, which JSON has and UTF-8 doesn't.
-                message = event.message.encode(errors="replace").decode()
-                rows.append(
-                    (stream, event.timestamp, event.event_id, event.ingestion_time, message)
-                )
-            self._connection.execute("BEGIN")
-            try:
-                self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", rows)
-            finally:
-                self._connection.execute("COMMIT")
-            return len(rows)
-
-    def drop(self, stream: int) -> None:
-        """Forget the events of a stream, when the next ones come."""
-        # Called by the garbage collector, perhaps of a thread that holds the lock.
-        self._dropped.append(stream)
-
-    def _forget_dropped(self) -> None:
-        while self._dropped:
-            self._connection.execute("DELETE FROM events WHERE stream = ?", (self._dropped.pop(),))
-
-    def first(
-        self,
-        stream: int,
-        after: Place,
-        before: Place,
-        most: int,
-        *,
-        backwards: bool = False,
-    ) -> list[Event]:
-        """The first events between these places, or the last, from the end to the beginning."""
-        order = "DESC" if backwards else "ASC"
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT timestamp, id, ingested, message FROM events WHERE stream = ? "  # noqa: S608
-                "AND (timestamp, id) > (?, ?) AND (timestamp, id) < (?, ?) "
-                f"ORDER BY timestamp {order}, id {order} LIMIT ?",
-                (stream, *map(_clamped, after), *map(_clamped, before), most),
-            ).fetchall()
-        return [Event(*row) for row in rows]
-
-    def span(self, stream: int) -> tuple[int, int] | None:
-        """The earliest and the latest timestamp of a stream."""
-        ends = (self.first(stream, _START, _END, 1, backwards=end) for end in (False, True))
-        first, last = ends
-        return (first[0].timestamp, last[0].timestamp) if first else None
-
-
-_START = (-_INT64, -_INT64)
-_END = (_INT64, _INT64)
-
-
-def _clamped(number: int) -> int:
-    return max(-_INT64, min(_INT64, int(number)))
-
-
-@functools.cache
-def _database() -> _Database:
-    return _Database()
-
-
-class Events:
-    """What stands where a stream of moto's has its list of events."""
-
-    def __init__(self) -> None:
-        self._database = _database()
-        self._stream = self._database.new_stream()
-        self._count = 0
-        weakref.finalize(self, self._database.drop, self._stream).atexit = False
-
-    def __iadd__(self, events: Iterable[Any]) -> Self:
-        self._count += self._database.add(self._stream, events)
-        return self
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Event]:
-        return self.between(_START, _END)
-
-    def between(self, after: Place, before: Place, *, backwards: bool = False) -> Iterator[Event]:
-        """The events between two places, in their order or from the last to the first."""
-        while True:
-            found = self._database.first(self._stream, after, before, _READ, backwards=backwards)
-            yield from found
-            if len(found) < _READ:
-                return
-            if backwards:
-                before = found[-1].place
-            else:
-                after = found[-1].place
-
-    def span(self) -> tuple[int, int] | None:
-        """The earliest and the latest timestamp; None if there is no event."""
-        return self._database.span(self._stream)
 
 
 def prepare() -> None:
@@ -200,6 +43,9 @@ def prepare() -> None:
     stream.get_log_events = _or_else(_get_log_events, stream.get_log_events)
     group: Any = models.LogGroup
     group.filter_log_events = _filter_log_events
+    group.describe_log_streams = _describe_log_streams
+    backend: Any = models.LogsBackend
+    backend.describe_log_groups = _describe_log_groups
     models.execute_query = _execute_query  # type: ignore[attr-defined]  # it is theirs to import
 
 
@@ -229,8 +75,8 @@ def _update(self: Any) -> None:
 
 def _bounds(start_time: int | None, end_time: int | None) -> tuple[Place, Place]:
     """The places that a request's times stand for, both of which belong to it in moto."""
-    after = (start_time - 1, _INT64) if start_time else _START
-    before = (end_time + 1, -_INT64) if end_time else _END
+    after = (start_time - 1, INT64) if start_time else START
+    before = (end_time + 1, -INT64) if end_time else END
     return after, before
 
 
@@ -330,9 +176,9 @@ def _parse_place(group: Any, token: str | None) -> tuple[str, Place] | None:
         name, stream, place = token.split("@")
         timestamp, event = (int(number[:20]) for number in place.split("-"))
     except (ValueError, AttributeError):
-        return "", _END
+        return "", END
     if name != group.name or stream not in group.streams:
-        return "", _END
+        return "", END
     return stream, (timestamp, event)
 
 
@@ -357,9 +203,9 @@ def _from_streams(
         if begun is not None and number <= at:
             if number < at and not interleaved:
                 continue
-            start = max(after, begun[1] if number == at else (begun[1][0], _INT64))
+            start = max(after, begun[1] if number == at else (begun[1][0], INT64))
         elif begun is not None and interleaved:
-            start = max(after, (begun[1][0], -_INT64))
+            start = max(after, (begun[1][0], -INT64))
         sources.append(_named(stream, start, before))
     if interleaved:
         yield from heapq.merge(*sources, key=lambda each: each[1].timestamp)
@@ -378,6 +224,67 @@ def _named(stream: Any, after: Place, before: Place) -> Iterator[tuple[str, Even
         found = sorted(each for each in kept if after < each.place < before)
     for event in found:
         yield stream.log_stream_name, event
+
+
+def _describe_log_streams(
+    self: Any,
+    descending: bool,
+    log_group_name: str,
+    log_stream_name_prefix: str,
+    order_by: str,
+    limit: int,
+    next_token: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of `LogGroup`'s streams, whose token is a place, be there a stream or not."""
+    by_time = order_by != "LogStreamName"
+    found = sorted(
+        ((each.last_event_timestamp or 0) if by_time else 0, name)
+        for name, each in list(self.streams.items())
+        if name.startswith(log_stream_name_prefix or "")
+    )
+    if descending:
+        found.reverse()
+    of = f"{log_group_name}@{order_by}@{bool(descending)}@{log_stream_name_prefix or ''}"
+    if next_token:
+        last = _parse_name(next_token, of)
+        found = [each for each in found if (each < last if descending else each > last)]
+    page = found[:limit]
+    described = [each for _, name in page if (each := self.streams.get(name)) is not None]
+    token = _name_token(page[-1], of) if page and len(found) > limit else None
+    return [each.to_describe_dict() for each in described], token
+
+
+def _describe_log_groups(
+    self: Any,
+    log_group_name_prefix: str | None = None,
+    limit: int = 50,
+    next_token: str | None = None,
+) -> tuple[list[Any], str | None]:
+    """A page of `LogsBackend`'s groups. moto's token is the next group, which may be gone then."""
+    prefix = log_group_name_prefix or ""
+    last = _parse_name(next_token, prefix)[1] if next_token else ""
+    names = sorted(name for name in list(self.groups) if name.startswith(prefix) and name > last)
+    page = [each for name in names[:limit] if (each := self.groups.get(name)) is not None]
+    token = _name_token((0, names[limit - 1]), prefix) if len(names) > limit else None
+    return page, token
+
+
+def _name_token(place: tuple[int, str], of: str) -> str:
+    """A token that stands behind a name, for the requests that `of` tells from all others."""
+    text = json.dumps([*place, hashlib.blake2b(repr((place, of)).encode()).hexdigest()[:24]])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _parse_name(token: str, of: str) -> tuple[int, str]:
+    from moto.logs.exceptions import InvalidParameterException
+
+    try:
+        at, name, _ = json.loads(base64.urlsafe_b64decode(token))
+        if isinstance(at, int) and isinstance(name, str) and _name_token((at, name), of) == token:
+            return at, name
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise InvalidParameterException("The specified nextToken is invalid.")
 
 
 def _execute_query(

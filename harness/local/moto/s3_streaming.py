@@ -69,12 +69,12 @@ def directly(client: Any, account_id: str) -> None:
         if asked.keys() != {"Bucket", "Key"}:
             return None
         key = _readable(account_id, client.meta.partition, asked["Bucket"], asked["Key"])
-        content = key and _content(key)
-        if not isinstance(content, Content):
+        found = key and content(key)
+        if not isinstance(found, Content):
             return None
         parsed = {
-            "Body": content,
-            "ContentLength": len(content),
+            "Body": found,
+            "ContentLength": len(found),
             "ETag": key.etag,
             "ResponseMetadata": {"HTTPStatusCode": 200},
         }
@@ -125,7 +125,7 @@ def _readable(account_id: str, partition: str, bucket: str, name: str) -> Any:
     return None if key is None or key.storage_class in ARCHIVE_STORAGE_CLASSES else key
 
 
-def _content(key: Any) -> Content | bytes:
+def content(key: Any) -> Content | bytes:
     """The bytes of one of moto's objects; those of a small one as they are."""
     file = key._value_buffer  # a SpooledTemporaryFile
     with key.lock:
@@ -258,7 +258,7 @@ def _streaming(get_object: Any) -> Any:
 
         def get_stored(*arguments: Any, **named: Any) -> Any:
             key, not_modified = get_key(*arguments, **named)
-            return key if not_modified else _Stored(key, value=_content(key)), not_modified
+            return key if not_modified else _Stored(key, value=content(key)), not_modified
 
         self._get_key = get_stored  # of this request's own S3Response
         try:
@@ -272,7 +272,7 @@ def _streaming(get_object: Any) -> Any:
 def _joined(parts: list[Any]) -> _File:
     joined = _File()
     for part in parts:
-        joined.append(_content(part))
+        joined.append(content(part))
     return joined
 
 

@@ -6,7 +6,7 @@ import functools
 import http
 import io
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from harness.aws_model.regions import partition
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """Who called what, where."""
 
     service: str
@@ -23,6 +22,10 @@ class RequestContext:
     region: str
     account_id: str
     request_id: str
+
+    def again(self, request_id: str) -> RequestContext:
+        """That of another request for the same."""
+        return RequestContext(*self[:4], request_id)
 
     @property
     def partition(self) -> str:
@@ -61,8 +64,7 @@ class Pieces(Protocol):
         """Give up what is behind it; called once, whether it was read or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An HTTP response. A `body` that is not bytes is sent while it is made.
 
     That of a generator is made in threads, a piece in any of them.

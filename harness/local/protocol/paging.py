@@ -1,10 +1,16 @@
-"""Filters, order and pages of the List operations."""
+"""Filters, order and pages of the List operations.
+
+A token stands for a place in the order, that behind the last item of its page, and not for a
+number of items: what is created or deleted between two pages shifts nothing. It belongs to the
+request that it was given out for, and nothing else is taken for one.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
+import hashlib
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.local.protocol.errors import AwsError
@@ -13,6 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 DEFAULT_PAGE = 100
+
+_FROM_THEN_ON = frozenset({"Model", "Endpoint", "EndpointConfig"})
+"""Nouns whose `CreationTimeAfter` has the time itself in it ("greater than or equal to", in the API
+reference of their List operations); of all others it has what was created after it."""
+
+_STATUS_LAST = frozenset({"TrainingJobSummaries"})
+"""Members of which a page has `MaxResults` of any status, and then those of `StatusEquals`
+(ListTrainingJobs in the API reference)."""
+
+_OF_A_PAGE = ("NextToken", "MaxResults")
+"""What may differ between the requests for two pages of a list."""
+
+_Place = tuple[Any, str]
+"""Where an item stands: what the list is sorted by, and the item's name."""
 
 
 def page(
@@ -28,30 +48,44 @@ def page(
 
     `noun` is what the summaries' members begin with (`TrainingJob` in `TrainingJobName`).
     `descending` is the operation's default order; which it is stands in AWS's API reference.
+
+    Raises:
+        AwsError: the request's token is none, or was given out for another request.
     """
-    found = [summary for summary in summaries if _matches(summary, request, noun)]
     by = request.get("SortBy", "CreationTime")
     key = {"Name": f"{noun}Name", "Status": f"{noun}Status"}.get(by, by)
     order = request.get("SortOrder", request.get("OrderKey"))
-    found.sort(
-        key=lambda summary: (summary[key], summary[f"{noun}Name"]),
-        reverse=order == "Descending" if order else descending,
-    )
-    start = _decode(request["NextToken"]) if request.get("NextToken") else 0
-    end = start + request.get("MaxResults", default_page)
-    response: dict[str, Any] = {member: found[start:end]}
-    if end < len(found):
-        response["NextToken"] = _encode(end)
-    return response
+    backwards = order == "Descending" if order else descending
+
+    def place(summary: Mapping[str, Any]) -> _Place:
+        return summary[key], summary[f"{noun}Name"]
+
+    found = [each for each in summaries if _matches(each, request, noun)]
+    if not (status_last := member in _STATUS_LAST):
+        found = [each for each in found if _has_status(each, request, noun)]
+    found.sort(key=place, reverse=backwards)
+    owner = _owner(request, member)
+    if token := request.get("NextToken"):
+        last = _decode(token, owner, is_time=key.endswith("Time"))
+        found = [each for each in found if _is_behind(place(each), last, backwards=backwards)]
+    most = request.get("MaxResults", default_page)
+    shown, left = found[:most], found[most:]
+    response: dict[str, Any] = {}
+    if shown and left:
+        response["NextToken"] = _encode(place(shown[-1]), owner)
+    if status_last:
+        shown = [each for each in shown if _has_status(each, request, noun)]
+    return {member: shown, **response}
 
 
 def _matches(summary: Mapping[str, Any], request: Mapping[str, Any], noun: str) -> bool:
+    """Whether it is asked for, whatever its status is."""
     created = summary["CreationTime"]
     modified = summary.get("LastModifiedTime", created)
+    after = request.get("CreationTimeAfter")
     return (
         request.get("NameContains", "").lower() in summary[f"{noun}Name"].lower()
-        and request.get("StatusEquals") in (None, summary.get(f"{noun}Status"))
-        and ("CreationTimeAfter" not in request or created > request["CreationTimeAfter"])
+        and (after is None or created > after or (created == after and noun in _FROM_THEN_ON))
         and ("CreationTimeBefore" not in request or created < request["CreationTimeBefore"])
         and ("LastModifiedTimeAfter" not in request or modified > request["LastModifiedTimeAfter"])
         and (
@@ -60,15 +94,38 @@ def _matches(summary: Mapping[str, Any], request: Mapping[str, Any], noun: str) 
     )
 
 
-def _encode(start: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps({"start": start}).encode()).decode()
+def _has_status(summary: Mapping[str, Any], request: Mapping[str, Any], noun: str) -> bool:
+    return request.get("StatusEquals") in (None, summary.get(f"{noun}Status"))
 
 
-def _decode(token: str) -> int:
+def _is_behind(place: _Place, last: _Place, *, backwards: bool) -> bool:
+    return place < last if backwards else place > last
+
+
+def _owner(request: Mapping[str, Any], member: str) -> str:
+    """What a token belongs to: the operation, and all that it was asked but for the page."""
+    asked = {name: value for name, value in request.items() if name not in _OF_A_PAGE}
+    return json.dumps([member, asked], default=str, sort_keys=True)
+
+
+def _encode(place: _Place, owner: str) -> str:
+    value, name = place
+    text = value.isoformat() if isinstance(value, datetime) else value
+    digest = hashlib.blake2b(json.dumps([text, name, owner]).encode(), digest_size=12).hexdigest()
+    return base64.urlsafe_b64encode(json.dumps([text, name, digest]).encode()).decode()
+
+
+def _decode(token: str, owner: str, *, is_time: bool) -> _Place:
     try:
-        start = json.loads(base64.urlsafe_b64decode(token))["start"]
-        if isinstance(start, int) and start >= 0:
-            return start
-    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
+        text, name, _ = json.loads(base64.urlsafe_b64decode(token))
+        place = datetime.fromisoformat(text) if is_time else text, name
+        # Whatever isn't letter for letter what this request's would be, is another's or none.
+        if _encode(place, owner) == token:
+            return place
+    except (ValueError, TypeError, RecursionError):
         pass
-    raise AwsError("ValidationException", "Invalid NextToken: it is not one that was given out.")
+    raise AwsError(
+        "ValidationException",
+        "Invalid NextToken: it was not given out for a request of this operation with these "
+        "filters and this order.",
+    )

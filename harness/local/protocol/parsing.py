@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from harness.local.protocol.messages import Request
 
+    Parse = Callable[[bytes], dict[str, Any]]
+    """Makes of a request's body, where its head is known, the members of the input."""
+
     Labels = tuple[tuple[str, str], ...]
     Headers = tuple[str | None, ...]
 
@@ -44,21 +47,31 @@ class Parser:
         body: bytes,
     ) -> dict[str, Any]:
         """The members of the operation's input. Raises `AwsError` where they aren't valid."""
+        return self.of_head(model, request, labels)(body)
+
+    def of_head(self, model: OperationModel, request: Request, labels: Mapping[str, str]) -> Parse:
+        """`parse` for all requests that have this one's head."""
         shape = model.input_shape
         if shape is None:
-            return {}
-        if self._is_rest:
-            names = self._header_names(model.name)
-            given = tuple(map(request.headers.get, names))
-            payload = shape.serialization.get("payload")
-            most = shape.members[payload].metadata.get("max", 0) if payload else 0
-            if body and len(body) <= most and sum(map(len, filter(None, given))) <= SHORT_HEADERS:
+            return lambda _: {}
+        if not self._is_rest:
+            return lambda body: self._checked(shape, wire.parse_document(shape, body))
+        headers, members = request.headers, None
+        payload = str(shape.serialization.get("payload"))
+        most = shape.members[payload].metadata.get("max", 0) if payload in shape.members else 0
+        if most:
+            given = tuple(map(headers.get, self._header_names(model.name)))
+            if sum(map(len, filter(None, given))) <= SHORT_HEADERS:
                 members = self._remembered(model.name, tuple(labels.items()), given)
-                if members is not None:
-                    return {**members, cast("str", payload): body}
-            parsed = wire.parse_rest(shape, request.headers, labels, body)
-        else:
-            parsed = wire.parse_document(shape, body)
+
+        def parse(body: bytes) -> dict[str, Any]:
+            if members is not None and 0 < len(body) <= most:
+                return {**members, payload: body}
+            return self._checked(shape, wire.parse_rest(shape, headers, labels, body))
+
+        return parse
+
+    def _checked(self, shape: StructureShape, parsed: dict[str, Any]) -> dict[str, Any]:
         if message := validation.check(shape, parsed):
             modeled = "ValidationError" in self._model.shape_names
             raise AwsError("ValidationError" if modeled else "ValidationException", message)

@@ -34,7 +34,9 @@ from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
 
 from harness.aws_model.loader import LOADER
+from harness.local.protocol import tag_keys, validation
 from harness.local.protocol.errors import AwsError, LeaveToMoto
+from harness.local.protocol.members import Members
 from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.parsing import Parser
 from harness.local.protocol.responses import Responses, internal_failure, too_large
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from harness.local.protocol.messages import Request, Response
+    from harness.local.protocol.parsing import Parse
 
     Handler = Callable[[RequestContext, dict[str, Any]], Any]
     """Returns a mapping or None, or a coroutine for one."""
@@ -68,12 +71,17 @@ class Service:
         *,
         region: str = "us-east-1",
         account_id: str = "123456789012",
+        account_of: Callable[[Request], str | None] = lambda _request: None,
     ) -> None:
-        """`region` is that of unsigned requests; signed ones name theirs."""
+        """`region` is that of unsigned requests; signed ones name theirs.
+
+        `account_of` tells whose key a request is signed with, where that isn't `account_id`'s.
+        """
         self.name = name
         self._providers = providers
         self._region = region
         self._account_id = account_id
+        self._account_of = account_of
 
     @functools.cached_property
     def model(self) -> ServiceModel:
@@ -99,6 +107,11 @@ class Service:
             if handlers:
                 found[operation] = handlers[0]
         return found
+
+    @functools.cached_property
+    def members(self) -> Members:
+        """What becomes of each member of the operations' requests."""
+        return Members.beside(self._providers)
 
     @functools.cached_property
     def max_body(self) -> int:
@@ -136,7 +149,7 @@ class Service:
         scope = credential_scope(request)
         if scope is not None and scope[1] != self.model.signing_name:
             return _Found(None, {}, scope)
-        return _Found(*self._routes.find(request), scope)
+        return _Found(*self._routes.find(request), scope, self._account_of(request))
 
     @functools.cached_property
     def has_coroutines(self) -> bool:
@@ -152,7 +165,8 @@ class Service:
         found = self._find(request)
         if found.operation not in self._coroutines:
             return None
-        return CallInLoop(self, self._call(found))
+        call = self._call(found)
+        return CallInLoop(self, call, self._parser.of_head(call.model, request, call.labels))
 
     @functools.cached_property
     def _coroutines(self) -> frozenset[str]:
@@ -170,18 +184,41 @@ class Service:
         if body is None:
             return too_large(self.max_body)
         try:
-            return self._end(call, call.handler(call.context, self._parse(call, request, body)))
+            parsed = self._parse(call, request, body)
+            if call.handler is not _leave_to_moto and call.model.input_shape is not None:
+                self.members.refuse(call.model.input_shape, parsed)
+            return self._end(call, call.handler(call.context, parsed))
         except LeaveToMoto as leave:
             leave.body = body
             raise
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
             return self._failed(call, error)
 
-    async def respond_in_loop(self, call: _Call, request: Request, body: bytes) -> Response:
+    def call(
+        self, operation: str, request: Mapping[str, Any], *, region: str, account_id: str
+    ) -> Mapping[str, Any]:
+        """Call an operation without HTTP, for another service of this local AWS.
+
+        Raises:
+            AwsError: the request isn't as the model has it, or the provider refuses it.
+        """
+        context = RequestContext(self.name, operation, region, account_id, _request_id())
+        model = self.model.operation_model(operation)
+        handler = self.operations.get(operation, _leave_to_moto)
+        shape = model.input_shape
+        if shape is not None and (message := validation.check(shape, request)):
+            raise AwsError("ValidationException", message)
+        tag_keys.check(request)
+        try:
+            return handler(context, dict(request)) or {}
+        except LeaveToMoto:
+            text = f"{operation}: not of what runs here."
+            raise AwsError("ValidationException", text) from None
+
+    async def respond_in_loop(self, call: _Call, parse: Parse, body: bytes) -> Response:
         """The same for a `call_in_loop`, and the whole body of its request."""
         try:
-            result = await call.handler(call.context, self._parse(call, request, body))
-            return self._end(call, result)
+            return self._end(call, await call.handler(call.context, parse(body)))
         except Exception as error:  # noqa: BLE001  # is logged with its traceback
             return self._failed(call, error)
 
@@ -193,14 +230,16 @@ class Service:
             service=self.name,
             operation=operation,
             region=found.scope[0] if found.scope else self._region,
-            account_id=self._account_id,
+            account_id=found.account or self._account_id,
             request_id=_request_id(),
         )
         handler = self.operations.get(operation, _leave_to_moto)
         return _Call(self.model.operation_model(operation), handler, context, found.labels)
 
     def _parse(self, call: _Call, request: Request, body: bytes) -> dict[str, Any]:
-        return self._parser.parse(call.model, request, call.labels, body)
+        parsed = self._parser.parse(call.model, request, call.labels, body)
+        tag_keys.check(parsed)
+        return parsed
 
     def _end(self, call: _Call, result: Mapping[str, Any] | None) -> Response:
         return self._responses.result(call.model, result or {}, call.context)
@@ -246,6 +285,7 @@ class _Found(NamedTuple):
     operation: str | None
     labels: Mapping[str, str]
     scope: tuple[str, str] | None
+    account: str | None = None
 
 
 class CallInLoop(NamedTuple):
@@ -253,15 +293,22 @@ class CallInLoop(NamedTuple):
 
     service: Service
     call: _Call
+    parse: Parse
 
     @property
     def max_body(self) -> int:
         """Bytes of a body above which it is refused without being read."""
         return self.service.max_body
 
-    async def respond_in_loop(self, request: Request, body: bytes) -> Response:
+    def again(self) -> CallInLoop:
+        """The same, as asked for by another request with the same head."""
+        model, handler, context, labels = self.call
+        again = _Call(model, handler, context.again(_request_id()), labels)
+        return CallInLoop(self.service, again, self.parse)
+
+    async def respond(self, body: bytes) -> Response:
         """The response to that request, with its whole body."""
-        return await self.service.respond_in_loop(self.call, request, body)
+        return await self.service.respond_in_loop(self.call, self.parse, body)
 
 
 class _Call(NamedTuple):

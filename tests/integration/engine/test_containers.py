@@ -245,16 +245,17 @@ def test_what_cannot_be_removed_stops_no_start(
 ) -> None:
     """A container that isn't ours hangs in a network that a dead session left."""
     labels = left_by_the_dead(name)
-    network = docker_client.networks.create(name, internal=True, labels=labels)
+    docker_client.networks.create(name, internal=True, labels=labels)
     left = docker_client.containers.create(probe_image, ["serve"], name=name, labels=labels)
     foreign = docker_client.containers.create(probe_image, ["serve"], network=name)
     foreign.start()
     try:
-        assert sessions.clean(docker_client) == [left.name]
+        sessions.clean(docker_client)
+        assert not docker_client.api.containers(all=True, filters={"id": left.id})
         assert networks(docker_client, name)
     finally:
         foreign.remove(force=True)
-    assert sessions.clean(docker_client) == [network.name]
+    sessions.clean(docker_client)
     assert not networks(docker_client, name)
 
 
@@ -400,3 +401,17 @@ def test_a_container_that_has_ended_leaves_no_connection_open(
         gc.enable()
     assert last <= first
     assert last_failed <= first
+
+
+def test_gpus_are_asked_for_by_their_number(
+    made: Containers, probe_image: str, name: str, docker_client: DockerClient
+) -> None:
+    container = made.create(probe_image, name=name, hostname="gpu", command=["train"], gpus=2)
+    try:
+        asked = docker_client.api.inspect_container(container.id)["HostConfig"]["DeviceRequests"]
+        assert [(each["Count"], each["Capabilities"]) for each in asked] == [(2, [["gpu"]])]
+        if not made.has_gpus():
+            with pytest.raises(StartError):
+                container.start(print)
+    finally:
+        container.remove()

@@ -204,11 +204,21 @@ def close(server: LocalAWS) -> None:
     assert not closing.is_alive(), "close() hangs"
 
 
-def removed_by_clean(aws: AWS, docker_client: DockerClient, name: str) -> None:
-    assert aws.containers(name), "nothing was left, so that this test shows nothing"
-    removed = sessions.clean(docker_client)
-    assert any(each.startswith(name) for each in removed)
-    assert not aws.containers(name)
+@pytest.fixture
+def removed_by_clean(
+    aws: AWS, docker_client: DockerClient, caplog: pytest.LogCaptureFixture
+) -> Callable[[str], None]:
+    """Sees that a container was left, and that it is gone after `clean`.
+
+    It may be gone before: what another test starts at the same time cleans, too.
+    """
+
+    def see(name: str) -> None:
+        assert f"left container {name}-" in caplog.text, "else this test shows nothing"
+        sessions.clean(docker_client)
+        assert not aws.containers(name)
+
+    return see
 
 
 def test_while_a_job_runs(
@@ -216,14 +226,14 @@ def test_while_a_job_runs(
     job: Callable[..., str],
     forwarder: Forwarder,
     server: LocalAWS,
-    docker_client: DockerClient,
+    removed_by_clean: Callable[[str], None],
 ) -> None:
     name = job("until-sigterm")
     aws.wait_for_log(GROUP, name, "waiting for SIGTERM")
     forwarder.cut()
     assert job_failure(aws, name) == f"InternalServerError: {lost(forwarder)}."
     close(server)
-    removed_by_clean(aws, docker_client, name)
+    removed_by_clean(name)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +255,7 @@ def test_at_a_call_of_a_job(
     job: Callable[..., str],
     forwarder: Forwarder,
     server: LocalAWS,
-    docker_client: DockerClient,
+    removed_by_clean: Callable[[str], None],
     request_: bytes,
     answered: bool,
     left: bool,
@@ -255,7 +265,7 @@ def test_at_a_call_of_a_job(
     assert job_failure(aws, name) == f"InternalServerError: {lost(forwarder)}."
     close(server)
     if left:
-        removed_by_clean(aws, docker_client, name)
+        removed_by_clean(name)
     else:
         assert not aws.containers(name)
 
@@ -265,7 +275,7 @@ def test_while_an_endpoint_serves(
     endpoint: Callable[[], str],
     forwarder: Forwarder,
     server: LocalAWS,
-    docker_client: DockerClient,
+    removed_by_clean: Callable[[str], None],
 ) -> None:
     name = endpoint()
     aws.wait("endpoint_in_service", EndpointName=name)
@@ -278,7 +288,7 @@ def test_while_an_endpoint_serves(
     aws.sagemaker.delete_endpoint(EndpointName=name)
     aws.wait("endpoint_deleted", EndpointName=name)
     close(server)
-    removed_by_clean(aws, docker_client, name)
+    removed_by_clean(name)
 
 
 @pytest.mark.parametrize("request_", [PUT, START, WAIT], ids=["put", "start", "wait"])
@@ -287,14 +297,14 @@ def test_while_an_endpoint_starts(
     endpoint: Callable[[], str],
     forwarder: Forwarder,
     server: LocalAWS,
-    docker_client: DockerClient,
+    removed_by_clean: Callable[[str], None],
     request_: bytes,
 ) -> None:
     forwarder.cut_at(request_)
     name = endpoint()
     assert endpoint_failure(aws, name) == lost(forwarder)
     close(server)
-    removed_by_clean(aws, docker_client, name)
+    removed_by_clean(name)
 
 
 def test_the_next_start_removes_what_was_left(
@@ -304,12 +314,13 @@ def test_the_next_start_removes_what_was_left(
     server: LocalAWS,
     probe_image: str,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     forwarder.cut_at(START)
     name = job()
     job_failure(aws, name)
     close(server)
-    assert aws.containers(name)
+    assert f"left container {name}-" in caplog.text
 
     monkeypatch.undo()  # the real engine again
     following = Containers()
@@ -339,7 +350,7 @@ def test_an_engine_that_says_nothing_more(
     job: Callable[..., str],
     forwarder: Forwarder,
     server: LocalAWS,
-    docker_client: DockerClient,
+    removed_by_clean: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not gone, but stuck: only limits of time help."""
@@ -351,6 +362,6 @@ def test_an_engine_that_says_nothing_more(
     assert job_failure(aws, name) == f"InternalServerError: {lost(forwarder)}."
     waiting = [job() for _ in range(3)]
     close(server)
-    removed_by_clean(aws, docker_client, name)
+    removed_by_clean(name)
     for each in waiting:
         assert not aws.containers(each)

@@ -406,18 +406,69 @@ def test_connections_end_before_their_container(
     assert ends == [0]
 
 
-@pytest.mark.parametrize("probe", ["never-answers", "unhealthy", "drips"])
+@pytest.mark.parametrize(
+    ("probe", "seen"),
+    [
+        ("never-answers", "; its last log line: serve: PROBE='never-answers')"),
+        ("unhealthy", ", but 503; its log says: 2026 ERROR the bucket can't be read)"),
+        ("drips", ""),
+        (
+            "port-5000",
+            (
+                ": it listens on 0.0.0.0:5000, and not on port 8080: bind to 0.0.0.0:8080; its log "
+                "says: 2026 ERROR the bucket can't be read)"
+            ),
+        ),
+        (
+            "loopback",
+            (
+                ": it listens on 127.0.0.1:8080, where only programs in the container reach it: "
+                "bind to 0.0.0.0:8080; its last log line: serve: PROBE='loopback')"
+            ),
+        ),
+    ],
+)
 def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     aws: AWS,
     model: Callable[..., str],
     deploy: Callable[..., str],
     probe: str,
+    seen: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 3)
+    monkeypatch.setattr("harness.local.hosting.variant.STARTUP_TIMEOUT", 3)
     reason = failure(aws, deploy(model(probe)))
     assert "did not pass the ping health check" in reason
-    assert "GET /ping on port 8080 did not answer 200 within 3 s" in reason
+    assert f"GET /ping on port 8080 did not answer 200 within 3 s{seen}" in reason
+
+
+def test_where_a_container_listens_is_told_in_good_time(
+    aws: AWS,
+    model: Callable[..., str],
+    deploy: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 15)
+    name = deploy(model("port-5000"))
+
+    def told() -> bool:
+        pending = aws.sagemaker.describe_endpoint(EndpointName=name)["PendingDeploymentSummary"]
+        status = pending["ProductionVariants"][0]["VariantStatus"][0]
+        return "it listens on 0.0.0.0:5000" in status.get("StatusMessage", "")
+
+    aws.wait_until(told, "it is told where the container listens")
+    assert f"{name}-AllTraffic: it listens on 0.0.0.0:5000" in caplog.text
+
+
+def test_what_answers_is_pinged_less_often(
+    aws: AWS, model: Callable[..., str], deploy: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 4)
+    name = deploy(model("unhealthy"))
+    failure(aws, name)
+    lines = aws.log(f"/aws/sagemaker/Endpoints/{name}", "AllTraffic/i-")
+    assert 5 <= sum("GET /ping" in line for line in lines) <= 40
 
 
 def test_an_archive_that_is_none_fails_the_endpoint(
@@ -452,13 +503,13 @@ def test_a_missing_archive_is_refused(aws: AWS, model: Callable[..., str]) -> No
         model(ModelDataUrl=uri)
 
 
-def test_an_image_that_does_not_exist_fails_the_endpoint(
-    aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
-) -> None:
+def test_an_image_that_does_not_exist_is_refused(model: Callable[..., str]) -> None:
     image = "harness-no-such-image.invalid/x:1"
-    assert failure(aws, deploy(model(Image=image))).startswith(
-        f"The image '{image}' does not exist: "
-    )
+    with pytest.raises(ClientError) as refused:
+        model(Image=image)
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert error["Message"].startswith(f"Requested image {image} not found. (")
 
 
 def test_an_image_without_the_command_fails_the_endpoint(

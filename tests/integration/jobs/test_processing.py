@@ -155,6 +155,57 @@ def request(name: str, bucket: str, image: str, count: int = 1) -> dict[str, Any
     }
 
 
+LINKS = f"""
+import os, pathlib, shutil
+root = pathlib.Path("{ROOT}")
+for name in ("out", "now"):
+    folder = root / name
+    (folder / "a.csv").write_text("rows")
+    os.link(folder / "a.csv", folder / "b.csv")
+    (folder / "step-100").mkdir()
+    (folder / "step-100/ckpt").write_text("state")
+    (folder / "last").symlink_to("step-100")
+    (folder / "passwd").symlink_to("/etc/passwd")
+    (folder / "host").symlink_to("../../../../../../../etc/hostname")
+shutil.move(root / "moved", "/var/moved")
+(root / "moved").symlink_to("/var/moved")
+pathlib.Path("/var/moved/c.csv").write_text("moved")
+"""
+"""Has links in its outputs, one of which is a link itself."""
+
+
+def test_links_in_outputs_are_what_they_lead_to(
+    aws: AWS, create: Callable[..., str], names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    prefix = names.new("links")
+    name = create(
+        LINKS,
+        ProcessingOutputConfig={
+            "Outputs": [
+                output(f"s3://{aws.bucket}/{prefix}/{path}", path, mode)
+                for path, mode in (
+                    ("out", "EndOfJob"), ("now", "Continuous"), ("moved", "EndOfJob"),
+                )
+            ]
+        },
+    )  # fmt: skip
+    assert finish(aws, name)["ProcessingJobStatus"] == "Completed"
+    files = {
+        "a.csv": "rows",
+        "b.csv": "rows",
+        "step-100/ckpt": "state",
+        "last/ckpt": "state",
+    }
+    assert uploaded(aws, prefix) == {
+        **{f"{path}/{file}": text for path in ("out", "now") for file, text in files.items()},
+        "moved/c.csv": "moved",
+    }
+    for path in ("out", "now"):
+        for link in ("passwd", "host"):
+            left_out = f"{link} is not uploaded to s3://{aws.bucket}/{prefix}/{path}: it is a link"
+            assert left_out in caplog.text
+
+
 def test_a_container_gets_its_files_its_arguments_and_its_configuration(
     aws: AWS, create: Callable[..., str], data: Callable[..., str], probe_image: str
 ) -> None:

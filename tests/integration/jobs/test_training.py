@@ -193,14 +193,39 @@ def test_an_output_bucket_that_does_not_exist_fails_the_job(
     assert "NoSuchBucket" in job["FailureReason"]
 
 
-def test_an_image_that_does_not_exist_fails_the_job(aws: AWS, create: Callable[..., str]) -> None:
-    image = "harness-no-such-image.invalid/x:1"
-    job = finish(
-        aws,
-        create(AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"}),
+@pytest.mark.parametrize(
+    ("name", "tag", "digest"),
+    [
+        ("x:1", "1", "null"),
+        ("x", "latest", "null"),
+        (f"x@sha256:{'0' * 64}", "null", f"sha256:{'0' * 64}"),
+    ],
+    ids=["tag", "neither", "digest"],
+)
+def test_an_image_that_does_not_exist_is_refused(
+    aws: AWS, create: Callable[..., str], name: str, tag: str, digest: str
+) -> None:
+    image = f"harness-no-such-image.invalid/{name}"
+    with pytest.raises(ClientError) as refused:
+        create(AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"})
+    error = refused.value.response["Error"]
+    assert error["Code"] == "ValidationException"
+    assert error["Message"].startswith(
+        f"Cannot find the requested image: {image} with tag: {tag} and digest: {digest}. Please "
+        "check if your ECR image exists and role arn:aws:iam::"
     )
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith(f"ClientError: Cannot pull image {image}: ")
+    jobs = aws.sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    assert not [each for each in jobs if each["TrainingJobStatus"] == "InProgress"]
+
+
+def test_a_repository_that_does_not_exist_is_refused(create: Callable[..., str]) -> None:
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/no-such-repository:1"
+    with pytest.raises(ClientError) as refused:
+        create(AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"})
+    assert refused.value.response["Error"]["Message"].startswith(
+        "Cannot find repository: no-such-repository in registry ID: 123456789012. Please check if "
+        "your ECR repository exists and role arn:aws:iam::"
+    )
 
 
 def test_an_image_without_the_command_fails_the_job(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.support import ROLE
 from tests.integration.training import artifacts, channel, finish
 
 if TYPE_CHECKING:
@@ -109,6 +110,34 @@ def test_checkpoints_go_both_ways(
     assert objects(aws, f"{prefix}/") == {"step-1": b"after 0", "step-2": b"after 1"}
 
 
+LINKS = (
+    "for each in model output/data checkpoints; do cd /opt/ml/$each; printf state > 100.ckpt; "
+    "ln -s 100.ckpt last.ckpt; ln 100.ckpt best.ckpt; done"
+)
+
+
+def test_links_in_what_is_uploaded_as_it_is(aws: AWS, names: Names, probe_image: str) -> None:
+    name, bucket_uri = names.new("job"), f"s3://{aws.bucket}"
+    aws.sagemaker.create_training_job(
+        TrainingJobName=name,
+        AlgorithmSpecification={
+            "TrainingImage": probe_image,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["sh", "-c", LINKS],
+        },
+        RoleArn=ROLE,
+        OutputDataConfig={"S3OutputPath": bucket_uri, "CompressionType": "NONE"},
+        CheckpointConfig={"S3Uri": f"{bucket_uri}/{name}/checkpoints"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 120},
+    )
+    job = finish(aws, name)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    links = dict.fromkeys(("100.ckpt", "last.ckpt", "best.ckpt"), b"state")
+    for place in ("output/model", "output/data", "checkpoints"):
+        assert objects(aws, f"{name}/{place}/") == links
+
+
 def test_metrics_are_in_cloudwatch(aws: AWS, create: Callable[..., str]) -> None:
     name = create()
     finish(aws, name)
@@ -125,3 +154,37 @@ def test_metrics_are_in_cloudwatch(aws: AWS, create: Callable[..., str]) -> None
     assert sum(point["SampleCount"] for point in found) == 2
     assert {point["Minimum"] for point in found} == {0.5}
     assert {point["Maximum"] for point in found} == {0.75}
+
+
+def test_what_a_debugger_and_tensorboard_watch_is_uploaded(
+    aws: AWS, create: Callable[..., str], names: Names
+) -> None:
+    prefix = names.new("observed")
+    place = f"s3://{aws.bucket}/{prefix}"
+    name = create(
+        "observed",
+        DebugHookConfig={
+            "S3OutputPath": place,
+            "CollectionConfigurations": [{"CollectionName": "losses"}],
+        },
+        TensorBoardOutputConfig={"S3OutputPath": place, "LocalPath": "/opt/ml/output/board"},
+        ProfilerConfig={"S3OutputPath": place},
+        ProfilerRuleConfigurations=[
+            {"RuleConfigurationName": "ProfilerReport", "RuleEvaluatorImage": "image:1"}
+        ],
+    )
+    job = finish(aws, name)
+
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert objects(aws, f"{prefix}/{name}/") == {
+        "debug-output/events": b"debughookconfig",
+        "tensorboard-output/events": b"tensorboardoutputconfig",
+    }
+    assert json.loads(seen(aws, job)["input/config/debughookconfig.json"]) == {
+        "LocalPath": "/opt/ml/output/tensors",
+        "S3OutputPath": place,
+        "CollectionConfigurations": [{"CollectionName": "losses"}],
+    }
+    assert job["ProfilingStatus"] == "Disabled"
+    (rule,) = job["ProfilerRuleEvaluationStatuses"]
+    assert rule["RuleEvaluationStatus"] == "Error"

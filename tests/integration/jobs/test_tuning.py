@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from examples.gauss3 import tune as gauss3
 from tests.integration.support import ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.image.build import BuiltImage
     from tests.integration.support import AWS, Names
 
 pytestmark = pytest.mark.timeout(240)
@@ -242,3 +244,12 @@ def test_a_warm_start_knows_its_parents_and_a_target_ends_it(
             assert job["OverallBestTrainingJob"] == max(
                 both, key=lambda each: each["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
             )
+
+
+@pytest.mark.slow
+def test_twelve_jobs_on_gauss3_find_a_better_model_than_the_published_one(
+    aws: AWS, gam_image: BuiltImage
+) -> None:
+    job = gauss3.tune(aws.session, gam_image.name, aws.bucket)
+    assert job["TrainingJobStatusCounters"]["Completed"] == gauss3.JOBS
+    assert gauss3.r_squared(job) > 0.9972

@@ -44,7 +44,8 @@ def tune() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     label = given.get("label", "good")
     if label == given.get("fail", "fail"):
-        sys.exit("told to fail")
+        print("told to fail")
+        return 1
     score = 1 - (float(given.get("x", 0.3)) - 0.3) ** 2 - (label == "bad")
     for epoch in range(int(given.get("epochs", 1))):
         print(f"score={score:.6f}; epoch={epoch + 1}", flush=True)
@@ -86,6 +87,10 @@ def train() -> int:
         (ML / "output/failure").symlink_to("/dev/stderr")
         print("the last words")
         return 3
+    if PROBE == "observed":
+        for config in ("debughookconfig", "tensorboardoutputconfig"):
+            told = json.loads(seen[f"input/config/{config}.json"])
+            (pathlib.Path(told["LocalPath"]) / "events").write_text(config)
     if PROBE in ("hosts", "fail-on-algo-2"):
         return host(seen)
     if PROBE in ("checkpoint", "spot"):
@@ -306,6 +311,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     if path.is_file()
                 )
                 self.answer(200, json.dumps(files).encode())
+            case "probe/additional":
+                folder = ML / "additional-model-data-sources"
+                found = {
+                    str(path.relative_to(folder)): path.read_text()
+                    for path in folder.rglob("*")
+                    if path.is_file()
+                }
+                self.answer(200, json.dumps(found).encode())
             case "probe/headers":
                 self.answer(200, json.dumps(dict(self.headers)).encode())
             case "probe/instance":
@@ -345,7 +358,10 @@ def serve() -> int:
         sys.exit(0)
 
     signal.signal(signal.SIGTERM, on_sigterm)
-    http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+    host, port = {"port-5000": ("", 5000), "loopback": ("127.0.0.1", 8080)}.get(PROBE, ("", 8080))
+    if PROBE in ("port-5000", "unhealthy"):
+        print("2026 ERROR the bucket can't be read\nstarting all the same")
+    http.server.ThreadingHTTPServer((host, port), Handler).serve_forever()
     return 0
 
 

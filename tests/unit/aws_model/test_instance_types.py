@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 
 from harness.aws_model import instance_types
-from harness.aws_model.instance_types import GIB, cpus, memory
+from harness.aws_model.instance_types import GIB, cpus, gpus, has_other_accelerators, memory
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,39 @@ def test_every_arm_type_that_sagemaker_has_is_known_by_its_family() -> None:
     graviton = {"c6g", "c6gd", "c6gn", "c7g", "c8g", "m6g", "m6gd", "m8g", "r6g", "r6gd"}
     assert families >= graviton | {"r7gd", "r8g", "p6e-gb200"}
     assert not {each for each in families if each.startswith(("g", "p3", "p4", "p5", "inf", "trn"))}
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "count"),
+    [
+        ("ml.g4dn.xlarge", 1),
+        ("ml.g4dn.12xlarge", 4),
+        ("ml.g4dn.16xlarge", 1),
+        ("ml.g5.48xlarge", 8),
+        ("ml.g6e.24xlarge", 4),
+        ("ml.p2.16xlarge", 16),
+        ("ml.p3.2xlarge", 1),
+        ("ml.p3dn.24xlarge", 8),
+        ("ml.p4d.24xlarge", 8),
+        ("ml.p5.4xlarge", 1),
+        ("ml.p6-b200.48xlarge", 8),
+        ("ml.p6e-gb200.36xlarge", 4),
+        ("ml.m5.large", 0),
+        ("ml.inf2.xlarge", 0),
+        ("local", 0),
+        ("", 0),
+    ],
+)
+def test_gpus(instance_type: str, count: int) -> None:
+    assert gpus(instance_type) == count
+
+
+def test_every_accelerated_type_of_the_service_model_is_known() -> None:
+    kinds = ("Training", "ProductionVariant", "Processing", "Transform")
+    types = {name for kind in kinds for name in instance_types.named_in(f"{kind}InstanceType")}
+    accelerated = {name for name in types if gpus(name) or has_other_accelerators(name)}
+    families = {name.split(".")[1] for name in accelerated}
+    assert {each.split(".")[1] for each in types} - families == {
+        family for family in (each.split(".")[1] for each in types) if family[0] in "cmrt"
+        and not family.startswith("trn")
+    }  # fmt: skip

@@ -31,7 +31,8 @@ def test_a_folder_that_is_gone_is_a_sentence(tmp_path, monkeypatch, capsys):
 
 def test_every_command_is_a_file():
     (folder,) = commands.__path__
-    files = {path.stem for path in Path(folder).glob("*.py")} - {"__init__"}
+    paths = [path.relative_to(folder) for path in Path(folder).rglob("*.py")]
+    files = {".".join(path.with_suffix("").parts) for path in paths if path.stem != "__init__"}
 
     assert sorted(main.COMMANDS) == sorted(files)
 

@@ -320,6 +320,16 @@ def test_fault_of_the_model_is_a_neutral_500(model, hooks, caplog):
     assert "Traceback" in caplog.text
 
 
+def test_a_hook_that_exits_is_a_500_with_a_sentence(model, hooks, caplog):
+    def leave(data, model):
+        raise SystemExit(3)
+
+    answer = post(Client(App(model, replace(hooks, predict_fn=leave))), "[3.0]")
+    assert answer.status_code == 500
+    assert answer.text == ("The model could not answer this request; the container's log says why.")
+    assert "SystemExit: 3" in caplog.text
+
+
 def test_prediction_that_json_cant_carry_is_500(model, hooks):
     predict_fn = lambda data, model: np.full(len(data), np.nan)  # noqa: E731
     client = Client(App(model, replace(hooks, predict_fn=predict_fn)))

@@ -99,6 +99,23 @@ def test_csv_that_only_looks_like_numbers_is_refused(body):
         decode(body, CSV)
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"x,y\n1,2\n", "row 1, column 1 holds 'x', which is no number."),
+        (b"1,2\n\r\n3,4;5\n", "row 3, column 2 holds '4;5', which is no number."),
+        (b"1,2\n3\n", "row 2 has 1 value, row 1 has 2 values."),
+        (b"1,2\r3,1_000\r", "row 2, column 2 holds '1_000', which is no number."),
+        (b"1,2\n0x1p3,\n", "row 2, column 2 holds nothing, which is no number."),
+        (b"1\n" + b"a" * 50, f"row 2, column 1 holds '{'a' * 40}\u2026', which is no number."),
+    ],
+)
+def test_csv_is_refused_with_its_first_wrong_row(body, reason):
+    with pytest.raises(BadRequestError) as refused:
+        decode(body, CSV)
+    assert str(refused.value).endswith(f"without a header: {reason}")
+
+
 def test_json_may_have_a_byte_order_mark():
     np.testing.assert_array_equal(decode("\ufeff[1.5]".encode(), JSON), [1.5])
 

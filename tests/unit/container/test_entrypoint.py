@@ -6,13 +6,16 @@ SAGEMAKER_BASE_DIR stands for /opt/ml. The host's name is one that doesn't resol
 import ctypes
 import http.client
 import importlib.util
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -219,6 +222,94 @@ def test_sigterm_ends_a_script_that_does_nothing_about_it(container):
     assert "stopped by SIGTERM" in container.failure()
 
 
+# train: a program that comes with the job
+
+WHO = "import os, sys; open(os.environ['SM_MODEL_DIR'] + '/who', 'w').write('{}' + sys.argv[-1])"
+
+
+def submit(container, files, program, **hyperparameters):
+    """Hyperparameters of a job in script mode, as the SDK writes them, and its program."""
+    archive = container.root / "input/data/sourcedir.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            packed.addfile(member, io.BytesIO(text.encode()))
+    own = {"sagemaker_program": program, "sagemaker_submit_directory": str(archive)}
+    both = {**own, **hyperparameters}
+    container.hyperparameters(**{name: json.dumps(value) for name, value in both.items()})
+    return archive
+
+
+@needs("sagemaker_training")
+@pytest.mark.parametrize("variable", ["", "model_logic.py"])
+def test_the_jobs_program_runs_and_not_the_images_own(container, variable):
+    container.environ["SAGEMAKER_PROGRAM"] = variable
+    submit(container, {"train.py": WHO.format("theirs"), "lib/a.py": ""}, "train.py", word="hello")
+    assert container.start("train").status() == 0, container.output()
+    assert (container.root / "model/who").read_text() == "theirshello"
+    kept = {path.name for path in (container.root / "model/code").iterdir()}
+    assert kept == {"train.py", "lib"}  # for what serves, without the image's own
+
+
+@needs("sagemaker_training")
+def test_without_one_the_images_own_runs(container):
+    container.environ |= {"SAGEMAKER_PROGRAM": "", "DEFAULT_PROGRAM": "own.py"}
+    container.write("code/own.py", WHO.format("own"))
+    container.hyperparameters(word="hello")
+    assert container.start("train").status() == 0, container.output()
+    assert (container.root / "model/who").read_text() == "ownhello"
+    assert not (container.root / "model/code").exists()
+
+
+@needs("sagemaker_training")
+def test_what_is_normal_isnt_told_as_if_it_were_an_error(container):
+    submit(container, {"train.py": WHO.format("theirs")}, "train.py", word="hello")
+    container.hyperparameters(
+        **json.loads((container.root / "input/config/hyperparameters.json").read_text()),
+        plain="no JSON",
+    )
+    assert container.start("train").status() == 0, container.output()
+    for words in ("Failed to parse", "abandoning", "No Neurons", "No GPUs", "Bypass DNS"):
+        assert words not in container.output()
+    assert "Reporting training SUCCESS" in container.output()
+
+
+@needs("sagemaker_training")
+@pytest.mark.parametrize(
+    ("files", "program", "sentence"),
+    [
+        (
+            {"other.py": ""},
+            "train.py",
+            "No train.py in {}, which holds other.py: sagemaker_program",
+        ),
+        ({}, "train.py", "No train.py in {}, which holds nothing: sagemaker_program"),
+        (
+            {"train.py": "", "requirements.txt": "./gone"},
+            "train.py",
+            "`pip install -r requirements.txt` ended with status 1: ERROR: ",
+        ),
+        ({"train.py": ""}, "../train.py", "contains '.' or '..' path segments"),
+    ],
+    ids=["missing", "empty", "requirements", "outside"],
+)
+def test_a_program_that_cant_run_fails_in_one_sentence(container, files, program, sentence):
+    archive = submit(container, files, program)
+    assert container.start("train").status() == 1
+    assert sentence.format(archive) in container.failure()
+
+
+@needs("sagemaker_training")
+def test_a_program_that_isnt_there_fails_in_one_sentence(container):
+    archive = submit(container, {}, "train.py")
+    archive.unlink()
+    assert container.start("train").status() == 1
+    assert container.failure() == (
+        f"The program that was submitted is not at {archive}: there is nothing."
+    )
+
+
 # serve
 
 SLOW = """
@@ -418,3 +509,67 @@ def test_worker_that_is_stuck_is_replaced(serving):
     assert int(request(serving, "POST", "/invocations", b"who")[1]) != worker
     assert "A request took more than 1 s (SAGEMAKER_MODEL_SERVER_TIMEOUT)" in serving.output()
     assert "in predict_fn" in serving.output()
+
+
+ANSWERING = """
+def model_fn(model_dir):
+    return 'model'
+def transform_fn(model, data, content_type, accept):
+    return {!r}
+"""
+
+
+@needs("httptools")
+def test_the_program_that_was_submitted_serves(serving):
+    serving.environ |= {"SAGEMAKER_PROGRAM": "inference.py"}
+    archive = submit(serving, {"inference.py": ANSWERING.format("submitted")}, "")
+    serving.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = str(archive)
+    up(serving)
+    assert request(serving, "POST", "/invocations", b"who") == (200, b"submitted")
+    assert re.search(r"Model loaded in .* s by /.*/inference.py;", serving.output())
+
+
+@needs("httptools")
+def test_the_program_that_came_with_the_model_serves(serving):
+    serving.environ |= {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
+    (serving.root / "model/code/lib").mkdir(parents=True)
+    serving.write("model/code/lib/beside.py", ANSWERING.format("in the model"))
+    serving.write("model/code/inference.py", "from beside import model_fn, transform_fn")
+    serving.write("model/code/requirements.txt", "numpy\n")
+    up(serving)
+    assert request(serving, "POST", "/invocations", b"who") == (200, b"in the model")
+    assert "Installing what requirements.txt asks for" in serving.output()
+
+
+@needs("httptools")
+def test_where_it_cant_be_fetched_the_one_beside_the_model_serves(serving):
+    serving.environ |= {
+        "SAGEMAKER_PROGRAM": "train.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": "s3://gone/sourcedir.tar.gz",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    serving.start("serve")
+    assert serving.status() == 1
+    assert "serve: The program that was submitted can't be fetched from s3://gone" in (
+        serving.output()
+    )
+    serving.close()
+    (serving.root / "model/code").mkdir()
+    serving.write("model/code/train.py", ANSWERING.format("beside the model"))
+    up(serving)
+    assert request(serving, "POST", "/invocations", b"who") == (200, b"beside the model")
+    assert "which came with the model" in serving.output()
+
+
+@needs("httptools")
+@pytest.mark.parametrize("where", ["", "def model_fn(model_dir):\n    "])
+def test_a_program_that_exits_says_so(container, where):
+    container.write("code/model_logic.py", f"import sys\n{where}sys.exit(3)\n")
+    assert container.start("serve").status() == 1
+    assert re.search(
+        r"serve: (model_fn|.*model_logic.py) can't .*: SystemExit: 3", container.output()
+    )

@@ -70,6 +70,23 @@ def test_model_that_cant_be_loaded(write):
         hooks.load_model(hooks.load(folder, "logic.py"), folder)
 
 
+def test_a_pointer_of_git_lfs_is_told_as_one(write):
+    folder = write("import joblib\ndef model_fn(model_dir): joblib.load(model_dir + '/model.bin')")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+    (folder / "model.bin").write_text(pointer)
+    with pytest.raises(StartError, match=r"KeyError: 118. model.bin is a Git LFS pointer and not"):
+        hooks.load_model(hooks.load(folder, "logic.py"), folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["import sys; sys.exit('no')", "def model_fn(d): raise SystemExit(3)"]
+)
+def test_a_program_that_exits_cant_be_used(write, text):
+    folder = write(text)
+    with pytest.raises(StartError, match=r"can't .*: SystemExit: (no|3)"):
+        hooks.load_model(hooks.load(folder, "logic.py"), folder)
+
+
 def test_model_fn_that_returns_none(write):
     folder = write("def model_fn(model_dir): pass")
     with pytest.raises(StartError, match="it returned None"):

@@ -25,9 +25,9 @@ class Job:
     """The folders of a training job and its data: 90 rows in `train`, 30 in `test`."""
 
     def __init__(self, root, features=1):
-        self.model_dir = root / "model"
+        self.model_dir, self.output_dir = root / "model", root / "output"
         self.channels = {name: root / name for name in ("train", "test")}
-        for folder in (self.model_dir, *self.channels.values()):
+        for folder in (self.model_dir, self.output_dir, *self.channels.values()):
             folder.mkdir()
         x = np.random.RandomState(3).uniform(0, 10, (120, features))
         self.table = np.column_stack([x, np.sin(x).sum(axis=1)])
@@ -39,13 +39,17 @@ class Job:
 
     def variables(self, channels=("train", "test")):
         folders = {f"SM_CHANNEL_{name.upper()}": str(self.channels[name]) for name in channels}
-        return {**folders, "SM_MODEL_DIR": str(self.model_dir)}
+        return {
+            **folders,
+            "SM_MODEL_DIR": str(self.model_dir),
+            "SM_OUTPUT_DATA_DIR": str(self.output_dir),
+        }
 
     def run(self, *arguments, channels=("train", "test")):
         return subprocess.run(
             [sys.executable, "--", SCRIPT.name, *arguments],
             cwd=SCRIPT.parent,
-            env={**os.environ, **self.variables(channels)},
+            env={**os.environ, **self.variables(channels), "PYTHONPATH": str(CONTAINER)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -104,6 +108,12 @@ def test_trains_scores_and_saves(job):
         model.score(test[:, :-1], test[:, -1]), abs=1e-6
     )
     assert [file.name for file in job.model_dir.iterdir()] == ["model.joblib"]
+    curve = np.loadtxt(job.output_dir / "curve.csv", delimiter=",", skiprows=1)
+    x, mean, lower, upper = curve.T
+    expected, error = model.predict(x[:, np.newaxis], return_std=True)
+    assert (x[0], x[-1]) == pytest.approx((train[:, 0].min(), train[:, 0].max()))
+    assert mean == pytest.approx(expected, rel=1e-6, abs=1e-8)
+    assert upper - lower == pytest.approx(2 * 1.959964 * error, rel=1e-5)
 
 
 def test_test_file_and_channel_are_optional(job):
@@ -120,6 +130,7 @@ def test_lists_hold_one_value_a_feature(tmp_path):
     model = joblib.load(job.model_dir / "model.joblib")
     assert model.get_params()["df"] == [10, 12]
     assert model.get_params()["alpha"] == [1.0, 2.5]
+    assert list(job.output_dir.iterdir()) == []  # a curve is of one feature
 
 
 def test_words_among_the_hyperparameters(tmp_path):
@@ -190,17 +201,26 @@ def test_missing_channel_is_one_sentence(job):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("x,y\n1,2\n", "no header: could not convert string 'x' to float64 at row 0"),
-        ("1,2\n3\n", "the number of columns changed from 2 to 1 at row 2"),
+        ("x,y\n1,2\n", "no header: row 1, column 1 holds 'x', which is no number."),
+        ("1,2\n3\n", "no header: row 2 has 1 value, row 1 has 2 values."),
+        ("1,2\n\n3,4;5\n", "no header: row 3, column 2 holds '4;5', which is no number."),
+        ("1,2\n3,\n", "no header: row 2, column 2 holds nothing, which is no number."),
         ("1\n2\n", "has 1 column(s); it needs at least one feature, then the target"),
         ("", "has 0 column(s)"),
-        ("1,2\n3,nan\n", "holds nan at row 1, column 1 (from 0)"),
+        ("1,2\n\n3,nan\n", "holds nan at row 3, column 2; values must be finite"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:loadtxt")
 def test_bad_csv_is_one_sentence(job, refusal, text, sentence):
     (job.channels["train"] / "data.csv").write_text(text)
     assert sentence in refusal("--train-file", "data.csv")
+
+
+def test_a_csv_in_another_encoding_is_told_in_pythons_words(job, refusal):
+    (job.channels["train"] / "data.csv").write_bytes(b"1,2\n3,\xff\n")
+    sentence = refusal("--train-file", "data.csv")
+    assert "is not a csv in UTF-8: 'utf-8' codec can't decode byte 0xff in position 6" in sentence
+    assert "row" not in sentence
 
 
 def test_test_file_of_other_width(job, refusal):

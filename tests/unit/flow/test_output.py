@@ -1,24 +1,40 @@
 """What is left of a run, and where."""
 
 import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.config.reporting import Reporting
+from harness.config.settings import Settings
 from harness.errors import ConfigError, FlowError
 from harness.flow.context import unique_name
-from harness.flow.output import KEPT, Output, check_folder
+from harness.flow.output import Output, check_folder
+from harness.flow.progress import Line
 from harness.flow.project.requests import RequestSet
 from harness.flow.project.scores import Answers
+from harness.flow.record.seen import Seen
 from harness.flow.report import Report
 
+BEGAN = datetime(2026, 11, 26, 12, tzinfo=UTC)
 REPORT = Report("local", "us-east-1", "harness-a", "image:tag", {"total": 1.0})
 
 
-def this(root, name=""):
-    return SimpleNamespace(settings=SimpleNamespace(root=root), name=name or unique_name())
+def this(root, name="", keep=10):
+    settings = Settings(root=root, report=Reporting(keep=keep))
+    return SimpleNamespace(settings=settings, name=name or unique_name())
+
+
+def record(run, folder=None, report=None):
+    """Write what is left of a run; returns its folder."""
+    output = Output(run, folder)
+    output.record(report or replace(REPORT, run=run.name), Seen(run.settings, BEGAN, []))
+    return output.folder
 
 
 def answers(name, predictions, *bodies):
@@ -117,10 +133,29 @@ def test_answers_that_are_no_array_are_written_as_they_are(tmp_path):
     }
 
 
-def test_the_report_is_json(tmp_path):
-    Output(this(tmp_path), tmp_path / "out").report(REPORT)
+def test_the_report_is_a_page_json_and_junit(tmp_path):
+    folder = record(this(tmp_path), tmp_path / "out", REPORT)
 
-    assert json.loads((tmp_path / "out/report.json").read_text()) == REPORT.as_dict()
+    assert {path.name for path in folder.iterdir()} == {"report.html", "report.json", "junit.xml"}
+    assert REPORT.as_dict().items() <= json.loads((folder / "report.json").read_text()).items()
+    assert (folder / "report.html").read_text().startswith("<!doctype html>\n<html lang=")
+    assert (folder / "junit.xml").read_text().startswith("<?xml ")
+
+
+def test_logs_are_files_with_when_and_where(tmp_path):
+    run = this(tmp_path)
+    log: Any = SimpleNamespace(
+        group="/aws/sagemaker/TrainingJobs", count=2,
+        lines=[Line(1_764_158_400_123, "j/a", "one\ud800"), Line(1_764_158_401_000, "j/b", "")],
+    )  # fmt: skip
+    silent: Any = SimpleNamespace(group="/aws/sagemaker/Endpoints/e", count=0, lines=[])
+
+    Output(run, tmp_path / "out").record(REPORT, Seen(run.settings, BEGAN, [], logs=[silent, log]))
+
+    assert (tmp_path / "out/logs/TrainingJobs.log").read_text() == (
+        "2025-11-26T12:00:00.123+00:00 j/a one?\n2025-11-26T12:00:01.000+00:00 j/b \n"
+    )
+    assert len(list((tmp_path / "out/logs").iterdir())) == 1
 
 
 def test_older_runs_make_room(tmp_path):
@@ -129,9 +164,9 @@ def test_older_runs_make_room(tmp_path):
     (folder / "mine").mkdir(parents=True)
 
     for name in names:
-        Output(this(tmp_path, name), None).report(REPORT)
+        record(this(tmp_path, name, keep=3))
 
-    assert {path.name for path in folder.iterdir()} == {"mine", *names[-KEPT:]}
+    assert {path.name for path in folder.iterdir()} == {"mine", *names[-3:]}
 
 
 def test_a_folder_of_ones_own_is_not_tidied(tmp_path):
@@ -139,21 +174,87 @@ def test_a_folder_of_ones_own_is_not_tidied(tmp_path):
     for day in range(10, 25):
         (runs / f"harness-202611{day}-120000-abcdef").mkdir(parents=True)
 
-    Output(this(tmp_path), runs).report(REPORT)
+    record(this(tmp_path), runs)
 
-    assert len(list(runs.iterdir())) == 16
+    assert len(list(runs.iterdir())) == 18
+
+
+def test_the_page_shows_the_runs_before_of_the_same_project_that_came_to_their_end(tmp_path):
+    for day, name, error in ((1, "p", ""), (2, "other", ""), (3, "p", "it failed"), (4, "p", "")):
+        run = this(tmp_path, f"harness-2026110{day}-120000-abcdef")
+        object.__setattr__(run.settings.project, "name", name)
+        report = replace(REPORT, run=run.name, metrics={"own": day / 8}, error=error)
+        folder = record(run, None, report)
+
+    page = (folder / "report.html").read_text()
+
+    assert "harness-20261101-120000-abcdef/report.html" in page
+    assert "harness-20261102" not in page
+    assert "harness-20261103" not in page
+    assert "+0.375 since the last run" in page
+
+
+def test_the_page_links_what_the_run_has_written_and_nothing_else(run, s3, tmp_path):
+    (tmp_path / "another.txt").write_text("of somebody else")
+    s3.put_object(Bucket="harness-local", Key="a/model.tar.gz", Body=b"model")
+    output = Output(run, tmp_path)
+    output.model(run.connection.boto, "s3://harness-local/a/model.tar.gz")
+    output.answers([answers("a b", np.array([1.0]))])
+
+    for _ in range(2):  # an endpoint that is kept has it written twice
+        output.record(REPORT, Seen(run.settings, BEGAN, []))
+
+    links = re.findall(r'href="([^"#:]+)"', (tmp_path / "report.html").read_text())
+    assert links == ["junit.xml", "model.tar.gz", "report.json", "predictions/a-b.csv"]
+
+
+def test_the_trainings_own_output_is_there_or_is_not(run, s3, tmp_path):
+    output = Output(run, tmp_path / "out")
+    s3.put_object(Bucket="harness-local", Key="a/output/output.tar.gz", Body=b"packed")
+    boto = run.connection.boto
+
+    assert output.training_output(boto, "s3://harness-local/b/output/model.tar.gz") is None
+    path = output.training_output(boto, "s3://harness-local/a/output/model.tar.gz")
+
+    assert path == tmp_path / "out/output.tar.gz"
+    assert path is not None
+    assert path.read_bytes() == b"packed"
+
+
+def test_a_ci_gets_a_job_summary(tmp_path, monkeypatch):
+    summary = tmp_path / "summary.md"
+    summary.write_text("another step's\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+
+    record(this(tmp_path))
+
+    before, heading, *_ = summary.read_text().splitlines()
+    assert before == "another step's"
+    assert heading.startswith("## ")
+
+
+def test_a_summary_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none/summary.md"))
+
+    with pytest.raises(FlowError) as refusal:
+        record(this(tmp_path))
+
+    assert str(refusal.value) == (
+        f"GITHUB_STEP_SUMMARY: {tmp_path}/none/summary.md can't be written: "
+        "No such file or directory."
+    )
 
 
 def test_what_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "out").write_text("a file")
     (tmp_path / "other/report.json").mkdir(parents=True)
 
-    for folder in ("out", "other"):
+    for folder, name in (("out", "junit.xml"), ("other", "report.json")):
         with pytest.raises(FlowError) as refusal:
-            Output(this(tmp_path), tmp_path / folder).report(REPORT)
-        assert f"{tmp_path / folder}/report.json can't be written: " in str(refusal.value)
+            record(this(tmp_path), tmp_path / folder)
+        assert f"{tmp_path / folder}/{name} can't be written: " in str(refusal.value)
         assert str(refusal.value).endswith("; say by --output where else.")
-    assert list((tmp_path / "other").iterdir()) == [tmp_path / "other/report.json"]
+    assert {path.name for path in (tmp_path / "other").iterdir()} == {"junit.xml", "report.json"}
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before(tmp_path, monkeypatch):

@@ -60,6 +60,7 @@ def test_what_a_step_has_shown_of_a_log_the_next_does_not_show_again(monkeypatch
     run.log("group", "").show_last()
 
     assert shown == ["  | loaded", "  | KeyError: 'x'"]
+    assert run.log("group", "").said == "its last log line: KeyError: 'x'"
 
 
 UNSAID = object()  # what the SDK has where nothing was said

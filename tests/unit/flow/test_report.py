@@ -67,7 +67,7 @@ def test_json_is_one_line_with_the_keys_that_programs_read():
     assert set(members["seconds"]) == {"build", "train", "deploy", "predict", "total"}
     assert set(members) == {
         "target", "region", "run", "image", "seconds", "training_job", "model_data", "endpoint",
-        "metrics", "thresholds", "local", "output", "model", "passed",
+        "metrics", "thresholds", "local", "output", "model", "report", "error", "passed",
     }  # fmt: skip
 
 
@@ -210,6 +210,11 @@ def test_without_scores_all_metrics_are_shown():
         ["b", "2.00000"],
     )
     assert len(head) == len(first) == len(second)
+
+
+def test_a_run_that_came_to_no_end_has_not_passed():
+    assert REPORT.passed
+    assert not replace(REPORT, error="training job x is Failed.").passed
 
 
 def test_a_run_that_measured_nothing_passes():

@@ -65,6 +65,7 @@ class ProcessingJob(Job):
 
     noun = "ProcessingJob"
     kind = "processing-job"
+    saved_fields = (*Job.saved_fields, "exit_message")
 
     def __init__(
         self, backend: Backend, context: RequestContext, request: Mapping[str, Any]
@@ -77,7 +78,7 @@ class ProcessingJob(Job):
         condition = request.get("StoppingCondition", {})
         self._limit = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
         cluster = request["ProcessingResources"]["ClusterConfig"]
-        hosts = [f"algo-{number}" for number in range(1, cluster["InstanceCount"] + 1)]
+        hosts = [f"algo-{number}" for number in range(1, requests.instance_count(request) + 1)]
         self._cluster = Cluster(self, hosts, LOG_GROUP)
         self._instance_types = dict.fromkeys(hosts, cluster["InstanceType"])
         size = volumes.size(cluster["InstanceType"], cluster["VolumeSizeInGB"])
@@ -159,7 +160,8 @@ class ProcessingJob(Job):
         transfer = self.transfer("Downloading input data", down=True)
 
         def put(host: str, container: Container) -> None:
-            entries = self._entries(host, transfer)
+            sdk_files = opt_ml.files(self.backend.container_files(isolated=self._isolated))
+            entries = itertools.chain(sdk_files, self._entries(host, transfer))
             container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
         try:
@@ -253,11 +255,8 @@ class ProcessingJob(Job):
         sending = self.transfer("Uploading output data")
 
         def upload(place: dict[str, Any]) -> None:
-            path = place["LocalPath"].rstrip("/")
-            folders, name = self._cluster.folders(path), path.rpartition("/")[2]
-            artifacts.upload_files(
-                self.backend.s3, folders, name, place["S3Uri"], sending, volumes=own
-            )
+            path, uri = place["LocalPath"], place["S3Uri"]
+            artifacts.upload_files(self.backend.s3, containers, path, uri, sending, volumes=own)
 
         calls = [lambda place=place: upload(place) for place in self._places("EndOfJob")]
         calls += [lambda each=each: each.update(containers, own) for each in self._continuous]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.local.core import experiments, instances
 from harness.local.jobs.processing import requests
 from harness.local.jobs.processing.job import ProcessingJob
 from harness.local.jobs.provider import JobProvider
@@ -26,6 +27,9 @@ class ProcessingJobs(JobProvider[ProcessingJob]):
         self, context: RequestContext, request: CreateProcessingJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
+        cluster = request["ProcessingResources"]["ClusterConfig"]
+        instances.check_accelerators(self._backend, [cluster["InstanceType"]])
+        experiments.check(self._backend, context, request)
         return self._begin(ProcessingJob(self._backend, context, request))
 
     def describe_processing_job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Any
 
 from harness.aws_model import quotas
@@ -51,22 +52,22 @@ def check(request: CreateProcessingJobRequestTypeDef) -> None:
     taken = config.get("Outputs") or []
     cluster = request["ProcessingResources"]["ClusterConfig"]
     modes = {each.get("S3Input", {}).get("S3InputMode") for each in given}
-    sized = {"InstanceType", "InstanceCount"} <= cluster.keys()
     for what, present in (
-        ("ProcessingInputs: DatasetDefinition", any("DatasetDefinition" in each for each in given)),
-        ("ProcessingInputs: AppManaged", any(each.get("AppManaged") for each in given)),
         ("ProcessingInputs: S3InputMode Pipe", "Pipe" in modes),
-        ("ProcessingOutputConfig: FeatureStoreOutput",
-         any("FeatureStoreOutput" in each for each in taken)),
-        ("ProcessingOutputConfig: AppManaged", any(each.get("AppManaged") for each in taken)),
-        ("ProcessingResources.ClusterConfig needs InstanceType and InstanceCount: other clusters",
-         not sized),
+        ("ProcessingResources.ClusterConfig needs InstanceType: other clusters",
+         "InstanceType" not in cluster),
     ):  # fmt: skip
         if present:
             raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
-    instances.check_count([(cluster["InstanceType"], cluster["InstanceCount"])], quotas.PROCESSING)
+    instances.check_count([(cluster["InstanceType"], instance_count(request))], quotas.PROCESSING)
+    instances.check_volume_key(cluster["InstanceType"], cluster.get("VolumeKmsKeyId"))
     for what in _faults(given, taken):
         raise AwsError("ValidationException", what)
+
+
+def instance_count(request: Mapping[str, Any]) -> int:
+    """How many instances it asks for; 1 by default (`ProcessingClusterConfig` in the reference)."""
+    return int(request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1))
 
 
 def _faults(
@@ -83,6 +84,28 @@ def _faults(
                 continue
             place = each[f"S3{kind}"]
             yield from (f"{where}: {fault}" for fault in _place_faults(place))
+    yield from _shared(given, taken)
+
+
+def _shared(
+    given: Sequence[Mapping[str, Any]], taken: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """What two inputs, two outputs, or one of each have as one `LocalPath`.
+
+    One would overwrite the other. AWS refuses it, too, with no words at all (aws/sagemaker-python-
+    sdk issues 4939 and 1950).
+    """
+    by_path: dict[str, str] = {}
+    for kind, found in (("Input", given), ("Output", taken)):
+        for each in found:
+            where = f"processing {kind.lower()} {each[f'{kind}Name']}"
+            path = posixpath.normpath(each.get(f"S3{kind}", {}).get("LocalPath", ""))
+            other = by_path.setdefault(path, where)
+            if other is not where:
+                yield (
+                    f"LocalPath must be unique, and {path} is that of {other} and of {where}: "
+                    "give each a folder of its own."
+                )
 
 
 def _place_faults(place: dict[str, Any]) -> Iterator[str]:

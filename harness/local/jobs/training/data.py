@@ -13,6 +13,7 @@ from harness.local.data.volumes import Volume
 from harness.local.engine.errors import ElsewhereError
 from harness.local.jobs.job import JobError
 from harness.local.jobs.training import requests
+from harness.local.jobs.training.observed import Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,6 +36,7 @@ class TrainingData:
         self._cluster = cluster
         self._hosts = hosts
         self._volumes: dict[str, Volume] = {}
+        self.observed = Observed(job.backend, job.request)
 
     def _channels(self, host: str) -> Iterator[tuple[dict[str, Any], int, int]]:
         """The channels of a host, its index among those that get data of each, and their number."""
@@ -115,6 +117,8 @@ class TrainingData:
             hosts=list(self._hosts.values()),
             current=self._hosts[host],
             data=itertools.chain.from_iterable(files),
+            configs=self.observed.configs,
+            folders=self.observed.folders,
             checkpoint_path=checkpoints.get("LocalPath", opt_ml.CHECKPOINTS),
             checkpoints=(
                 channels.checkpoints(s3_client, checkpoints["S3Uri"], transfer)
@@ -122,7 +126,10 @@ class TrainingData:
                 else ()
             ),
         )
-        container.put("/", opt_ml.tar_stream(layout.entries(), self._volumes[host]))
+        isolated = bool(self._job.request.get("EnableNetworkIsolation"))
+        sdk_files = opt_ml.files(self._job.backend.container_files(isolated=isolated))
+        entries = itertools.chain(sdk_files, layout.entries())
+        container.put("/", opt_ml.tar_stream(entries, self._volumes[host]))
 
     def upload(
         self,
@@ -140,38 +147,38 @@ class TrainingData:
         output = self._job.request["OutputDataConfig"]
         prefix = f"{output['S3OutputPath'].rstrip('/')}/{self._job.name}/output"
         as_files = output.get("CompressionType") == "NONE"
-        folders, own = self._cluster.folders, [self._volumes[host] for host in self._cluster.hosts]
+        hosts, own = self._cluster.containers, [self._volumes[host] for host in self._cluster.hosts]
 
         def model() -> None:
-            found = folders("/opt/ml/model")
+            path = "/opt/ml/model"
             if as_files:
                 uri = f"{prefix}/model/"
-                artifacts.upload_files(client, found, "model", uri, sending, volumes=own)
+                artifacts.upload_files(client, hosts, path, uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/model.tar.gz"
-                artifacts.upload_archive(client, found, "model", uri, sending, volumes=own)
+                artifacts.upload_archive(client, hosts, path, uri, sending, volumes=own)
             on_model(uri)
 
         def data() -> None:
-            found = folders("/opt/ml/output/data")
+            path = "/opt/ml/output/data"
             if as_files:
                 uri = f"{prefix}/data/"
-                artifacts.upload_files(client, found, "data", uri, sending, volumes=own)
+                artifacts.upload_files(client, hosts, path, uri, sending, volumes=own)
             else:
                 uri = f"{prefix}/output.tar.gz"
                 artifacts.upload_archive(
-                    client, found, "data", uri, sending, volumes=own, only_if_files=True
+                    client, hosts, path, uri, sending, volumes=own, only_if_files=True
                 )
 
         def checkpoints() -> None:
             config = self._job.request["CheckpointConfig"]
-            path = config.get("LocalPath", opt_ml.CHECKPOINTS).rstrip("/")
-            name, uri = path.rpartition("/")[2], config["S3Uri"]
-            artifacts.upload_files(client, folders(path), name, uri, sending, volumes=own)
+            path, uri = config.get("LocalPath", opt_ml.CHECKPOINTS), config["S3Uri"]
+            artifacts.upload_files(client, hosts, path, uri, sending, volumes=own)
 
         calls = [] if only_checkpoints else [model, data]
         if "CheckpointConfig" in self._job.request:
             calls.append(checkpoints)
+        calls.append(lambda: self.observed.finish(self._cluster.containers))
         try:
             self._job.together([*calls, beside], "upload")
         except channels.DATA_ERRORS as error:

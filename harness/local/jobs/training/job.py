@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import EngineError
 from harness.local.data import opt_ml, pipes
 from harness.local.faults import events
 from harness.local.faults.faults import MARK
@@ -69,6 +70,14 @@ class TrainingJob(Job):
 
     noun = "TrainingJob"
     kind = "training-job"
+    saved_fields = (
+        *Job.saved_fields,
+        "secondary",
+        "transitions",
+        "artifacts",
+        "_message",
+        "_trained",
+    )
     taken = (
         "Training job names must be unique within an AWS account and region, and a training job "
         "with this name already exists"
@@ -87,7 +96,7 @@ class TrainingJob(Job):
         self._metrics = Metrics(
             self.name,
             request["AlgorithmSpecification"].get("MetricDefinitions", []),
-            lambda: backend.cloudwatch(context.region),
+            lambda: backend.cloudwatch(context.region, context.account_id),
             self._on_metric,
         )
         self._interrupted = False
@@ -132,9 +141,29 @@ class TrainingJob(Job):
                     self.request.get("EnableInterContainerTrafficEncryption")
                 ),
                 "EnableManagedSpotTraining": bool(self.request.get("EnableManagedSpotTraining")),
+                "ProfilingStatus": "Disabled" if "ProfilerConfig" in self.request else None,
+                "ProfilerRuleEvaluationStatuses": self._rules() or None,
                 "TrainingTimeInSeconds": seconds,
-                "BillableTimeInSeconds": None if seconds is None else int(self._trained),
+                # What is saved is managed spot training's: "Billable time in seconds" in AWS's
+                # reference of DescribeTrainingJob.
+                "BillableTimeInSeconds": (
+                    int(self._trained)
+                    if seconds is not None and self.request.get("EnableManagedSpotTraining")
+                    else seconds
+                ),
             }
+
+    def _rules(self) -> list[dict[str, Any]]:
+        """What has become of the profiler's rules: they need images that only AWS has."""
+        return [
+            {
+                "RuleConfigurationName": each["RuleConfigurationName"],
+                "RuleEvaluationStatus": "Error",
+                "StatusDetails": "The local AWS evaluates no rules of the profiler.",
+                "LastModifiedTime": self.created,
+            }
+            for each in self.request.get("ProfilerRuleConfigurations", [])
+        ]
 
     def summary(self) -> dict[str, Any]:
         with self.lock:
@@ -146,7 +175,16 @@ class TrainingJob(Job):
                 "LastModifiedTime": self.modified,
                 "TrainingJobStatus": self.status,
                 "SecondaryStatus": self.secondary,
+                "TrainingPlanArn": self.request["ResourceConfig"].get("TrainingPlanArn"),
             }
+
+    def saved(self) -> dict[str, Any]:
+        return {**super().saved(), "metrics": self._metrics.final()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        self._metrics.restore(saved["metrics"])
+        self._metrics.close()
+        super().restore(saved)
 
     def on_tags(self, added: Mapping[str, str]) -> None:
         """Take the instances away, as AWS does with those of managed spot training."""
@@ -167,7 +205,7 @@ class TrainingJob(Job):
                 if self._attempt(image):
                     return
                 why = "an interruption"
-            except HostLostError:
+            except (HostLostError, EngineError):  # an InternalServerError, either
                 if not retries:
                     raise
                 retries, why = retries - 1, "an internal error"
@@ -238,12 +276,16 @@ class TrainingJob(Job):
                 {"MaxRuntimeExceeded": begun + limit, "MaxWaitTimeExceeded": begun + wait},
                 interrupted=self._interruption,
                 failure=failure,
-                tick=self._metrics.send,
+                tick=self._tick,
             )
         finally:
             self._trained += time.monotonic() - begun
             if interruption is not None:
                 interruption.cancel()
+
+    def _tick(self) -> None:
+        self._metrics.send()
+        self._data.observed.update(self._cluster.containers)
 
     def _interruption_on_demand(self) -> threading.Timer | None:
         """The timer of a fault that is to take the instances away."""

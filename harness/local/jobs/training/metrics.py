@@ -125,6 +125,11 @@ class Metrics:
         with self._lock:
             return [dict(metric) for metric in self._final.values()]
 
+    def restore(self, final: Iterable[Mapping[str, Any]]) -> None:
+        """Have these as the last values, which another one had when it was saved."""
+        with self._lock:
+            self._final = {metric["MetricName"]: dict(metric) for metric in final}
+
     def send(self) -> None:
         """Send the values found since the last time to CloudWatch."""
         while self._points:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.local.core import experiments, images, instances
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.training import requests
 from harness.local.jobs.training.job import TrainingJob
@@ -25,7 +26,12 @@ class TrainingJobs(JobProvider[TrainingJob]):
         self, context: RequestContext, request: CreateTrainingJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
+        types = [host.instance_type for host in requests.hosts(request["ResourceConfig"])]
+        instances.check_accelerators(self._backend, types)
         requests.check_data(self._backend.s3, context, request)
+        image = request["AlgorithmSpecification"]["TrainingImage"]
+        images.check_training(self._backend, context, image, request["RoleArn"])
+        experiments.check(self._backend, context, request)
         return self._begin(TrainingJob(self._backend, context, request))
 
     def describe_training_job(
@@ -36,7 +42,15 @@ class TrainingJobs(JobProvider[TrainingJob]):
     def list_training_jobs(
         self, context: RequestContext, request: Mapping[str, Any]
     ) -> dict[str, Any]:
-        return self._list(context, request, descending=False)
+        plan, pool = request.get("TrainingPlanArnEquals"), request.get("WarmPoolStatusEquals")
+
+        def wanted(summary: dict[str, Any]) -> bool:
+            warm = summary.get("WarmPoolStatus") or {}
+            return plan in (None, summary.get("TrainingPlanArn")) and (
+                pool in (None, warm.get("Status"))
+            )
+
+        return self._list(context, request, descending=False, wanted=wanted)
 
     def stop_training_job(self, context: RequestContext, request: Mapping[str, Any]) -> None:
         self._stop(context, request)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import posixpath
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError, ParamValidationError
 
 from harness.aws_model import quotas
 from harness.limits import expressions
 from harness.local.core import instances
 from harness.local.data import opt_ml, s3_objects
+from harness.local.jobs.inputs import check_has_objects
+from harness.local.jobs.training import observed
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_RUNTIME = 86_400
 """Seconds, where `MaxRuntimeInSeconds` isn't given (StoppingCondition in the API reference)."""
+
+
+PROFILING_INTERVALS = (100, 200, 500, 1000, 5000, 60_000)
+"""What `ProfilingIntervalInMilliseconds` may be (ProfilerConfig in the API reference)."""
 
 
 def hosts(resources: Mapping[str, Any]) -> list[opt_ml.Host]:
@@ -66,6 +71,7 @@ def check_data(
     places = {"OutputDataConfig.S3OutputPath": request["OutputDataConfig"]["S3OutputPath"]}
     if "CheckpointConfig" in request:
         places["CheckpointConfig.S3Uri"] = request["CheckpointConfig"]["S3Uri"]
+    places |= observed.places(request)
     for member, uri in places.items():
         try:
             s3_objects.split(uri)
@@ -73,24 +79,7 @@ def check_data(
             raise AwsError("ValidationException", f"{member}: {error}.") from error
     for channel in request.get("InputDataConfig") or []:
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
-        said = ""
-        try:
-            bucket, prefix = s3_objects.split(uri)
-            if client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
-                continue
-        except s3_objects.DataError as error:
-            raise AwsError("ValidationException", f"{error}.") from error
-        except ClientError as error:
-            said = f" Error message from S3: {error.response['Error'].get('Message', '')}"
-        except ParamValidationError:
-            said = f" {bucket} is no name that a bucket can have."
-        raise AwsError(
-            "ValidationException",
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please '
-            f"ensure that the bucket exists in the selected region ({context.region}), that "
-            f'objects exist under that S3 prefix, and that the role "{request["RoleArn"]}" '
-            f'has "s3:ListBucket" permissions on bucket "{bucket}".{said}',
-        )
+        check_has_objects(client, context, uri, request["RoleArn"])
 
 
 def _check_supported(request: CreateTrainingJobRequestTypeDef) -> None:
@@ -100,18 +89,37 @@ def _check_supported(request: CreateTrainingJobRequestTypeDef) -> None:
     inputs = request.get("InputDataConfig") or []
     sources = [channel["DataSource"].get("S3DataSource") for channel in inputs]
     kinds = {source["S3DataType"] for source in sources if source}
+    _check_algorithm(specification)
     checks = [
-        ("ServerlessJobConfig", "ServerlessJobConfig" in request),
         ("AlgorithmSpecification.TrainingImage must be given: algorithms by name",
          not specification.get("TrainingImage")),
         ("ResourceConfig.InstanceType must be given: other clusters",
-         "InstanceType" not in resources and "InstanceGroups" not in resources),
+         not resources.get("InstanceType") and not resources.get("InstanceGroups")),
         ("DataSource: sources other than S3DataSource", not all(sources)),
         ("S3DataType Converse", "Converse" in kinds),
     ]  # fmt: skip
     for what, present in checks:
         if present:
             raise AwsError("ValidationException", f"{what}: not run by the local AWS, only by AWS.")
+
+
+def _check_algorithm(specification: Mapping[str, Any]) -> None:
+    """An algorithm or an image (`AlgorithmSpecification` in the API reference)."""
+    if specification.get("TrainingImage") and specification.get("AlgorithmName"):
+        raise AwsError(
+            "ValidationException",
+            "AlgorithmSpecification: AlgorithmName and TrainingImage are mutually exclusive; give "
+            "only one of them.",
+        )
+    config = specification.get("TrainingImageConfig", {})
+    if config.get("TrainingRepositoryAuthConfig") and (
+        config.get("TrainingRepositoryAccessMode") != "Vpc"
+    ):
+        raise AwsError(
+            "ValidationException",
+            "TrainingImageConfig: TrainingRepositoryAuthConfig can be given only where "
+            "TrainingRepositoryAccessMode is Vpc.",
+        )
 
 
 def _check(request: CreateTrainingJobRequestTypeDef) -> None:
@@ -121,13 +129,11 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
     names = [channel["ChannelName"] for channel in inputs]
     if len(set(names)) != len(names):
         raise AwsError("ValidationException", f"Channel names must be unique: {names}.")
+    if {".", ".."} & set(names):
+        raise AwsError("ValidationException", "ChannelName: '.' and '..' are no folder's names.")
     _check_metrics(request["AlgorithmSpecification"].get("MetricDefinitions") or [])
-    if "InstanceGroups" in resources and {"InstanceType", "InstanceCount"} & resources.keys():
-        raise AwsError(
-            "ValidationException",
-            "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
-        )
     _check_instances(resources, spot=bool(request.get("EnableManagedSpotTraining")))
+    _check_rules(request)
     groups = {group.get("InstanceGroupName", opt_ml.HOMOGENEOUS) for group in _groups(resources)}
     for channel in inputs:
         _check_channel(channel, groups, input_mode(request, channel))
@@ -159,6 +165,12 @@ def _check(request: CreateTrainingJobRequestTypeDef) -> None:
             "ValidationException",
             f"CheckpointConfig.LocalPath: {path!r} is not the absolute path of a folder.",
         )
+    if posixpath.normpath(path) in {f"/opt/ml/input/data/{name}" for name in names}:
+        raise AwsError(
+            "ValidationException",
+            f"CheckpointConfig.LocalPath: {path!r} is the folder of a channel, whose files would "
+            "be among the checkpoints.",
+        )
 
 
 def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
@@ -180,7 +192,46 @@ def _check_metrics(definitions: Sequence[MetricDefinitionTypeDef]) -> None:
             )
 
 
+def _check_rules(request: Mapping[str, Any]) -> None:
+    """Names that must be unique among their like, and values that the model doesn't list."""
+    _check_unique(
+        "ProfilerRuleConfigurations: rule configuration names",
+        request.get("ProfilerRuleConfigurations") or [],
+        "RuleConfigurationName",
+    )
+    _check_unique(
+        "DebugHookConfig.CollectionConfigurations: collection names",
+        request.get("DebugHookConfig", {}).get("CollectionConfigurations") or [],
+        "CollectionName",
+    )
+    interval = request.get("ProfilerConfig", {}).get("ProfilingIntervalInMilliseconds")
+    if interval is not None and interval not in PROFILING_INTERVALS:
+        raise AwsError(
+            "ValidationException",
+            f"ProfilerConfig.ProfilingIntervalInMilliseconds: {interval} is none of "
+            f"{', '.join(map(str, PROFILING_INTERVALS))}.",
+        )
+
+
+def _check_unique(what: str, configurations: Sequence[Mapping[str, Any]], member: str) -> None:
+    names = [each.get(member) for each in configurations]
+    if len(set(names)) != len(names):
+        raise AwsError("ValidationException", f"{what} must be unique: {names}.")
+
+
 def _check_instances(resources: Mapping[str, Any], *, spot: bool) -> None:
+    if "InstanceGroups" in resources and {"InstanceType", "InstanceCount"} & resources.keys():
+        raise AwsError(
+            "ValidationException",
+            "ResourceConfig: give either InstanceGroups, or InstanceType and InstanceCount.",
+        )
+    _check_unique(
+        "ResourceConfig.InstanceGroups: names",
+        resources.get("InstanceGroups") or [],
+        "InstanceGroupName",
+    )
+    for group in _groups(resources):
+        instances.check_volume_key(group["InstanceType"], resources.get("VolumeKmsKeyId"))
     groups = [(each["InstanceType"], each.get("InstanceCount", 1)) for each in _groups(resources)]
     instances.check_count(groups, quotas.SPOT_TRAINING if spot else quotas.TRAINING)
     instances.check_at_least_one(sum(count for _, count in groups), "resourceConfig.instanceCount")

@@ -239,7 +239,7 @@ class Worker:
             raise engine_lost()
         if container.out_of_memory:
             raise JobError(OUT_OF_MEMORY)
-        words = f"its last log line: {self._log.last_line}" if self._log.last_line else "no output"
+        words = self._log.words.said or "no output"
         raise JobError(
             "AlgorithmError: Unable to get response from algorithm: the model container exited "
             f"with code {container.exit_code} ({words})"

@@ -71,6 +71,9 @@ class TransformJob(Job):
         self._instances: list[Instance] = []
         self._failures: list[str] = []
 
+    def saved(self) -> dict[str, Any]:
+        return {**super().saved(), "model": self._model.saved()}
+
     # What the operations ask for.
 
     def describe(self) -> dict[str, Any]:
@@ -142,7 +145,7 @@ class TransformJob(Job):
         """Start an instance, and let it transform these objects."""
         stream = f"{self.name}/i-{uuid.uuid4().hex[:17]}-{int(time.time())}"
         log, data_log = (
-            self.backend.logs.open(self.context.region, LOG_GROUP, name)
+            self.backend.logs.open(self.context.region, LOG_GROUP, name, self.context.account_id)
             for name in (stream, f"{stream}/data-log")
         )
         try:

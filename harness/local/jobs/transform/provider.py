@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.hosting.models import Models
+from harness.local.core import experiments, instances
+from harness.local.hosting.models import Model, Models
+from harness.local.jobs.inputs import check_has_objects
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.transform import requests
 from harness.local.jobs.transform.job import TransformJob
@@ -31,11 +33,20 @@ class TransformJobs(JobProvider[TransformJob]):
         super().__init__(backend)
         self._models = Models(backend)
 
+    def _made(self, context: RequestContext, saved: Mapping[str, Any]) -> TransformJob:
+        return TransformJob(self._backend, context, saved["request"], Model(**saved["model"]))
+
     def create_transform_job(
         self, context: RequestContext, request: CreateTransformJobRequestTypeDef
     ) -> dict[str, Any]:
         requests.check(request)
+        resources = request["TransformResources"]
+        instances.check_accelerators(self._backend, [resources["InstanceType"]])
         model = self._models.find(context, request["ModelName"])
+        requests.check_model(model)
+        uri = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+        check_has_objects(self._backend.s3, context, uri, model.request.get("ExecutionRoleArn", ""))
+        experiments.check(self._backend, context, request)
         return self._begin(TransformJob(self._backend, context, request, model))
 
     def describe_transform_job(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from types_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
 
+    from harness.local.hosting.models import Model
+
 MAX_CONCURRENT = 100
 """Requests to an instance at once: what a product of 100 with `MaxPayloadInMB` leaves."""
 
@@ -28,19 +30,22 @@ def check(request: CreateTransformJobRequestTypeDef) -> None:
     instances.check_count(
         [(resources["InstanceType"], resources["InstanceCount"])], quotas.TRANSFORM
     )
+    instances.check_volume_key(resources["InstanceType"], resources.get("VolumeKmsKeyId"))
     source = request["TransformInput"]["DataSource"]["S3DataSource"]
     concurrent = request.get("MaxConcurrentTransforms", 0)
     payload = request.get("MaxPayloadInMB", 0)
     checks = {
-        "DataCaptureConfig: the local AWS captures no data of transform jobs; run them on AWS.": (
-            "DataCaptureConfig" in request
-        ),
         "S3DataType: AugmentedManifestFile is not compatible with transform jobs.": (
             source["S3DataType"] == "AugmentedManifestFile"
         ),
         f"MaxPayloadInMB cannot be greater than {MAX_PAYLOAD_IN_MB}.": payload > MAX_PAYLOAD_IN_MB,
         f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_PAYLOAD_IN_MB}, as "
         f"{concurrent} * {payload} does.": concurrent * payload > MAX_PAYLOAD_IN_MB,
+        "BatchStrategy MultiRecord needs a SplitType of Line, RecordIO or TFRecord; SplitType "
+        "None sends each object as a whole.": (
+            request.get("BatchStrategy") == "MultiRecord"
+            and request["TransformInput"].get("SplitType", "None") == "None"
+        ),
         f"MaxConcurrentTransforms cannot be greater than {MAX_CONCURRENT}.": (
             concurrent > MAX_CONCURRENT
         ),
@@ -54,6 +59,19 @@ def check(request: CreateTransformJobRequestTypeDef) -> None:
     except s3_objects.DataError as error:
         raise AwsError("ValidationException", f"{error}.") from error
     processing(request)
+
+
+def check_model(model: Model) -> None:
+    """Raises `ValidationException` for a model that no transform job can have.
+
+    (`ModelDataSource` in the API reference of ContainerDefinition.)
+    """
+    if "ModelDataSource" in model.container:
+        raise AwsError(
+            "ValidationException",
+            f'Model "{model.arn}" has a ModelDataSource, which can\'t be used with transform '
+            "jobs; give its ModelDataUrl.",
+        )
 
 
 def processing(request: Mapping[str, Any]) -> Processing | None:

@@ -107,7 +107,7 @@ class TestCloudWatch:
             stream.write(line)
         stream.flush()
         assert lines(aws, stream) == ["before", " ", "after", "  "]
-        assert stream.last_line == "after"
+        assert str(stream.words) == "after"
 
     def test_more_than_a_batch_of_events(self, aws, streams, new):
         stream = streams.open("us-east-1", GROUP, new("job"))

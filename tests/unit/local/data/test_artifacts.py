@@ -8,7 +8,8 @@ import pytest
 
 from harness.local.data import artifacts
 from harness.local.data.transfers import untold
-from harness.local.data.volumes import Volume
+from harness.local.data.volumes import FullVolumeError, Volume
+from tests.unit.local.data.containers import Rooted
 
 
 class Folder:
@@ -22,7 +23,8 @@ class Folder:
         assert top == "out"
         if name:
             return self._tar({name.rpartition("/")[2]: self.files[name]})
-        return self._tar({f"out/{each}": content for each, content in self.files.items()})
+        files = {f"out/{each}": content for each, content in self.files.items()}
+        return self._tar({"out": None, **files})
 
     def _tar(self, files):
         packed = io.BytesIO()
@@ -30,7 +32,7 @@ class Folder:
             for name, content in files.items():
                 info = tarfile.TarInfo(name)
                 if content is None:
-                    info.type, info.linkname = tarfile.SYMTYPE, "elsewhere"
+                    info.type = tarfile.DIRTYPE
                     archive.addfile(info)
                 else:
                     info.size = len(content)
@@ -99,18 +101,167 @@ def test_of_files_with_one_name_the_first_hosts_stays(aws, bucket):
     assert content(aws, bucket, "same") == b"2"
 
 
-def test_links_are_left_out(aws, bucket):
-    folder: Any = Folder(link=None, file=b"1")
-    artifacts.Mirror(aws.direct, "/data/out", f"s3://{bucket}/").update([folder])
-    artifacts.upload_files(
-        aws.direct,
-        [folder.get("/data/out")],
-        "out",
-        f"s3://{bucket}/end",
-        untold(),
-        volumes=[Volume(1)],
-    )
-    assert uploads(aws, bucket) == {"file": 1, "end/file": 1}
+OUT = "/opt/ml/processing/out"
+
+
+@pytest.fixture
+def container(tmp_path):
+    """A container with files, links to them, and links that lead elsewhere."""
+    made = Rooted(tmp_path)
+    folder = made.folder(OUT)
+    (tmp_path / "secret").write_text("of the container")
+    (folder / "sub").mkdir()
+    (folder / "a").write_text("one")
+    (folder / "b").hardlink_to(folder / "a")
+    (folder / "sub/x").write_text("x")
+    (folder / "last").symlink_to("a")
+    (folder / "same").symlink_to("sub")
+    (folder / "out").symlink_to("/secret")
+    (folder / "host").symlink_to("../../../../../../../../etc/hostname")
+    (folder / "gone").symlink_to("nothing")
+    (folder / "round").symlink_to(".")
+    return made
+
+
+KEPT = {
+    "a": b"one",
+    "b": b"one",
+    "last": b"one",
+    "sub/x": b"x",
+    "same/x": b"x",
+}
+LEFT_OUT = {"out", "host", "gone", "round"}
+
+
+def upload(aws, bucket, containers, prefix="end", path=OUT):
+    uri, own = f"s3://{bucket}/{prefix}", [Volume(1) for _ in containers]
+    artifacts.upload_files(aws.direct, containers, path, uri, untold(), volumes=own)
+
+
+def objects(aws, bucket, prefix="end/"):
+    found = aws.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    return {each["Key"][len(prefix) :]: content(aws, bucket, each["Key"]) for each in found}
+
+
+def told(caplog, what="is not uploaded to"):
+    return {each.message.split()[0] for each in caplog.records if what in each.message}
+
+
+def test_what_links_lead_to_is_uploaded_under_their_names(aws, bucket, container, caplog):
+    upload(aws, bucket, [container])
+    assert objects(aws, bucket) == KEPT
+    assert told(caplog) == LEFT_OUT
+
+
+@pytest.mark.parametrize("target", ["/scratch/results", "../../../scratch/results", "first"])
+def test_a_folder_that_is_a_link_is_what_it_leads_to(aws, bucket, container, target, caplog):
+    real = container.root / OUT[1:]
+    (container.root / "scratch").mkdir()
+    real.rename(container.root / "scratch/results")
+    real.symlink_to(target)
+    (real.parent / "first").symlink_to("/scratch/results")
+    upload(aws, bucket, [container], path=f"{OUT}/")
+    mirror = artifacts.Mirror(aws.direct, OUT, f"s3://{bucket}/mirror")
+    mirror.update([container], [Volume(1)])
+    assert objects(aws, bucket) == objects(aws, bucket, "mirror/") == KEPT
+    assert told(caplog) == LEFT_OUT
+
+
+@pytest.mark.parametrize("target", ["/nowhere", "out", "/", "/secret"])
+def test_a_folder_that_is_a_link_to_none_is_said(aws, bucket, container, target, caplog):
+    (container.root / OUT[1:]).rename(container.root / "elsewhere")
+    (container.root / OUT[1:]).symlink_to(target)
+    upload(aws, bucket, [container])
+    assert objects(aws, bucket) == {}
+    assert f"nothing is uploaded of {OUT}: it is a link to" in caplog.text
+
+
+def test_a_link_in_an_output_that_is_uploaded_continuously(aws, bucket, container, caplog):
+    mirror = artifacts.Mirror(aws.direct, OUT, f"s3://{bucket}/end")
+    mirror.update([container])
+    assert told(caplog) == set()  # every three seconds would be too often
+    assert objects(aws, bucket) == KEPT
+    folder = container.root / OUT[1:]
+    (folder / "sub/x").write_text("y")
+    (folder / "last").unlink()
+    (folder / "last").symlink_to("sub/x")
+    mirror.update([container])
+    mirror.update([container], [Volume(1)])
+    new = {"sub/x": b"y", "same/x": b"y", "last": b"y"}
+    assert objects(aws, bucket) == KEPT | new
+    assert uploads(aws, bucket) == {
+        f"end/{name}": 2 if name in new else 1 for name in KEPT
+    }  # fmt: skip
+    assert told(caplog) == LEFT_OUT
+
+
+def test_a_large_file_with_two_names(aws, bucket, tmp_path):
+    container = Rooted(tmp_path)
+    folder = container.folder(OUT)
+    (folder / "a").write_bytes(b"x" * (artifacts.SMALL + 1))
+    (folder / "b").hardlink_to(folder / "a")
+    upload(aws, bucket, [container])
+    artifacts.Mirror(aws.direct, OUT, f"s3://{bucket}/mirror").update([container])
+    for key in ("end/a", "end/b", "mirror/a", "mirror/b"):
+        assert content(aws, bucket, key) == b"x" * (artifacts.SMALL + 1)
+
+
+def test_links_do_not_multiply_what_fits(aws, bucket, tmp_path):
+    """Else one file that is as large as the volume may be uploaded a thousand times."""
+    container = Rooted(tmp_path)
+    folder = container.folder(OUT)
+    (folder / "a").write_bytes(b"x" * (1 << 20))
+    for number in range(2):
+        (folder / f"link-{number}").symlink_to("a")
+    with pytest.raises(FullVolumeError):
+        artifacts.upload_files(
+            aws.direct, [container], OUT, f"s3://{bucket}/", untold(), volumes=[Megabyte()]
+        )
+
+
+class Megabyte(Volume):
+    """A volume that has room for no more."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.take((1 << 30) - (1 << 20))
+
+    def empty(self):
+        return Megabyte()
+
+
+def archived(aws, containers, name):
+    """What is in the archive of their folders: contents, and of links their targets."""
+    uri, own = f"s3://{aws.bucket}/{name}.tar.gz", [Volume(1) for _ in containers]
+    artifacts.upload_archive(aws.direct, containers, OUT, uri, untold(), volumes=own)
+    packed = io.BytesIO(content(aws, aws.bucket, f"{name}.tar.gz"))
+    with tarfile.open(fileobj=packed) as archive:
+        return {
+            each.name: each.linkname if each.issym() else file.read() if file else b""
+            for each in archive
+            if not each.isdir()
+            for file in [None if each.issym() else archive.extractfile(each)]
+        }
+
+
+def test_an_archive_keeps_links(aws, new, container, caplog):
+    found = archived(aws, [container], new("links"))
+    assert found["a"] == found["b"] == b"one"
+    assert {name: found[name] for name in ("last", "same", "gone")} == {
+        "last": "a",
+        "same": "sub",
+        "gone": "nothing",
+    }
+    assert told(caplog, "is of no use in") == {"out", "host", "gone"}
+
+
+def test_in_an_archive_of_two_hosts_a_hard_link_is_its_own_hosts_file(aws, new, tmp_path):
+    containers = [Rooted(tmp_path / name) for name in ("1", "2")]
+    for each, text in zip(containers, ("first", "second"), strict=True):
+        folder = each.folder(OUT)
+        (folder / "a").write_text(text)
+    (folder / "b").hardlink_to(folder / "a")
+    assert archived(aws, containers, new("hosts")) == {"a": b"first", "b": b"second"}
 
 
 def test_a_failed_upload_is_made_up_for(aws, bucket):

@@ -147,3 +147,9 @@ def test_endless_archives_take_no_memory(begin):
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 100 * MB
+
+
+def test_a_pointer_of_git_lfs_is_told_as_one():
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+    with pytest.raises(opt_ml.ContentError, match="a Git LFS pointer and not the archive itself"):
+        unpacked(pointer)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.local.data import opt_ml
+from harness.local.data.links import Tree
 
 
 def read(stream):
@@ -49,7 +50,7 @@ def repacked(members, below="model"):
     """How many files were copied, and the copies."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        count = opt_ml.repack(engine_tar(members), archive, below)
+        count, _ = opt_ml.repack(engine_tar(members), archive, below, Tree(below))
     packed.seek(0)
     with tarfile.open(fileobj=packed) as archive:
         return count, {
@@ -178,7 +179,7 @@ class TestRepack:
             tarfile.open(fileobj=io.BytesIO(), mode="w") as archive,
             pytest.raises(tarfile.ReadError),
         ):
-            opt_ml.repack(iter(stream), archive, "model")
+            opt_ml.repack(iter(stream), archive, "model", Tree("/model"))
 
 
 class TestReadFailure:

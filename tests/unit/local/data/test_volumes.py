@@ -7,18 +7,29 @@ import pytest
 
 from harness.aws_model import volumes
 from harness.local.data import artifacts, opt_ml
+from harness.local.data.links import Tree
 from harness.local.data.transfers import untold
 from harness.local.data.volumes import GB, FullVolumeError, Volume
 
 
 def hole(size):
     """A folder's tar stream with a file of this size, of which few bytes are asked for."""
+    folder = tarfile.TarInfo("model")
+    folder.type = tarfile.DIRTYPE
+    yield folder.tobuf(tarfile.PAX_FORMAT)
     info = tarfile.TarInfo("model/hole")
     info.size = size
     yield info.tobuf(tarfile.PAX_FORMAT)
     for _ in range(4):
         yield bytes(1 << 20)
     pytest.fail("the file was read")
+
+
+class Hole:
+    """Stands for a container with such a file."""
+
+    def get(self, _):
+        return hole(2 * GB)
 
 
 def test_a_volume_takes_what_fits():
@@ -42,17 +53,17 @@ def test_a_file_from_a_container_that_does_not_fit_is_not_read():
         tarfile.open(fileobj=io.BytesIO(), mode="w") as archive,
         pytest.raises(FullVolumeError),
     ):
-        opt_ml.repack(hole(1000 * GB), archive, "model", volume=Volume(5))
+        opt_ml.repack(hole(1000 * GB), archive, "model", Tree("/model"), volume=Volume(5))
 
 
 def test_no_archive_of_what_does_not_fit_is_uploaded(aws, new):
     for upload in (
         lambda: artifacts.upload_archive(
-            aws.direct, [hole(2 * GB)], "model", f"s3://{aws.bucket}/{new('m')}.tar.gz", untold(),
+            aws.direct, [Hole()], "/opt/ml/model", f"s3://{aws.bucket}/{new('m')}.tar.gz", untold(),
             volumes=[Volume(1)],
         ),
         lambda: artifacts.upload_files(
-            aws.direct, [hole(2 * GB)], "model", f"s3://{aws.bucket}/{new('m')}", untold(),
+            aws.direct, [Hole()], "/opt/ml/model", f"s3://{aws.bucket}/{new('m')}", untold(),
             volumes=[Volume(1)],
         ),
     ):  # fmt: skip

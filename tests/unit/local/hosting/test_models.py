@@ -138,8 +138,8 @@ class TestModels:
              ("Containers: the local AWS runs models of one container; inference pipelines run on "
              "AWS only.")),
             ({"PrimaryContainer": {"ModelPackageName": "package"}},
-             ("Image: the local AWS needs the container's image; model packages and inference "
-             "specifications run on AWS only.")),
+             ("PrimaryContainer.ModelPackageName: give Image and ModelDataUrl; model packages run "
+             "on AWS only.")),
             ({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}},
              "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only."),
             ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {
@@ -158,6 +158,31 @@ class TestModels:
     def test_what_is_not_run_locally(self, aws, new, members, message):
         request = {"ModelName": new("model"), "ExecutionRoleArn": ROLE, **members}
         assert refusal(aws.sagemaker.create_model, **request) == message
+
+    @pytest.mark.parametrize(
+        ("container", "message"),
+        [
+            ({"ModelDataUrl": "s3://b/m.tar.gz", "ModelDataSource": {"S3DataSource": {
+                "S3Uri": "s3://b/m/", "S3DataType": "S3Prefix", "CompressionType": "None"}}},
+             "ModelDataUrl and ModelDataSource are mutually exclusive"),
+            ({"ImageConfig": {"RepositoryAccessMode": "Platform",
+                "RepositoryAuthConfig": {"RepositoryCredentialsProviderArn": "a"}}},
+             "ImageConfig: RepositoryAuthConfig can be given only where RepositoryAccessMode is"),
+            ({"Environment": {f"V{number}": "x" * 1021 for number in range(33)}},
+             "Environment: all keys and values together have"),
+        ],
+    )  # fmt: skip
+    def test_what_the_reference_rules_out(self, model, container, message):
+        assert refusal(model, **container).startswith(message)
+
+    @pytest.mark.parametrize("key", ["model.tar", "model.zip", "models/"])
+    def test_data_that_is_no_archive(self, aws, model, key):
+        aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=b"")
+        url = f"s3://{aws.bucket}/{key}"
+        assert refusal(model, ModelDataUrl=url) == (
+            f"Invalid model data URL {url}: it must point to a single gzip compressed tar archive "
+            "(.tar.gz suffix)."
+        )
 
 
 class TestEndpointConfigs:
@@ -230,45 +255,118 @@ class TestEndpointConfigs:
         )
 
     @pytest.mark.parametrize(
-        ("member", "request_members", "variant_members"),
+        ("words", "request_members", "variant_members"),
         [
-            ("AsyncInferenceConfig",
-             {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket"}}}, {}),
-            ("ServerlessConfig",
+            ("ExplainerConfig: explanations are made by AWS only.",
+             {"ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": {
+                 "ShapBaselineConfig": {"ShapBaseline": "1"}}}}},
+             {"InstanceType": "ml.m5.large", "InitialInstanceCount": 1}),
+            ("ProductionVariants.ServerlessConfig: serverless endpoints run on AWS only.",
              {}, {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}),
         ],
     )  # fmt: skip
     def test_what_is_kept_but_not_run(
-        self, aws, new, model, member, request_members, variant_members
+        self, aws, new, model, words, request_members, variant_members
     ):
         name = new("config")
         variants = [{"VariantName": "v", "ModelName": model(), **variant_members}]
         aws.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=variants, **request_members
         )
-        assert refusal(
-            aws.sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=name
-        ) == (
-            f'Endpoint configuration "{ARN}:endpoint-config/{name}" has {member}: it is kept, but '
-            "not run by the local AWS, only by AWS."
+        asked = {"EndpointName": name, "EndpointConfigName": name}
+        assert refusal(aws.sagemaker.create_endpoint, **asked) == words
+        described = aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        assert described["ProductionVariants"] == [{**variants[0], "InitialVariantWeight": 1.0}]
+        assert request_members.items() <= described.items()
+
+    @pytest.mark.parametrize(
+        ("variants", "members", "message"),
+        [
+            ([{}], {"ShadowProductionVariants": [{}, {"VariantName": "s"}]},
+             "Variant names must be unique: ['AllTraffic', 'AllTraffic', 's']."),
+            ([{}], {"ShadowProductionVariants": [{"VariantName": "s"}, {"VariantName": "t"}]},
+             "With ShadowProductionVariants, there can be only one variant in ProductionVariants"),
+            ([{"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1,
+                                    "ProvisionedConcurrency": 2}}], {},
+             "Variant AllTraffic: ProvisionedConcurrency must be less than or equal to"),
+            ([{"RoutingConfig": {"RoutingStrategy": "PREFIX_AWARE"}}], {},
+             "Variant AllTraffic: PrefixAwareRoutingConfig must be given with"),
+            ([{"InstanceType": "ml.g5.xlarge"}], {"KmsKeyId": "key"},
+             "VolumeKmsKeyId: it can't be requested for the instance type ml.g5.xlarge"),
+            ([{}], {"MetricsConfig": {"MetricPublishFrequencyInSeconds": 7}},
+             "MetricsConfig.MetricPublishFrequencyInSeconds: 7 is none of 10, 30, 60,"),
+        ],
+    )  # fmt: skip
+    def test_what_the_reference_rules_out(self, aws, new, model, variants, members, message):
+        name = model()
+        filled = {
+            member: [variant(name, **each) for each in some] if isinstance(some, list) else some
+            for member, some in {"ProductionVariants": variants, **members}.items()
+        }
+        said = refusal(
+            aws.sagemaker.create_endpoint_config, EndpointConfigName=new("config"), **filled
         )
+        assert said.startswith(message)
+
+    def test_a_variant_weighs_one_by_default(self, aws, new, model):
+        name, given = new("config"), variant(model())
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[given, variant(model(), VariantName="w", InitialVariantWeight=0.0)],
+        )
+        described = aws.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        weights = [each["InitialVariantWeight"] for each in described["ProductionVariants"]]
+        assert weights == [1.0, 0.0]
 
 
 class TestEndpoints:
+    def test_a_name_that_differs_by_case_only_is_taken(self, aws, new, model):
+        name = new("Endpoint")
+        aws.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[variant(model())]
+        )
+        arn = aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)[
+            "EndpointArn"
+        ]
+        assert refusal(
+            aws.sagemaker.create_endpoint, EndpointName=name.lower(), EndpointConfigName=name
+        ) == (f'Cannot create already existing endpoint "{arn}".')
+        with pytest.raises(ClientError, match="Could not find endpoint"):
+            aws.sagemaker.describe_endpoint(EndpointName=name.lower())
+
+    def test_a_variant_is_changed_once(self, aws):
+        change = {"VariantName": "v", "DesiredWeight": 1.0}
+        said = refusal(
+            aws.sagemaker.update_endpoint_weights_and_capacities,
+            EndpointName="none",
+            DesiredWeightsAndCapacities=[change, change],
+        )
+        assert said == "Variant names must be unique: ['v', 'v']."
+
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
             ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
                 "Type": "CANARY", "WaitIntervalInSeconds": 0,
                 "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}}},
+             ("DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.CanarySize: the "
+             "local AWS shifts traffic ALL_AT_ONCE; canary deployments run on AWS only.")),
+            ({"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {
+                "Type": "LINEAR", "WaitIntervalInSeconds": 0}}},
              ("DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
              "rolling deployments run on AWS only.")),
             ({"RollingUpdatePolicy": {"WaitIntervalInSeconds": 0,
                 "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}}},
-             ("DeploymentConfig: the local AWS shifts traffic ALL_AT_ONCE; canary, linear and "
+             ("DeploymentConfig.RollingUpdatePolicy: the local AWS shifts traffic ALL_AT_ONCE; "
              "rolling deployments run on AWS only.")),
             ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "alarm"}]}},
-             "AutoRollbackConfiguration: CloudWatch alarms are watched by AWS only."),
+             ("DeploymentConfig.AutoRollbackConfiguration.Alarms: CloudWatch alarms are watched by "
+              "AWS only.")),
+            ({"BlueGreenUpdatePolicy": {"TerminationWaitInSeconds": 500,
+                "MaximumExecutionTimeoutInSeconds": 600, "TrafficRoutingConfiguration": {
+                "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 100}}},
+             ("BlueGreenUpdatePolicy: MaximumExecutionTimeoutInSeconds, 600, must be larger than "
+              "TerminationWaitInSeconds and WaitIntervalInSeconds together, which are 600.")),
         ],
     )  # fmt: skip
     def test_deployments_that_are_not_run_locally(self, aws, new, model, settings, message):

@@ -33,12 +33,19 @@ MAX_BODY = 100_000
 
 
 class InLoop:
-    """What is answered in the loop: its body's length."""
+    """What is answered in the loop: its body's length; and how often its head has come."""
 
     max_body = MAX_BODY
 
-    async def respond_in_loop(self, request, body):
-        return Response(200, {}, str(len(body)).encode())
+    def __init__(self, times=1):
+        self.times = times
+
+    def again(self):
+        return InLoop(self.times + 1)
+
+    async def respond(self, body):
+        told = {"Times": str(self.times), "Ends": repr(body[-3:])}
+        return Response(200, told, str(len(body)).encode())
 
 
 class App:
@@ -450,6 +457,43 @@ def test_what_comes_before_a_malformed_request_is_answered(started):
     client = connect(post(b"a") + MALFORMED["two-lengths"] + post(b"b"))
     assert [client.answer()[0] for _ in range(2)] == [200, 400]
     assert client.is_closed()
+
+
+def test_a_head_that_comes_again_is_read_once(started):
+    _, connect, _ = started
+    client = connect()
+    asked = [(post(body, path=b"/loop"), body) for body in (b"one", b"two", b"six", b"\r\n\r")]
+    times = []
+    for data, body in asked:
+        _, headers, answer = client.send(data).answer()
+        assert (answer, headers["ends"]) == (b"%d" % len(body), repr(body[-3:]))
+        times.append(int(headers["times"]))
+    assert times == [1, 2, 2, 2]
+    # In two pieces, with more behind it, or with another length, it is read like any other.
+    first, second = asked[0][0], asked[1][0]
+    client.send(first[:-1])
+    assert client.send(first[-1:]).answer()[1]["ends"] == "b'one'"
+    client.send(first + second)
+    assert [client.answer()[1]["ends"] for _ in range(2)] == ["b'one'", "b'two'"]
+    assert client.send(post(b"three", path=b"/loop")).answer()[1]["ends"] == "b'ree'"
+    assert client.send(post(b"other", path=b"/other")).answer()[0] == 200
+    assert client.send(first.replace(b"Host:", b"Host ")).answer()[0] == 400
+
+
+@pytest.mark.parametrize("header", [b"Expect: 100-continue", b"Upgrade: h2c", b"Connection: close"])
+def test_heads_that_say_more_than_what_is_asked_are_read_each_time(started, header):
+    _, connect, _ = started
+    client = connect()
+    for _ in range(2):
+        client.send(post(b"one", header, path=b"/loop"))
+        if b"Expect" in header:
+            while client.file.readline() != b"\r\n":
+                pass
+        answer = client.answer()
+        if answer is None:
+            assert b"close" in header
+            break
+        assert answer[1]["times"] == "1"
 
 
 def test_more_requests_in_one_go_than_are_read_at_once(started):

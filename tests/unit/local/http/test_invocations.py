@@ -22,10 +22,10 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
+from harness.local.hosting.container.upstream import Pool
 from harness.local.hosting.endpoint import Endpoint
 from harness.local.hosting.runtime import Runtime
 from harness.local.hosting.serving import Instance
-from harness.local.hosting.upstream import Pool
 from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.messages import RequestContext
 
@@ -72,6 +72,13 @@ ANSWERS = {
     "nul": PLAIN.replace(b"text/csv", b"text/\0csv"),
     "much-head": PLAIN.replace(b"\r\n\r\n", b"\r\nX-A: %s\r\n\r\n" % (b"x" * 70_000)),
     "upgrade": b"HTTP/1.1 101 No\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    "new-session": PLAIN.replace(
+        b"\r\n\r\n",
+        b"\r\nX-Amzn-SageMaker-New-Session-Id: s-1; Expires=2999-01-01T00:00:00Z\r\n\r\n",
+    ),
+    "closed-session": PLAIN.replace(
+        b"\r\n\r\n", b"\r\nX-Amzn-SageMaker-Closed-Session-Id: s-1\r\n\r\n"
+    ),
     "large": b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000,
     "too-large": b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (LIMIT + 1),
     "too-large-in-chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % LIMIT
@@ -339,7 +346,6 @@ REQUESTS = {
         "Accept: text/csv",
         "X-Amzn-SageMaker-Custom-Attributes: trace=1",
         "X-Amzn-SageMaker-Inference-Id: i",
-        "X-Amzn-SageMaker-Target-Model: m.tar.gz",
         "X-Amzn-SageMaker-Session-Id: NEW_SESSION",
         "X-Amzn-SageMaker-Target-Variant: v",
         SIGNED.format("us-east-1/sagemaker"),
@@ -365,6 +371,22 @@ REQUESTS = {
     "rebound": request().replace(b"Host: 127.0.0.1", b"Host: evil.example"),
     "much-larger": request(b"y" * (LIMIT + 5000)),
     "not-allowed": request(b"body", SIGNED.format("us-east-1/nothing")).replace(b"POST", b"PUT"),
+    "multi-model": request(b"body", "X-Amzn-SageMaker-Target-Model: m.tar.gz"),
+    "multi-container": request(b"body", "X-Amzn-SageMaker-Target-Container-Hostname: h"),
+    "component": request(b"body", "X-Amzn-SageMaker-Inference-Component: c"),
+    "component-streamed": request(
+        b"body",
+        "X-Amzn-SageMaker-Inference-Component: c",
+        path="/endpoints/e/invocations-response-stream",
+    ),
+    "explained": request(b"body", "X-Amzn-SageMaker-Enable-Explanations: `true`"),
+    "by-prefix": request(b"body", "X-Amzn-SageMaker-Prefix-Aware-Id: p"),
+    "no-such-session": request(b"body", "X-Amzn-SageMaker-Session-Id: s"),
+    "new-session-streamed": request(
+        b"body",
+        "X-Amzn-SageMaker-Session-Id: NEW_SESSION",
+        path="/endpoints/e/invocations-response-stream",
+    ),
 }
 SENT = {
     "headers": b"1,2",
@@ -386,6 +408,14 @@ ASKED = {
     "rebound": (403, "doesn't answer to the name"),
     "not-allowed": (501, None),
     "another-region": (400, "not found"),
+    "multi-model": (400, "Endpoint e is not a multi-model endpoint and does not support target"),
+    "multi-container": (400, "Endpoint e is not configured for direct invocation"),
+    "component": (400, "Inference Component Name header is not allowed for endpoints to which you"),
+    "component-streamed": (400, "Inference Component Name header is not allowed"),
+    "explained": (400, "Endpoint e has no explainer"),
+    "by-prefix": (400, "Endpoint e does not route requests by their prefixes"),
+    "no-such-session": (400, "Session s not found for Endpoint e"),
+    "new-session-streamed": (400, "failed to satisfy constraint"),
 }
 
 
@@ -411,13 +441,12 @@ def test_what_the_container_is_told(aws, container):
         b"POST /invocations HTTP/1.1\r\n"
         b"Host: 127.0.0.1:%d\r\n"
         b"Accept-Encoding: identity\r\n"
-        b"Content-Length: 3\r\n"
         b"User-Agent: AHC/2.0\r\n"
         b"Accept: text/csv\r\n"
         b"X-Amzn-SageMaker-Custom-Attributes: trace=1\r\n"
         b"X-Amzn-SageMaker-Inference-Id: i\r\n"
-        b"X-Amzn-SageMaker-Target-Model: m.tar.gz\r\n"
-        b"X-Amzn-SageMaker-Session-Id: NEW_SESSION\r\n\r\n" % container.server.getsockname()[1]
+        b"X-Amzn-SageMaker-Session-Id: NEW_SESSION\r\n"
+        b"Content-Length: 3\r\n\r\n" % container.server.getsockname()[1]
     )
 
 
@@ -621,7 +650,7 @@ def test_connections_go_with_their_container(aws, container, instance):
 
 
 def test_a_container_has_so_many_requests_at_once(aws, container, instance, monkeypatch):
-    monkeypatch.setattr("harness.local.hosting.upstream.CONNECTIONS", 2)
+    monkeypatch.setattr("harness.local.hosting.container.upstream.CONNECTIONS", 2)
     container.proceed.clear()
     other = Instance(instance.container)
     pool = other.connections
@@ -646,7 +675,7 @@ def test_a_container_has_so_many_requests_at_once(aws, container, instance, monk
 
 
 def test_a_container_that_does_not_accept_a_connection(aws, monkeypatch):
-    monkeypatch.setattr("harness.local.hosting.upstream.CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr("harness.local.hosting.container.upstream.CONNECT_TIMEOUT", 0.1)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):  # what the kernel accepts for it
@@ -687,3 +716,60 @@ def test_a_pool_may_be_given_its_sockets(aws, container):
     assert [each.result(WAIT) for each in asked] == [b"hello"] * 2
     assert aws._server._thread not in made
     pool.close()
+
+
+def test_a_stateful_session_stays_with_the_container_that_began_it(container, instance):
+    with contextlib.closing(StandIn()) as other:
+        provider = make_provider(instance)
+        (endpoint,) = provider._endpoints.all()
+        endpoint.variants[0].instances.append(make_instance(other))
+        with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
+            session = boto3.Session("AKIAIOSFODNN7EXAMPLE", "x", region_name="us-east-1")
+            runtime = session.client("sagemaker-runtime", endpoint_url=server.url)
+
+            def invoke(session_id, kind):
+                return runtime.invoke_endpoint(
+                    EndpointName="e", Body=b"", ContentType=f"probe/{kind}", SessionId=session_id
+                )
+
+            begun = invoke("NEW_SESSION", "new-session")
+            assert begun["NewSessionId"] == "s-1; Expires=2999-01-01T00:00:00Z"
+            first = container if container.seen else other
+            for _ in range(4):
+                assert "NewSessionId" not in invoke("s-1", "plain")
+            assert len(first.seen) == 5
+            assert b"X-Amzn-SageMaker-Session-Id: s-1\r\n" in first.seen[-1][0]
+            assert invoke("s-1", "closed-session")["ClosedSessionId"] == "s-1"
+            with pytest.raises(runtime.exceptions.ValidationError, match="Session s-1 not found"):
+                invoke("s-1", "plain")
+
+
+class Captured:
+    """What would be captured, in place of what writes it into S3."""
+
+    def __init__(self):
+        self.taken = []
+
+    def take(self, request, content_type, answer):
+        self.taken.append((request["Body"], content_type, answer))
+
+
+@pytest.mark.parametrize("path", ["invocations", "invocations-response-stream"])
+def test_answers_are_captured_where_that_is_asked_for(container, instance, path):
+    provider = make_provider(instance)
+    (endpoint,) = provider._endpoints.all()
+    endpoint.variants[0].capture = captured = Captured()
+    with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
+        asked = request(path=f"/endpoints/e/{path}")
+        ask(server, asked, asked.replace(b"\r\n\r\n", b"\r\nContent-Type: probe/error\r\n\r\n", 1))
+    assert captured.taken == [(b"body", "text/csv", b"hello")]
+
+
+def test_an_asynchronous_endpoint_is_not_asked_at_once(instance):
+    provider = make_provider(instance)
+    (endpoint,) = provider._endpoints.all()
+    endpoint.is_async = True
+    with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
+        ((head, body),) = ask(server, request())
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert "Endpoint e is an asynchronous inference endpoint" in message(body)[0]

@@ -79,22 +79,22 @@ ATHENA = {
 }  # fmt: skip
 
 
-UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType and InstanceCount: other clusters"
+UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType: other clusters"
 
 
 @pytest.mark.parametrize(
     ("members", "what"),
     [
         (inputs({"InputName": "a", "DatasetDefinition": ATHENA}),
-         "ProcessingInputs: DatasetDefinition"),
-        (inputs({**an_input(), "AppManaged": True}), "ProcessingInputs: AppManaged"),
+         "ProcessingInputs.DatasetDefinition"),
+        (inputs({**an_input(), "AppManaged": True}), "ProcessingInputs.AppManaged"),
         (inputs(an_input(S3InputMode="Pipe")), "ProcessingInputs: S3InputMode Pipe"),
         (
             outputs({"OutputName": "a", "AppManaged": True,
                      "FeatureStoreOutput": {"FeatureGroupName": "g"}}),
-            "ProcessingOutputConfig: FeatureStoreOutput",
+            "ProcessingOutputConfig.Outputs.FeatureStoreOutput",
         ),
-        (outputs({**an_output(), "AppManaged": True}), "ProcessingOutputConfig: AppManaged"),
+        (outputs({**an_output(), "AppManaged": True}), "ProcessingOutputConfig.Outputs.AppManaged"),
         (
             {"ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}}},
             UNSIZED,
@@ -104,6 +104,32 @@ UNSIZED = "ProcessingResources.ClusterConfig needs InstanceType and InstanceCoun
 def test_what_is_not_run_locally(aws, request_, members, what):
     message = refusal(aws.sagemaker.create_processing_job, **request_(**members))
     assert message == f"{what}: not run by the local AWS, only by AWS."
+
+
+def cluster(**members):
+    given = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1, **members}
+    return {"ProcessingResources": {"ClusterConfig": given}}
+
+
+@pytest.mark.parametrize(
+    ("members", "what"),
+    [
+        (
+            cluster(VolumeKmsKeyId="key"),
+            (
+                "VolumeKmsKeyId: it can't be requested for the instance type ml.g5.xlarge, which "
+                "has local storage."
+            ),
+        ),
+    ],
+)
+def test_what_the_reference_rules_out(aws, request_, members, what):
+    assert refusal(aws.sagemaker.create_processing_job, **request_(**members)) == what
+
+
+def test_there_is_one_instance_by_default(aws, request_):
+    resources = {"ClusterConfig": {"InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}}
+    aws.sagemaker.create_processing_job(**request_(ProcessingResources=resources))
 
 
 PLACE = "LocalPath must be the absolute path of a folder below /opt/ml/processing/, and is"
@@ -149,6 +175,34 @@ def test_what_aws_refuses(aws, request_, members, message):
     assert refusal(aws.sagemaker.create_processing_job, **request_(**members)) == message
 
 
+SHARED = "LocalPath must be unique, and /opt/ml/processing/in is that of "
+OWN = "give each a folder of its own"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            inputs(an_input("a"), an_input("b", LocalPath=path)),
+            f"{SHARED}processing input a and of processing input b: {OWN}.",
+        )
+        for path in (LOCAL, f"{LOCAL}/", f"{LOCAL}//", "/opt/ml/processing/./in/.")
+    ]
+    + [
+        (
+            outputs(an_output("a"), an_output("b", S3Uri="s3://b/y")),
+            f"{SHARED}processing output a and of processing output b: {OWN}.",
+        ),
+        (
+            {**inputs(an_input("a")), **outputs(an_output("b", LocalPath=f"{LOCAL}/"))},
+            f"{SHARED}processing input a and of processing output b: {OWN}.",
+        ),
+    ],
+)
+def test_folders_are_not_shared(aws, request_, members, message):
+    assert refusal(aws.sagemaker.create_processing_job, **request_(**members)) == message
+
+
 def test_a_name_is_given_once(aws, finished, request_):
     name = finished()["ProcessingJobName"]
     again = request_(ProcessingJobName=name)
@@ -181,7 +235,8 @@ def test_a_job_fails_without_an_engine_and_says_so(finished, no_engine):
 
 def test_what_is_not_given_is_filled_in(finished):
     bare = {"InputName": "data", "S3Input": an_input()["S3Input"]}
-    job = finished(**inputs(bare), **outputs(an_output()))
+    given = an_output(LocalPath="/opt/ml/processing/out")
+    job = finished(**inputs(bare), **outputs(given))
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86_400}
     (filled,) = job["ProcessingInputs"]
     assert filled["AppManaged"] is False
@@ -192,7 +247,7 @@ def test_what_is_not_given_is_filled_in(finished):
         "S3CompressionType": "None",
     }
     (out,) = job["ProcessingOutputConfig"]["Outputs"]
-    assert out == {**an_output(), "AppManaged": False}
+    assert out == {**given, "AppManaged": False}
 
 
 class TestLists:

@@ -107,6 +107,94 @@ GROUPS = [
 ]
 
 
+def resources(**members):
+    given = {"InstanceCount": 1, "InstanceType": "ml.g5.xlarge", "VolumeSizeInGB": 1, **members}
+    return {"ResourceConfig": given}
+
+
+def rules(member):
+    rule = {"RuleConfigurationName": "r", "RuleEvaluatorImage": "image:1"}
+    return {member: [rule, rule]}
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            {"AlgorithmSpecification": specification(AlgorithmName="a")},
+            "AlgorithmSpecification: AlgorithmName and TrainingImage are mutually exclusive",
+        ),
+        (
+            {"AlgorithmSpecification": specification(TrainingImageConfig={
+                "TrainingRepositoryAccessMode": "Platform",
+                "TrainingRepositoryAuthConfig": {"TrainingRepositoryCredentialsProviderArn":
+                    "arn:aws:lambda:us-east-1:123456789012:function:f"},
+            })},
+            "TrainingImageConfig: TrainingRepositoryAuthConfig can be given only where",
+        ),
+        (resources(VolumeKmsKeyId="key"), "VolumeKmsKeyId: it can't be requested for"),
+        ({"ResourceConfig": {"VolumeSizeInGB": 1, "InstanceGroups": []}},
+         "ResourceConfig.InstanceType must be given"),
+        (
+            {"ResourceConfig": {"VolumeSizeInGB": 1, "InstanceGroups": GROUPS[:1] * 2}},
+            "ResourceConfig.InstanceGroups: names must be unique: ['g', 'g']",
+        ),
+        (rules("ProfilerRuleConfigurations"),
+         "ProfilerRuleConfigurations: rule configuration names must be unique"),
+        (
+            {"DebugHookConfig": {"S3OutputPath": "s3://b/o", "CollectionConfigurations": [
+                {"CollectionName": "c"}, {"CollectionName": "c"}]}},
+            "DebugHookConfig.CollectionConfigurations: collection names must be unique",
+        ),
+        (
+            {"ProfilerConfig": {"S3OutputPath": "s3://b/o", "ProfilingIntervalInMilliseconds": 7}},
+            "ProfilerConfig.ProfilingIntervalInMilliseconds: 7 is none of 100, 200, 500, 1000",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_reference_rules_out(aws, request_, members, message):
+    said = refusal(aws.sagemaker.create_training_job, **request_(**members))
+    assert said.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ([{"Key": "team", "Value": "a"}, {"Key": "team", "Value": "b"}],
+         "Tag keys must be unique per resource; 'team' is given more than once."),
+        ([{"Key": "aws:team", "Value": "a"}],
+         "Tag key 'aws:team': aws: prefixed tag names are not allowed for external use."),
+        ([{"Key": "AWS:team", "Value": "a"}],
+         "Tag key 'AWS:team': aws: prefixed tag names are not allowed for external use."),
+    ],
+)  # fmt: skip
+def test_tags_that_no_resource_can_have(aws, request_, tags, message):
+    """Nor what moto keeps, nor one that is there already."""
+    sagemaker = aws.sagemaker
+    request = request_(Tags=tags)
+    assert refusal(sagemaker.create_training_job, **request) == message
+    assert refusal(sagemaker.create_experiment, ExperimentName="e", Tags=tags) == message
+    request.pop("Tags")
+    arn = sagemaker.create_training_job(**request)["TrainingJobArn"]
+    assert refusal(sagemaker.add_tags, ResourceArn=arn, Tags=tags) == message
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
+
+
+def test_lists_by_training_plan_and_warm_pool(aws, request_):
+    plan = "arn:aws:sagemaker:us-east-1:123456789012:training-plan/plan"
+    request = request_()
+    aws.sagemaker.create_training_job(**request)
+
+    def listed(**filters):
+        name = request["TrainingJobName"]
+        found = aws.sagemaker.list_training_jobs(NameContains=name, **filters)
+        return [each["TrainingJobName"] for each in found["TrainingJobSummaries"]]
+
+    assert listed() == [request["TrainingJobName"]]
+    assert listed(TrainingPlanArnEquals=plan) == []  # no job can have one here
+    assert listed(WarmPoolStatusEquals="Available") == []
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [
@@ -206,6 +294,14 @@ class TestData:
         channels = [channel("s3://b/x"), channel("s3://b/y")]
         message = refusal(aws.sagemaker.create_training_job, **request_(InputDataConfig=channels))
         assert message == "Channel names must be unique: ['train', 'train']."
+
+    def test_checkpoints_have_a_folder_of_their_own(self, aws, request_):
+        config = {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/input/data/train/"}
+        request = request_(InputDataConfig=[channel("s3://b/x")], CheckpointConfig=config)
+        assert refusal(aws.sagemaker.create_training_job, **request) == (
+            "CheckpointConfig.LocalPath: '/opt/ml/input/data/train/' is the folder of a channel, "
+            "whose files would be among the checkpoints."
+        )
 
     @pytest.mark.parametrize(
         ("uri", "said"),

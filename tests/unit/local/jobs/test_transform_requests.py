@@ -126,6 +126,45 @@ class TestRefusals:
     def test_requests(self, refused, members, words):
         assert refused(**members) == words
 
+    def test_many_records_of_what_is_not_split(self, aws, refused, request_):
+        words = refused(BatchStrategy="MultiRecord")
+        assert words.startswith("BatchStrategy MultiRecord needs a SplitType of Line")
+        assert refused(BatchStrategy="MultiRecord", TransformInput={"SplitType": "None"}) == words
+        aws.s3.put_object(Bucket=aws.bucket, Key="in/a", Body=b"1")
+        aws.sagemaker.create_transform_job(
+            **request_(BatchStrategy="MultiRecord", TransformInput={"SplitType": "Line"})
+        )
+
+    @pytest.mark.parametrize("kind", ["S3Prefix", "ManifestFile"])
+    def test_without_objects(self, aws, refused, kind):
+        uri = f"s3://{aws.bucket}/nothing/here/"
+        assert refused(**source(kind, uri)) == (
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure '
+            "that the bucket exists in the selected region (us-east-1), that objects exist under "
+            f'that S3 prefix, and that the role "{ROLE}" has "s3:ListBucket" permissions on '
+            f'bucket "{aws.bucket}".'
+        )
+
+    def test_files_that_are_not_in_an_archive(self, aws, refused, new):
+        aws.s3.put_object(Bucket=aws.bucket, Key="files/a", Body=b"1")
+        files = {
+            "S3Uri": f"s3://{aws.bucket}/files/",
+            "S3DataType": "S3Prefix",
+            "CompressionType": "None",
+        }
+        name = new("model")
+        aws.sagemaker.create_model(
+            ModelName=name,
+            PrimaryContainer={"Image": "image:1", "ModelDataSource": {"S3DataSource": files}},
+        )
+        assert "has a ModelDataSource, which can't be used with transform jobs" in refused(
+            ModelName=name
+        )
+
+    def test_a_key_of_a_volume_that_the_instance_does_not_have(self, refused):
+        words = refused(TransformResources={"InstanceType": "ml.g5.xlarge", "VolumeKmsKeyId": "k"})
+        assert words.startswith("VolumeKmsKeyId: it can't be requested for")
+
     @pytest.mark.parametrize(
         ("members", "processing", "words"),
         [
@@ -189,17 +228,9 @@ class TestJobsThatEndEarly:
             "see `harness doctor`."
         )
 
-    def test_without_objects(self, aws, finished):
-        members = source("S3Prefix", f"s3://{aws.bucket}/nothing/here/")
-        job = finished(**members)
-        assert job["TransformJobStatus"] == "Failed"
-        assert job["FailureReason"] == (
-            f'ClientError: No S3 objects found under S3 URL "s3://{aws.bucket}/nothing/here/" '
-            "given in input data source. Please ensure that the bucket exists in the selected "
-            "region (us-east-1), that objects exist under that S3 prefix, and that the role "
-            f'"{ROLE}" has "s3:ListBucket" permissions on bucket "{aws.bucket}". '
-            f"(no objects under s3://{aws.bucket}/nothing/here/)"
-        )
+    def test_one_that_has_ended_is_listed_and_not_stopped(self, aws, finished):
+        aws.s3.put_object(Bucket=aws.bucket, Key="in/a", Body=b"1")
+        job = finished()
         (summary,) = aws.sagemaker.list_transform_jobs(NameContains=job["TransformJobName"])[
             "TransformJobSummaries"
         ]
@@ -209,6 +240,7 @@ class TestJobsThatEndEarly:
             aws.sagemaker.stop_transform_job(TransformJobName=job["TransformJobName"])
 
     def test_their_names_stay_taken(self, aws, finished, request_):
+        aws.s3.put_object(Bucket=aws.bucket, Key="in/a", Body=b"1")
         name = finished()["TransformJobName"]
         with pytest.raises(aws.sagemaker.exceptions.ResourceInUse) as raised:
             aws.sagemaker.create_transform_job(**{**request_(), "TransformJobName": name})

@@ -6,6 +6,8 @@ import contextlib
 import http.client
 import itertools
 import json
+import os
+import sys
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -123,7 +125,7 @@ def test_logs(client):
     [
         ("sagemaker", "create_image", {"ImageName": "i", "RoleArn": ROLE}, "sagemaker:CreateImage"),
         ("iam", "generate_service_last_accessed_details", {"Arn": ROLE}, None),
-        ("omics", "list_reference_stores", {}, "omics:POST /referencestores"),
+        ("omics", "list_reference_stores", {}, "omics:ListReferenceStores"),
         ("gamelift", "list_builds", {}, "gamelift:ListBuilds"),
     ],
 )
@@ -133,6 +135,62 @@ def test_what_moto_lacks_too_is_named(client, service, method, parameters, asked
     assert (status, code) == (501, "UnknownOperationException")
     asked_for = asked_for or "iam:GenerateServiceLastAccessedDetails"
     assert message == f"Neither the harness nor moto implements {asked_for}."
+
+
+def test_what_moto_lacks_where_nobody_reads_stdout(client, monkeypatch):
+    """moto prints that it knows no such host: into a pipe that is closed, after `--detach`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", buffering=1) as closed:  # noqa: PTH123  # a descriptor
+        monkeypatch.setattr(sys, "stdout", closed)
+        status, code, _ = failure(client("gamelift").list_builds)
+        monkeypatch.undo()
+        assert (status, code) == (501, "UnknownOperationException")
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "member"),
+    [
+        ("s3tables", "list_table_buckets", "tableBuckets"),
+        ("appmesh", "list_meshes", "meshes"),
+        ("resiliencehub", "list_apps", "appSummaries"),
+    ],
+)
+def test_services_that_look_at_each_header(client, service, method, member):
+    assert getattr(client(service), method)()[member] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "parameters", "package"),
+    [
+        ("cloudformation", "create_stack", {"StackName": "s", "TemplateBody": "{}"},
+         "openapi_spec_validator"),
+        ("glue", "get_databases", {}, "pyparsing"),
+        ("apigateway", "get_rest_apis", {}, "openapi_spec_validator"),
+        ("xray", "get_groups", {}, "aws_xray_sdk"),
+        ("cognito-idp", "list_user_pools", {"MaxResults": 1}, "joserfc"),
+    ],
+)  # fmt: skip
+def test_a_service_whose_package_is_not_installed(
+    monkeypatch, service, method, parameters, package
+):
+    folder = service.replace("-", "")
+    for name in list(sys.modules):
+        if name.startswith((f"moto.{folder}", "moto.apigateway", package)):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with LocalAWS(providers={}) as server:
+        said = failure(getattr(make_client(server, service), method), **parameters)
+    operation = method.title().replace("_", "")
+    assert said == (
+        501,
+        "UnknownOperationException",
+        (
+            f"{service}:{operation} needs the Python package {package}, which isn't installed; "
+            "install it and those of all other services by: pip install "
+            "'sagemaker-harness[all-services]'"
+        ),
+    )
 
 
 def test_what_aws_lacks_too(connection):

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.local.moto import log_events
+from harness.local.moto.logs import events
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 
@@ -223,10 +223,10 @@ class TestRest:
         put(aws, stream, ["b"])
         assert forward(aws, stream) == ["b"]
         count = "SELECT count(*), count(DISTINCT stream) FROM events"
-        before = log_events._database()._connection.execute(count).fetchone()
+        before = events.database()._connection.execute(count).fetchone()
         aws.logs.delete_log_stream(logGroupName=GROUP, logStreamName=stream)
         put(aws, make_stream(aws, f"{stream}-other"), ["c", "d"])
-        after = log_events._database()._connection.execute(count).fetchone()
+        after = events.database()._connection.execute(count).fetchone()
         assert after == (before[0] + 1, before[1])
 
 
@@ -251,3 +251,56 @@ def memory():
     """KB that this process has in use."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+class TestLists:
+    """Pages of streams and groups: what is created or deleted between two shifts nothing."""
+
+    @pytest.mark.parametrize("order", [{}, {"descending": True}, {"orderBy": "LastEventTime"}])
+    def test_streams_that_come_and_go(self, aws, new, order):
+        group = new("/group")
+        aws.logs.create_log_group(logGroupName=group)
+        for name in "bdfh":
+            aws.logs.create_log_stream(logGroupName=group, logStreamName=name)
+        first = aws.logs.describe_log_streams(logGroupName=group, limit=2, **order)
+        shown = [each["logStreamName"] for each in first["logStreams"]]
+        aws.logs.delete_log_stream(logGroupName=group, logStreamName=shown[-1])
+        come = "z" if order == {"descending": True} else "a"
+        aws.logs.create_log_stream(logGroupName=group, logStreamName=come)
+        second = aws.logs.describe_log_streams(
+            logGroupName=group, nextToken=first["nextToken"], **order
+        )
+        assert [each["logStreamName"] for each in second["logStreams"]] == [
+            each for each in sorted("bdfh", reverse="descending" in order) if each not in shown
+        ]
+
+    def test_groups_that_come_and_go(self, aws, new):
+        prefix = new("/listed")
+        for name in "bdfh":
+            aws.logs.create_log_group(logGroupName=prefix + name)
+        first = aws.logs.describe_log_groups(logGroupNamePrefix=prefix, limit=2)
+        aws.logs.delete_log_group(logGroupName=f"{prefix}f")  # which moto's own token names
+        aws.logs.create_log_group(logGroupName=f"{prefix}a")
+        second = aws.logs.describe_log_groups(
+            logGroupNamePrefix=prefix, nextToken=first["nextToken"]
+        )
+        shown = [each["logGroupName"] for page in (first, second) for each in page["logGroups"]]
+        assert shown == [prefix + name for name in "bdh"]
+
+    def test_tokens_of_other_requests_are_refused(self, aws, new):
+        prefix = new("/foreign")
+        for name in "ab":
+            aws.logs.create_log_group(logGroupName=prefix + name)
+            for stream in "xy":
+                aws.logs.create_log_stream(logGroupName=prefix + name, logStreamName=stream)
+        streams = aws.logs.describe_log_streams(logGroupName=f"{prefix}a", limit=1)["nextToken"]
+        groups = aws.logs.describe_log_groups(logGroupNamePrefix=prefix, limit=1)["nextToken"]
+        calls = [
+            lambda: aws.logs.describe_log_streams(logGroupName=f"{prefix}b", nextToken=streams),
+            lambda: aws.logs.describe_log_streams(logGroupName=f"{prefix}a", nextToken=groups),
+            lambda: aws.logs.describe_log_groups(nextToken=groups),
+            lambda: aws.logs.describe_log_groups(nextToken="nonsense"),
+        ]
+        for call in calls:
+            with pytest.raises(ClientError, match="nextToken is invalid"):
+                call()

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -85,7 +86,8 @@ class TestOverHTTP:
             aws.sagemaker.list_models(NextToken=token)
         assert refused.value.response["Error"] == {
             "Code": "ValidationException",
-            "Message": "Invalid NextToken: it is not one that was given out.",
+            "Message": "Invalid NextToken: it was not given out for a request of this operation "
+            "with these filters and this order.",
         }
 
     def test_endpoint_configs_come_in_tens(self, aws, models):
@@ -155,10 +157,97 @@ class TestStatusesAndTimes:
     def test_a_page_of_a_hundred_unless_asked(self):
         assert len(names(jobs(*["Failed"] * 101))) == 100
 
-    def test_a_token_beyond_the_end_is_an_empty_page(self):
-        token = base64.urlsafe_b64encode(b'{"start": 7}').decode()
-        assert names(jobs("Failed"), NextToken=token) == []
-
     def test_a_bad_token(self):
         with pytest.raises(AwsError, match="Invalid NextToken"):
             names(jobs("Failed"), NextToken="e30=")
+
+    def test_models_and_endpoints_are_from_a_time_on(self):
+        summary = {"ModelName": "m", "CreationTime": START}
+        request = {"CreationTimeAfter": START}
+        found = page([summary], request, member="Models", noun="Model", descending=True)
+        assert found["Models"] == [summary]
+
+    def test_training_jobs_are_told_by_their_status_after_they_are_counted(self):
+        """As ListTrainingJobs says in AWS's API reference."""
+        listed = partial(page, member="TrainingJobSummaries", noun="TrainingJob", descending=False)
+        summaries = jobs("Failed", "Completed", "Failed", "Failed")
+        first = listed(summaries, {"StatusEquals": "Failed", "MaxResults": 2})
+        assert [each["TrainingJobName"] for each in first["TrainingJobSummaries"]] == ["job-0"]
+        second = listed(summaries, {"StatusEquals": "Failed", "NextToken": first["NextToken"]})
+        assert [each["TrainingJobName"] for each in second["TrainingJobSummaries"]] == [
+            "job-2",
+            "job-3",
+        ]
+
+
+class TestPlaces:
+    """What is created or deleted between two pages shifts nothing."""
+
+    ORDERS = pytest.mark.parametrize("order", ["Ascending", "Descending"])
+    KEYS = pytest.mark.parametrize("by", ["CreationTime", "Name", "Status"])
+
+    @ORDERS
+    @KEYS
+    def test_a_job_that_comes_in_front_repeats_nothing(self, by, order):
+        before = jobs("Completed", "Failed", "Failed", "Stopped")
+        shown = self._pages(before[1:], before, SortBy=by, SortOrder=order)
+        assert len(shown) == len(set(shown))
+        assert {"job-1", "job-2", "job-3"} <= set(shown)
+
+    @ORDERS
+    @KEYS
+    @pytest.mark.parametrize("gone", [0, 1, 2, 3])
+    def test_a_job_that_goes_skips_no_other(self, by, order, gone):
+        before = jobs("Completed", "Failed", "Failed", "Stopped")
+        after = [*before[:gone], *before[gone + 1 :]]
+        shown = self._pages(before, after, SortBy=by, SortOrder=order)
+        assert len(shown) == len(set(shown))
+        assert {each["TrainingJobName"] for each in after} <= set(shown)
+
+    def test_a_place_among_jobs_of_one_moment(self):
+        same = [{**each, "CreationTime": START} for each in jobs(*["Failed"] * 5)]
+        assert self._pages(same, same) == [f"job-{number}" for number in range(5)]
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"SortOrder": "Descending"},
+            {"SortBy": "Name"},
+            {"NameContains": "job"},
+            {"StatusEquals": "Failed"},
+            {"CreationTimeAfter": START},
+        ],
+    )
+    def test_a_token_of_other_filters_is_refused(self, other):
+        token = self._listed(jobs("Failed", "Failed"), MaxResults=1)["NextToken"]
+        with pytest.raises(AwsError, match="Invalid NextToken"):
+            self._listed(jobs("Failed", "Failed"), NextToken=token, **other)
+
+    def test_a_token_of_another_operation_is_refused(self):
+        token = self._listed(jobs("Failed", "Failed"), MaxResults=1)["NextToken"]
+        with pytest.raises(AwsError, match="Invalid NextToken"):
+            page([], {"NextToken": token}, member="Models", noun="Model", descending=True)
+
+    def test_a_token_is_refused_once_a_letter_has_changed(self):
+        token = self._listed(jobs("Failed", "Failed"), MaxResults=1)["NextToken"]
+        for at in range(len(token)):
+            changed = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+            with pytest.raises(AwsError, match="Invalid NextToken"):
+                self._listed(jobs("Failed", "Failed"), NextToken=changed)
+
+    def test_pages_may_be_of_another_size(self):
+        token = self._listed(jobs(*["Failed"] * 4), MaxResults=1)["NextToken"]
+        found = self._listed(jobs(*["Failed"] * 4), MaxResults=2, NextToken=token)["Jobs"]
+        assert [each["TrainingJobName"] for each in found] == ["job-1", "job-2"]
+
+    def _listed(self, summaries, **request):
+        return page(summaries, request, member="Jobs", noun="TrainingJob", descending=False)
+
+    def _pages(self, before, after, **request):
+        """The names on a page of two of `before`, and on the further ones of `after`."""
+        answer = self._listed(before, MaxResults=2, **request)
+        found = [each["TrainingJobName"] for each in answer["Jobs"]]
+        while token := answer.get("NextToken"):
+            answer = self._listed(after, MaxResults=2, NextToken=token, **request)
+            found += [each["TrainingJobName"] for each in answer["Jobs"]]
+        return found

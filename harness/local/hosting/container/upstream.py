@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import select
 import socket
@@ -28,6 +29,9 @@ CONNECTIONS = 128
 
 BUFFERED = 256 * 1024
 """Bytes of an answer that nobody has read, above which no more is taken from the container."""
+
+HEADS = 64
+"""Heads of requests to one container that are remembered."""
 
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's head, and of its trailers."""
@@ -69,6 +73,7 @@ class Pool:
         self._asking = 0
         self._turns: deque[asyncio.Future[None]] = deque()
         self._closed = False
+        self._head = functools.lru_cache(HEADS)(self._make_head)
 
     async def ask(self, path: str, headers: Mapping[str, str], body: bytes, limit: float) -> Answer:
         """POST a body; returns at the head of the answer, which must be `close`d.
@@ -80,14 +85,7 @@ class Pool:
             ConnectionError, OSError: the container broke off, or doesn't answer in HTTP.
             ValueError: a header isn't one line.
         """
-        if _NO_VALUE.search("".join(headers.values())):
-            raise ValueError("A header's value has a line break.")
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nAccept-Encoding: identity\r\n"
-            f"Content-Length: {len(body)}\r\nUser-Agent: {USER_AGENT}\r\n"
-            + "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-            + "\r\n"
-        ).encode("latin-1")
+        head = b"%bContent-Length: %d\r\n\r\n" % (self._head(path, *headers.items()), len(body))
         self._loop = loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
         if self._asking < CONNECTIONS:
@@ -101,6 +99,16 @@ class Pool:
             raise
         await answer.ask(head, body, deadline)
         return answer
+
+    def _make_head(self, path: str, *headers: tuple[str, str]) -> bytes:
+        """A request's head but for the length of its body, by which most differ in nothing else."""
+        if any(_NO_VALUE.search(value) for _, value in headers):
+            raise ValueError("A header's value has a line break.")
+        return (
+            f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nAccept-Encoding: identity\r\n"
+            f"User-Agent: {USER_AGENT}\r\n"
+            + "".join([f"{name}: {value}\r\n" for name, value in headers])
+        ).encode("latin-1")
 
     async def _turn(self, deadline: float) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -175,6 +183,10 @@ class Pool:
         From any thread; they are closed when it returns, unless that is the loop's own.
         """
         self._closed = True
+        self.rest()
+
+    def rest(self) -> None:
+        """Close the connections that are idle, as `close` does; later ones are kept again."""
         if self._loop is None or self._loop.is_closed():
             return
         with contextlib.suppress(RuntimeError, TimeoutError):  # it has just been closed, or hangs
@@ -201,7 +213,11 @@ class Answer(asyncio.Protocol):
         self._poll.register(connected, select.POLLIN)
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
-        self._timer: asyncio.TimerHandle | None = None  # while there is an exchange
+        self._is_asked = False  # there is an exchange
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._known: tuple[bytes, int, dict[str, str]] | None = None
+        """The head of an answer that came whole at once, the bytes of that, and its headers."""
         self._pieces: deque[bytes] = deque()
         self._woken: asyncio.Future[None] | None = None
         self._reset()
@@ -216,7 +232,9 @@ class Answer(asyncio.Protocol):
     async def ask(self, head: bytes, body: bytes, deadline: float) -> None:
         """Send that, and wait for the head of the answer. Raises as `read` does."""
         self._reset()
-        self._timer = self._loop.call_at(deadline, self._fail, TimeoutError("timed out"))
+        self._is_asked, self._deadline = True, deadline
+        if self._timer is None or self._timer.when() > deadline:
+            self._set_timer()
         try:
             if len(body) <= BUFFERED:
                 self._transport.write(head + body)
@@ -232,9 +250,30 @@ class Answer(asyncio.Protocol):
             self.close()
             raise
 
+    def _set_timer(self) -> None:
+        """Set it for this exchange; those that end in time, as most do, leave it to the next."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._deadline, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        if not self._is_asked:
+            return
+        if self._deadline > self._loop.time():
+            self._set_timer()
+        else:
+            self._fail(TimeoutError("timed out"))
+
     def header(self, name: str) -> str | None:
         """A header's value, by its name in lower case; of several, all, with commas."""
         return self._headers.get(name)
+
+    def whole(self) -> bytes | None:
+        """The body, if all of it has come already, and at once."""
+        if not self._has_ended or len(self._pieces) != 1:
+            return None
+        return self._pieces[0]
 
     async def read(self) -> bytes:
         """What comes next of the body, none at its end.
@@ -259,10 +298,9 @@ class Answer(asyncio.Protocol):
 
     def close(self) -> None:
         """Give the connection back, for the next exchange if this one went to its end."""
-        if self._timer is None:
+        if not self._is_asked:
             return
-        self._timer.cancel()
-        self._timer = None
+        self._is_asked = False
         self._pieces.clear()
         keep = self._has_ended and self._keep and not self._transport.is_closing()
         # What it hasn't read of the request would be the beginning of the next one.
@@ -292,12 +330,36 @@ class Answer(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer is None:  # it speaks unasked
+        if not self._is_asked:  # it speaks unasked
             self._pool.forget(self)
             self.abort()
         elif self._error is None:
-            self._feed(data)
+            is_first = not self._head_size
+            if not (is_first and self._is_known(data)):
+                self._feed(data)
+                if is_first and self._has_ended:
+                    self._remember(data)
             self._wake()
+
+    def _is_known(self, data: bytes) -> bool:
+        """Whether that is a whole answer with the head of an earlier one; if so, it is read."""
+        if self._known is None or self._has_ended:
+            return False
+        head, size, headers = self._known
+        if len(data) != size or not data.startswith(head):
+            return False
+        self._headers, self.status, self._head_size = headers, 200, len(head)
+        self._has_begun = self._has_ended = self._keep = True
+        if len(head) < size:
+            self.on_body(data[len(head) :])
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        """What came is an answer from its beginning: the next may have the same head."""
+        size, length = data.find(b"\r\n\r\n") + 4, self._headers.get("content-length", "")
+        is_whole = length.isdecimal() and size + int(length) == len(data)
+        if is_whole and self.status == 200 and self._keep and self._error is None:
+            self._known = data[:size], len(data), self._headers
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -316,6 +378,8 @@ class Answer(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._end(str(error or "it closed the connection"), is_failure=error is not None)
         self._pool.forget(self)
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _end(self, how: str, *, is_failure: bool = False) -> None:
         """Nothing more will come, which is the end of an answer that has no other."""

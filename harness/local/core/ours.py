@@ -1,0 +1,37 @@
+"""SageMaker's resources as moto's services see them: CloudFormation, and the tagging API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.local.core.store import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from harness.local.core.store import Store
+    from harness.local.protocol.service import Service
+
+
+class Ours:
+    """The `View` of one local AWS."""
+
+    def __init__(self, sagemaker: Service, store: Store) -> None:
+        self._sagemaker = sagemaker
+        self._store = store
+
+    def keeps(self, arn: str) -> bool:
+        return self._store.keeps(kind_of(arn))
+
+    def tagged(self, account_id: str, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
+        with self._store.lock:
+            return [
+                (arn, dict(tags))
+                for arn, tags in self._store.tags.items()
+                if arn.split(":")[3:5] == [region, account_id]
+            ]
+
+    def call(
+        self, operation: str, request: Mapping[str, Any], account_id: str, region: str
+    ) -> Mapping[str, Any]:
+        return self._sagemaker.call(operation, request, region=region, account_id=account_id)
