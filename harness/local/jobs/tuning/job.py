@@ -270,8 +270,9 @@ class TuningJob(Job):
 
     def _why_none(self) -> str:
         """Why there is no best training job, in AWS's words."""
-        failed = sum(child.status == "Failed" for child in self.children)
-        if failed == len(self._judged):
+        statuses = Counter(child.status for child in self.children)
+        failed = statuses["Failed"]
+        if failed and not statuses["Completed"]:
             return (
                 f"No training job succeeded after {failed} attempts. For additional details, "
                 "please take a look at the training job failures by listing training jobs for the "
