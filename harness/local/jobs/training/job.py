@@ -77,6 +77,7 @@ class TrainingJob(Job):
         "artifacts",
         "_message",
         "_trained",
+        "tuning_job_arn",
     )
     taken = (
         "Training job names must be unique within an AWS account and region, and a training job "

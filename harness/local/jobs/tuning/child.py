@@ -65,6 +65,16 @@ class Child(TrainingJob):
         """All values so far, the larger the better."""
         return [self.definition.sign * value for value in list(self.values)]
 
+    def saved(self) -> dict[str, Any]:
+        own = {"number": self.number, "tuned": self.tuned, "values": list(self.values)}
+        own |= {"place": self.definition.place, "tuner": [self.tuning_job, self.tuning_job_arn]}
+        return {**super().saved(), "child": own}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        super().restore(saved)
+        self.values = list(saved["child"]["values"])
+        self.has_ended.set()
+
     def run(self) -> None:
         try:
             super().run()

@@ -21,7 +21,7 @@ from harness.local.jobs.tuning.search import (
     Outcome,
     Search,
 )
-from harness.local.jobs.tuning.warm_start import standardised
+from harness.local.jobs.tuning.warm_start import WarmStart, standardised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
     from harness.local.jobs.training.job import TrainingJob
-    from harness.local.jobs.tuning.plan import Plan
+    from harness.local.jobs.tuning.plan import Definition, Plan
     from harness.local.jobs.tuning.room import Room
-    from harness.local.jobs.tuning.warm_start import WarmStart
     from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
@@ -128,6 +127,30 @@ class TuningJob(Job):
     def _seconds(self) -> int:
         return int(((self.ended or datetime.now(UTC)) - self.created).total_seconds())
 
+    def saved(self) -> dict[str, Any]:
+        overall = best_of(self._warm_start.best())
+        return {
+            **super().saved(),
+            "children": [each.saved() for each in list(self.children)],
+            "overall": overall.saved() if overall else None,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        super().restore(saved)
+        self.children = [self._restored(each) for each in saved["children"]]
+        if saved["overall"]:
+            self._warm_start = WarmStart.restored(self._restored(saved["overall"]))
+        self._judge()
+
+    def _restored(self, saved: Mapping[str, Any]) -> Child:
+        own = saved["child"]
+        found = [each for each in self.plan.definitions if each.place == own["place"]]
+        child = self._child(
+            saved["request"], own["number"], found[0], own["tuned"], tuple(own["tuner"])
+        )
+        child.restore(saved)
+        return child
+
     # What the job does.
 
     def _run(self) -> None:
@@ -221,23 +244,28 @@ class TuningJob(Job):
                 {"Key": key, "Value": value}
                 for key, value in self.backend.store.tags.get(self.arn, {}).items()
             ]
-            child = Child(
-                self.backend,
-                self.context,
-                definition.training_job(f"{self.name}-{number + 1:03}-{digest}", values, tags),
-                tuner=(self.name, self.arn),
-                number=number,
-                definition=definition,
-                tuned=values,
-                room=self._room,
-                on_event=self.wake.set,
-            )
+            name = f"{self.name}-{number + 1:03}-{digest}"
+            request = definition.training_job(name, values, tags)
+            child = self._child(request, number, definition, values, (self.name, self.arn))
             self._training_jobs.add(child, tags)
         with self.lock:
             self.children.append(child)
             self.modified = datetime.now(UTC)
         self.backend.spawn(child.run, f"{child.kind}-{child.name}")
         return True
+
+    def _child(
+        self,
+        request: Mapping[str, Any],
+        number: int,
+        definition: Definition,
+        tuned: Mapping[str, str],
+        tuner: tuple[str, str],
+    ) -> Child:
+        return Child(
+            self.backend, self.context, request, tuner=tuner, number=number, definition=definition,
+            tuned=tuned, room=self._room, on_event=self.wake.set,
+        )  # fmt: skip
 
     def _turn(self) -> int | None:
         """The definition whose turn it is: in turn those that have launched least."""

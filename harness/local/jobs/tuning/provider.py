@@ -95,6 +95,11 @@ class TuningJobs(JobProvider[TuningJob]):
     ) -> None:
         self._delete(context, request)
 
+    def _made(self, context: RequestContext, saved: Mapping[str, Any]) -> TuningJob:
+        request = saved["request"]
+        plan, warm = Plan(request), warm_start.WarmStart()
+        return TuningJob(self._backend, context, request, plan, warm, self._room)
+
     def _check_name(self, context: RequestContext, name: str) -> None:
         """Names that differ by case only are one to AWS, and only so many jobs may run."""
         jobs = self._jobs.of(context)

@@ -36,6 +36,13 @@ class WarmStart:
         self._kind = kind
         self._parents = [list(parent.children) for parent in parents]
 
+    @classmethod
+    def restored(cls, best: Child) -> WarmStart:
+        """Of a job that was saved: all that counts once it has ended."""
+        found = cls(IDENTICAL)
+        found._parents = [[best]]
+        return found
+
     def outcomes(self) -> list[Outcome]:
         """What the parents' training jobs have come to.
 
