@@ -20,7 +20,7 @@ from harness.local.engine.errors import (
     NotRunningError,
     StartError,
 )
-from harness.local.hosting.container.startup import PING_INTERVAL, PORT, Pauses
+from harness.local.engine.startup import PING_INTERVAL, PORT, Pauses
 from harness.local.hosting.serving import MODEL_FOLDER, Instance
 
 if TYPE_CHECKING:

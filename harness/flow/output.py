@@ -113,10 +113,10 @@ class Output:
                 raise
             return None
 
-    def record(self, report: Report, seen: Seen) -> None:
+    def record(self, report: Report, seen: Seen, *, over: bool = True) -> None:
         """Write the report in all its forms, with which the output is whole, and make room for it.
 
-        In a CI that has job summaries, append one.
+        Once the run is `over`, append a job summary in a CI that has such.
         """
         from harness.flow.record import document, junit, summary  # once the metrics are printed
         from harness.flow.record.html.page import page
@@ -136,7 +136,8 @@ class Output:
         text = page(found, seen, earlier, files)
         self._write(PAGE, text.encode("utf-8", "replace"))
         try:
-            summary.append(found, seen, earlier)
+            if over:
+                summary.append(found, seen, earlier)
         except OSError as error:
             raise FlowError(
                 f"{summary.VARIABLE}: {error.filename} can't be written: {error.strerror or error}."

@@ -124,7 +124,7 @@ def run(
         report = _report(this, built, made, steps, output)
         seen = _seen(this, made, steps, plan)
         if hold:
-            _record(output, report, seen, plan)
+            _record(output, report, seen, plan, over=False)
             hold(report, connection)
             if not connection.ephemeral:
                 tear_down.forget()
@@ -139,10 +139,10 @@ def run(
     return report
 
 
-def _record(output: Output, report: Report, seen: Seen, plan: Plan) -> None:
+def _record(output: Output, report: Report, seen: Seen, plan: Plan, *, over: bool = True) -> None:
     """Write what is left of the run, unless it was none."""
     if plan.measured:
-        output.record(report, seen)
+        output.record(report, seen, over=over)
 
 
 def _record_failure(

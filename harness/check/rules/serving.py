@@ -18,7 +18,7 @@ from harness.check.verdict import NotTriedError, UnstartableError, failed, passe
 from harness.local.engine.container import KILLED
 from harness.local.engine.containers import Mounts
 from harness.local.engine.errors import ElsewhereError, NoGateError
-from harness.local.hosting.container.startup import PORT
+from harness.local.engine.startup import PORT
 from harness.local.hosting.serving import MODEL_FOLDER
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ def check(backend: Backend, context: RequestContext, request: Mapping[str, Any])
         name = config.get(member)
         if not name:
             continue
-        pages = backend.client("sagemaker", context.region).get_paginator(operation).paginate()
+        client = backend.client("sagemaker", context.region, context.account_id)
+        pages = client.get_paginator(operation).paginate()
         if not any(each[member] == name for page in pages for each in page[listed]):
             arn = context.arn(f"{noun}/{name}")
             raise AwsError("ResourceNotFound", f"Could not find {noun} '{arn}'.")

@@ -208,7 +208,7 @@ def _serverless_faults(where: str, config: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_places(request: dict[str, Any]) -> None:
-    """Refuse places for captured data and answers that aren't in S3."""
+    """Refuse places for captured data and answers that aren't in S3, and what they aren't for."""
     outputs = request.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
     places = {
         "DataCaptureConfig.DestinationS3Uri": (
@@ -223,6 +223,12 @@ def _check_places(request: dict[str, Any]) -> None:
                 s3_objects.split(uri)
         except s3_objects.DataError as error:
             raise AwsError("ValidationException", f"{member}: {error}.") from error
+    if outputs and "DataCaptureConfig" in request:
+        raise AwsError(
+            "ValidationException",
+            "DataCaptureConfig: the local AWS captures no data of asynchronous endpoints; run them "
+            "on AWS.",
+        )
     for variant in request["ProductionVariants"]:
         strategy = variant.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM")
         if strategy not in ("RANDOM", "LEAST_OUTSTANDING_REQUESTS"):

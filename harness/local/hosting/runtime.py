@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from harness.local.data import s3_objects
 from harness.local.hosting import stateful
 from harness.local.hosting.asynchronous import Invocation
-from harness.local.hosting.container.upstream import MalformedError
 from harness.local.hosting.endpoint import Endpoint
+from harness.local.hosting.upstream import MalformedError
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.members import UNKNOWN
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.hosting.container.upstream import Answer
+    from harness.local.hosting.upstream import Answer
     from harness.local.protocol.messages import RequestContext
 
 INVOCATION_TIMEOUT = 60.0
@@ -102,6 +103,8 @@ class Runtime:
             for member, words in _NOT_TAKEN.items():
                 if member in request:
                     raise AwsError("ValidationError", words.format(name=endpoint.name))
+            unknown = min(request.keys() - _TAKEN)
+            raise AwsError("ValidationError", f"{unknown}: {UNKNOWN.text}.")
         if endpoint.is_async:
             raise AwsError(
                 "ValidationError",

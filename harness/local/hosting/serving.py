@@ -28,9 +28,9 @@ from harness.local.engine.errors import (
     StartError,
     engine_lost,
 )
+from harness.local.engine.startup import PORT, Sockets, wait_healthy
 from harness.local.hosting import models
-from harness.local.hosting.container.startup import PORT, Sockets, wait_healthy
-from harness.local.hosting.container.upstream import CONNECTIONS, Pool
+from harness.local.hosting.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -281,7 +281,7 @@ def _service(request: Request) -> str:
 def _asked_for(request: Request, operation: str = "") -> str:
     """What the request asks for, in the words of AWS: `iam:SimulatePrincipalPolicy`."""
     service = _service(request)
-    operation = operation or operations.name(request, service) or ""
+    operation = operations.name(request, service) or operation
     return f"{service}:{operation or f'{request.method} {request.path}'}"
 
 

@@ -60,7 +60,7 @@ class Member(NamedTuple):
     """None if no table has one."""
 
 
-_UNKNOWN = Line(REFUSED, "this version of the local AWS doesn't know it")
+UNKNOWN = Line(REFUSED, "this version of the local AWS doesn't know it")
 """Of a member that there is in a newer botocore than the tables were written for."""
 
 
@@ -100,7 +100,7 @@ class Members:
             plan = self._plans[key] = _Plan({}, {})  # first, for shapes that contain themselves
             lines = self.lines.get(shape.name)
             for name, member in _structure_members(shape):
-                line = lines.get(name, _UNKNOWN) if lines is not None else None
+                line = lines.get(name, UNKNOWN) if lines is not None else None
                 if line is not None and line.state == state:
                     plan.refused[name] = line
                 elif (inner := _structure(member)) is not None:

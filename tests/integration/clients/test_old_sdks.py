@@ -21,7 +21,7 @@ from harness.image.base import SUITE
 from tests.integration.support import ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from docker import DockerClient
 
@@ -44,7 +44,7 @@ DEBIANS = (
 
 
 @pytest.fixture(scope="module")
-def image(docker_client: DockerClient, probe_image: str, tmp_path_factory: Any) -> str:
+def image(docker_client: DockerClient, probe_image: str, tmp_path_factory: Any) -> Iterator[str]:
     """The probe's, with boto3 of each version; pip runs here, and the build has no network."""
     context = tmp_path_factory.mktemp("context")
     shutil.copytree(HERE, context, dirs_exist_ok=True)
@@ -63,7 +63,8 @@ def image(docker_client: DockerClient, probe_image: str, tmp_path_factory: Any) 
             rm=True,
             forcerm=True,
         )
-    return str(built.id)
+    yield str(built.id)
+    docker_client.images.remove(str(built.id), force=True)
 
 
 @pytest.fixture
@@ -144,7 +145,10 @@ def test_what_is_the_images_own_is_still_found(
     with locks.held("build", BuildError, progress=print):
         derived, _ = docker_client.images.build(path=str(tmp_path), rm=True, forcerm=True)
 
-    assert process(version, str(derived.id))["services"] == ["image"]
+    try:
+        assert process(version, str(derived.id))["services"] == ["image"]
+    finally:
+        docker_client.images.remove(str(derived.id), force=True)
 
 
 @pytest.mark.parametrize("model", [False, True])

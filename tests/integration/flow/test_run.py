@@ -135,6 +135,9 @@ def test_a_threshold_that_is_not_reached_is_status_1(
     assert process.returncode == 1
     assert "FAIL" in out
     assert "0.9999" in out
+    page = ROOT / out.splitlines()[-1].removeprefix("report ").strip()
+    assert "below the threshold" in page.read_text()
+    assert "<failure " in (page.parent / "junit.xml").read_text()
 
 
 def test_a_training_script_that_raises_is_status_1_with_its_words(
@@ -150,6 +153,12 @@ def test_a_training_script_that_raises_is_status_1_with_its_words(
     assert "Traceback" not in report["error"]
     assert leftovers() == []
     assert "unexpected" not in log
+    left = ROOT / log.partition("what is left of the run: ")[2].splitlines()[0]
+    written = json.loads((left.parent / "report.json").read_text())
+    assert written["error"] == report["error"]
+    assert [step["name"] for step in written["steps"]][-1] == "train"
+    assert "Traceback" in (left.parent / "logs/TrainingJobs.log").read_text()
+    assert "What went wrong" in left.read_text()
 
 
 def test_sigterm_tears_down(

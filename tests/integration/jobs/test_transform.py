@@ -572,17 +572,16 @@ class TestFailures:
         assert "Unable to decompress the input as Gzip: Not a gzipped file" in reason
 
     def test_a_prefix_without_objects(self, jobs, aws):
-        name, reason = jobs.fail({})
-        assert reason.startswith(
-            f'ClientError: No S3 objects found under S3 URL "s3://{aws.bucket}/{name}/in/" given '
-            "in input data source."
-        )
+        with pytest.raises(ClientError) as refused:
+            jobs.create({})
+        said = refused.value.response["Error"]["Message"]
+        assert said.startswith(f'No S3 objects found under S3 URL "s3://{aws.bucket}/')
+        assert "given in input data source." in said
 
     def test_a_bucket_that_does_not_exist(self, jobs):
         source = {"S3DataType": "S3Prefix", "S3Uri": "s3://nobody-has-this/in/"}
-        _, reason = jobs.fail({}, given={"DataSource": {"S3DataSource": source}})
-        assert "No S3 objects found" in reason
-        assert "NoSuchBucket" in reason
+        with pytest.raises(ClientError, match=r"No S3 objects found.*bucket does not exist"):
+            jobs.create({}, given={"DataSource": {"S3DataSource": source}})
 
     def test_an_object_of_a_manifest_that_does_not_exist(self, jobs, aws, names):
         key = names.new("manifest")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.local.core.client import local_boto_session
-from tests.integration.service.test_service import Shell
+from tests.integration.service.shell import Shell
 from tests.integration.support import AWS, ROLE
 from tests.integration.training import artifacts, channel, finish
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.local.core.client import local_boto_session
+
 TIMEOUT = 60
 
 
@@ -78,3 +80,28 @@ def test_a_signal_ends_a_service_in_the_foreground(commands, number):
     assert out == ""
     assert "Traceback" not in err
     assert not (commands.state / "service.json").exists()
+
+
+def test_a_service_goes_on_where_the_one_before_was(commands):
+    folder = str(commands.folder / "kept")
+    for buckets in (["my-bucket"], ["made-before", "my-bucket"]):
+        up = commands.run("up", "--detach", "--port", "0", "--json", "--state", folder)
+        assert up.returncode == 0, up.stderr
+        session = local_boto_session(json.loads(up.stdout)["url"], "us-east-1")
+        found = session.client("s3").list_buckets()["Buckets"]
+        assert sorted(each["Name"] for each in found) == buckets
+        if len(buckets) == 1:
+            session.client("s3").create_bucket(Bucket="made-before")
+        assert commands.run("down").returncode == 0
+
+
+def test_a_state_that_can_not_be_taken_up_is_status_1_and_one_sentence(commands):
+    folder = commands.folder / "kept"
+    folder.mkdir(mode=0o700)
+    (folder / "state.json").write_text("{}")
+    for detach in ((), ("--detach",)):
+        refused = commands.run("up", "--json", "--port", "0", "--state", str(folder), *detach)
+        assert refused.returncode == 1
+        assert f"the state in {folder} is damaged" in json.loads(refused.stdout)["error"]
+        assert "Traceback" not in refused.stderr
+    assert (folder / "state.json").read_text() == "{}"

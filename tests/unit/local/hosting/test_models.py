@@ -318,6 +318,42 @@ class TestEndpointConfigs:
         weights = [each["InitialVariantWeight"] for each in described["ProductionVariants"]]
         assert weights == [1.0, 0.0]
 
+    @pytest.mark.parametrize(
+        ("members", "message"),
+        [
+            ({"DataCaptureConfig": {
+                "InitialSamplingPercentage": 1, "DestinationS3Uri": "https://b/k",
+                "CaptureOptions": [{"CaptureMode": "Input"}]}},
+             "DataCaptureConfig.DestinationS3Uri: https://b/k is not of the form s3://bucket/key."),
+            ({"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "https://b/k"}}},
+             ("AsyncInferenceConfig.OutputConfig.S3OutputPath: https://b/k is not of the form "
+              "s3://bucket/key.")),
+            ({"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/k"}},
+              "DataCaptureConfig": {
+                "InitialSamplingPercentage": 1, "DestinationS3Uri": "s3://b/k",
+                "CaptureOptions": [{"CaptureMode": "Input"}]}},
+             ("DataCaptureConfig: the local AWS captures no data of asynchronous endpoints; run "
+              "them on AWS.")),
+        ],
+    )  # fmt: skip
+    def test_places_that_are_none(self, aws, new, model, members, message):
+        request = {
+            "EndpointConfigName": new("config"),
+            "ProductionVariants": [variant(model())],
+            **members,
+        }
+        assert refusal(aws.sagemaker.create_endpoint_config, **request) == message
+
+    def test_requests_are_not_routed_by_what_is_in_them(self, aws, new, model):
+        request = {
+            "EndpointConfigName": new("config"),
+            "ProductionVariants": [variant(model(), RoutingConfig={"RoutingStrategy": "KV_AWARE"})],
+        }
+        assert refusal(aws.sagemaker.create_endpoint_config, **request) == (
+            "ProductionVariants.RoutingConfig.RoutingStrategy: KV_AWARE is not run by the local "
+            "AWS, only by AWS."
+        )
+
 
 class TestEndpoints:
     def test_a_name_that_differs_by_case_only_is_taken(self, aws, new, model):

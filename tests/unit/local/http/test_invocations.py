@@ -22,10 +22,10 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
-from harness.local.hosting.container.upstream import Pool
 from harness.local.hosting.endpoint import Endpoint
 from harness.local.hosting.runtime import Runtime
 from harness.local.hosting.serving import Instance
+from harness.local.hosting.upstream import Pool
 from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.messages import RequestContext
 
@@ -650,7 +650,7 @@ def test_connections_go_with_their_container(aws, container, instance):
 
 
 def test_a_container_has_so_many_requests_at_once(aws, container, instance, monkeypatch):
-    monkeypatch.setattr("harness.local.hosting.container.upstream.CONNECTIONS", 2)
+    monkeypatch.setattr("harness.local.hosting.upstream.CONNECTIONS", 2)
     container.proceed.clear()
     other = Instance(instance.container)
     pool = other.connections
@@ -675,7 +675,7 @@ def test_a_container_has_so_many_requests_at_once(aws, container, instance, monk
 
 
 def test_a_container_that_does_not_accept_a_connection(aws, monkeypatch):
-    monkeypatch.setattr("harness.local.hosting.container.upstream.CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr("harness.local.hosting.upstream.CONNECT_TIMEOUT", 0.1)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):  # what the kernel accepts for it
@@ -718,9 +718,9 @@ def test_a_pool_may_be_given_its_sockets(aws, container):
     pool.close()
 
 
-def test_a_stateful_session_stays_with_the_container_that_began_it(container, instance):
+def test_a_stateful_session_stays_with_the_container_that_began_it(container):
     with contextlib.closing(StandIn()) as other:
-        provider = make_provider(instance)
+        provider = make_provider(make_instance(container))
         (endpoint,) = provider._endpoints.all()
         endpoint.variants[0].instances.append(make_instance(other))
         with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
@@ -755,8 +755,8 @@ class Captured:
 
 
 @pytest.mark.parametrize("path", ["invocations", "invocations-response-stream"])
-def test_answers_are_captured_where_that_is_asked_for(container, instance, path):
-    provider = make_provider(instance)
+def test_answers_are_captured_where_that_is_asked_for(container, path):
+    provider = make_provider(make_instance(container))
     (endpoint,) = provider._endpoints.all()
     endpoint.variants[0].capture = captured = Captured()
     with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:
@@ -765,8 +765,8 @@ def test_answers_are_captured_where_that_is_asked_for(container, instance, path)
     assert captured.taken == [(b"body", "text/csv", b"hello")]
 
 
-def test_an_asynchronous_endpoint_is_not_asked_at_once(instance):
-    provider = make_provider(instance)
+def test_an_asynchronous_endpoint_is_not_asked_at_once(container):
+    provider = make_provider(make_instance(container))
     (endpoint,) = provider._endpoints.all()
     endpoint.is_async = True
     with LocalAWS(providers={"sagemaker-runtime": [provider]}) as server:

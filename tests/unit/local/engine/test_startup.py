@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.local.engine import startup
 from harness.local.engine.inspection import Listener
-from harness.local.hosting.container import startup
-from harness.local.hosting.container.startup import Pauses, Sockets, elsewhere, wait_healthy
+from harness.local.engine.startup import Pauses, Sockets, elsewhere, wait_healthy
 
 
 class Clock:
