@@ -26,9 +26,9 @@ JOBS = 12
 AT_ONCE = 2
 SCORE = {"Name": "test:r2", "Regex": r"test:r2=([-+.0-9e]+)"}
 RANGES: dict[str, Any] = {
-    "IntegerParameterRanges": [{"Name": "df", "MinValue": "6", "MaxValue": "40"}],
+    "IntegerParameterRanges": [{"Name": "df", "MinValue": "10", "MaxValue": "30"}],
     "ContinuousParameterRanges": [
-        {"Name": "alpha", "MinValue": "0.01", "MaxValue": "100", "ScalingType": "Logarithmic"}
+        {"Name": "alpha", "MinValue": "0.1", "MaxValue": "1000", "ScalingType": "Logarithmic"}
     ],
 }
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
