@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from shared import gauss3
-from shared.command import argument_parser, load_settings, prepare, tell
+from shared.command import argument_parser, load_settings, prepare, say, tell
 from shared.service import INSTANCE, LIMIT, ROLE, Service, service
 
 GOAL = 1.15  # times by hand
@@ -146,6 +146,7 @@ def main() -> int:
             seconds["by hand"].append(work.by_hand())
             for strategy in ("Grid", "Bayesian"):
                 seconds[strategy].append(work.tuned(strategy))
+            say(", ".join(f"{name} {each[-1]:.1f} s" for name, each in seconds.items()))
     medians = {name: statistics.median(each) for name, each in seconds.items()}
     ratios = {name: medians[name] / medians["by hand"] for name in ("Grid", "Bayesian")}
     result = {
