@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from examples.gauss3 import tune as gauss3
 from tests.integration.support import ROLE
@@ -35,6 +36,7 @@ def tune(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
         parallel: int = 1,
         static: dict[str, str] | None = None,
         config: dict[str, Any] | None = None,
+        image: str = probe_image,
         **members: Any,
     ) -> str:
         name = names.new("t")[-32:].strip("-")
@@ -51,7 +53,7 @@ def tune(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
         }
         definition: Any = {
             "AlgorithmSpecification": {
-                "TrainingImage": probe_image,
+                "TrainingImage": image,
                 "TrainingInputMode": "File",
                 "MetricDefinitions": [{"Name": "score", "Regex": "score=([-0-9.]+);"}],
             },
@@ -95,6 +97,12 @@ def finish(aws: AWS, name: str) -> Any:
         return None if running else job
 
     return aws.wait_until(ended, f"end of {name}")
+
+
+def test_an_image_that_does_not_exist_is_refused(tune: Callable[..., str]) -> None:
+    image = "harness-no-such-image.invalid/x:1"
+    with pytest.raises(ClientError, match=f"Cannot find the requested image: {image} with tag: 1"):
+        tune({"ContinuousParameterRanges": [X]}, 1, image=image)
 
 
 def test_a_search_finds_the_best_and_its_training_jobs_are_as_any_other(

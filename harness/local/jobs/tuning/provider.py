@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.local.jobs.provider import JobProvider
-from harness.local.jobs.training import requests
+from harness.local.jobs.training import admission
 from harness.local.jobs.tuning import warm_start
 from harness.local.jobs.tuning.job import TuningJob
 from harness.local.jobs.tuning.plan import Plan
@@ -42,8 +42,7 @@ class TuningJobs(JobProvider[TuningJob]):
         plan = Plan(request)
         for definition in plan.definitions:
             sample: Any = definition.training_job("sample", {}, None)
-            requests.check(sample)
-            requests.check_data(self._backend.s3, context, sample)
+            admission.check(self._backend, context, sample)
         with self._backend.store.lock:
             self._check_name(context, request["HyperParameterTuningJobName"])
             warm = warm_start.check(
