@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import datetime
+from typing import Self
 
 PLAIN_PERIOD = 10.0
 """Seconds between two passing lines where nothing can be taken back."""
@@ -37,6 +38,37 @@ class Detail(str):
     """A line that is told with -v only."""
 
     __slots__ = ()
+
+
+class Status(Detail):
+    """What a job or an endpoint is at now. On a terminal, it stands beside the step."""
+
+    __slots__ = ()
+
+
+class Begins(str):
+    """A step begins."""
+
+    __slots__ = ("step",)
+    step: str
+
+    def __new__(cls, step: str) -> Self:
+        line = super().__new__(cls, f"{step} ...")
+        line.step = step
+        return line
+
+
+class Ends(Detail):
+    """A step has ended, by itself or because something failed."""
+
+    __slots__ = ("passed", "step")
+    step: str
+    passed: bool
+
+    def __new__(cls, step: str, seconds: float, *, passed: bool) -> Self:
+        line = super().__new__(cls, f"{step}  {seconds:.1f} s")
+        line.step, line.passed = step, passed
+        return line
 
 
 def wants_colour() -> bool:
@@ -67,12 +99,12 @@ class Console:
         """-v: details are told, too."""
         self.clock = ""
         """How the time stands before each line; by default, only where there is no terminal."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may speak in between
         self._stands = False
         self._next = 0.0
 
     def __call__(self, line: str) -> None:
-        if not self._is_wanted(line):
+        if not self.is_wanted(line):
             return
         with self._lock:
             if not isinstance(line, Passing):
@@ -86,7 +118,7 @@ class Console:
                 self._write(f"{self._time(line)}{line}\n")
                 self._next = time.monotonic() + PLAIN_PERIOD
 
-    def _is_wanted(self, line: str) -> bool:
+    def is_wanted(self, line: str) -> bool:
         if self.quiet:
             return isinstance(line, Needed)
         return self.verbose or not isinstance(line, Detail)

@@ -4,11 +4,20 @@ The text of each is one clear sentence: what went wrong, where, and what to do a
 `harness.cli.main` prints it as it is and leaves with `exit_code`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class HarnessError(Exception):
     """Whatever the harness can explain. Anything else that escapes is a bug of ours."""
 
     exit_code = 1
+    last_lines: Sequence[str] = ()
+    """What a container has written last, where that may say more."""
 
 
 class ConfigError(HarnessError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import reference as cli
 from harness.config import reference
 from harness.flow.record import reference as report
 from harness.local.aws import make_providers
@@ -72,6 +73,7 @@ def _row(member: Member) -> str:
 
 
 if __name__ == "__main__":
+    (FOLDER / "cli.md").write_text(cli.markdown(), encoding="utf-8")
     (FOLDER / "settings.md").write_text(reference.markdown(), encoding="utf-8")
     (FOLDER / "members.md").write_text(members_page(), encoding="utf-8")
     (FOLDER / "report.md").write_text(report.markdown(), encoding="utf-8")

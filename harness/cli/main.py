@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         return _fail(arguments, f"{interrupted} and torn down.", 128 + interrupted.signum)
     except HarnessError as error:
-        return _fail(arguments, str(error), error.exit_code)
+        return _fail(arguments, str(error), error.exit_code, error.last_lines)
     except BrokenPipeError:  # whoever read it has enough: `harness logs JOB | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
@@ -170,12 +170,28 @@ def _first_paragraph(command: Command) -> str:
 def _unexpected(arguments: argparse.Namespace, error: Exception) -> int:
     import traceback
 
+    say.close()
     traceback.print_exc()
     return _fail(arguments, f"unexpected {type(error).__name__}: {error}", 1)
 
 
-def _fail(arguments: argparse.Namespace, sentence: str, status: int) -> int:
+def _fail(
+    arguments: argparse.Namespace, sentence: str, status: int, last_lines: Sequence[str] = ()
+) -> int:
+    """Say what failed and where, what to do about it, and what the container has said last."""
+    from harness.cli.hints import hint
+
+    say.close()
     say(Needed(f"harness: {sentence}"))
+    todo = hint("\n".join((sentence, *last_lines))) if last_lines or status == 1 else ""
+    if todo:
+        say(Needed(f"what to do: {todo}."))
+    if last_lines:
+        say(Needed("the container's last lines:"))
+        for line in last_lines:
+            say(Needed(f"  | {line}"))
     if arguments.json:
-        print_json(error=sentence, passed=False)
+        more = {"hint": todo} if todo else {}
+        lines = {"last_lines": list(last_lines)} if last_lines else {}
+        print_json(error=sentence, passed=False, **more, **lines)
     return status

@@ -6,9 +6,10 @@ import json
 import sys
 from typing import Any
 
-from harness.console import Console, wants_colour
+from harness.cli.live import LiveConsole
+from harness.console import wants_colour
 
-say = Console()
+say = LiveConsole()
 """A line on stderr."""
 
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
+from harness.console import Passing
 from harness.errors import ConfigError, FlowError
 from harness.flow.record import history
 from harness.flow.record.history import REPORT, RUNS
+from harness.local.data.transfers import Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +64,7 @@ class Output:
 
     def __init__(self, this: Run, folder: Path | None) -> None:
         self._own = folder is None
+        self._progress = this.progress
         self._runs = this.settings.root / RUNS
         self._keep = this.settings.report.keep
         self.folder = folder or self._runs / this.name
@@ -82,10 +85,11 @@ class Output:
                 self._download(boto, bucket, item["Key"], f"transform/{name}")
 
     def _download(self, boto: boto3.Session, bucket: str, key: str, name: str) -> Path:
-        body = boto.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+        answer = boto.client("s3").get_object(Bucket=bucket, Key=key)
+        got = Transfer(f"  downloading {name}", lambda text: self._progress(Passing(text)))
+        got.expect(answer.get("ContentLength"))
         with self._writing(name) as file:
-            for chunk in body.iter_chunks(_CHUNK):
-                file.write(chunk)
+            file.writelines(got.counted(answer["Body"].iter_chunks(_CHUNK)))
         return self.folder / name
 
     def answers(self, answers: list[Answers]) -> None:

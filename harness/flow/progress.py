@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.console import Passing
+from harness.console import Begins, Detail, Ends, Passing, Status, plain
 from harness.errors import FlowError
 from harness.flow.logs import Line, LogReader
-from harness.local.engine.log_lines import LastWords
+from harness.local.engine.log_lines import LastWords, is_of_ping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,9 @@ Progress = Callable[[str], None]
 # A log is looked at less often than a status: it costs more, and nobody reads that fast.
 LOG_SECONDS = 0.5
 
+
+LAST_LINES = 10
+"""Lines of a log that stand at the end of an error."""
 
 MOST_LINES = 5000
 """Lines of a log that are kept for the report, the last ones."""
@@ -74,9 +77,11 @@ def wait(
             return
         if now not in going:
             log.show()
-            raise FlowError(f"{what} is {now}: {_why(resource)}. {log.where}")
+            raise log.with_last_lines(FlowError(f"{what} is {now}: {_why(resource)}. {log.where}"))
         if time.monotonic() > end:
-            raise FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
+            raise log.with_last_lines(
+                FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
+            )
         log.show_now_and_then()
         time.sleep(poll)
 
@@ -93,6 +98,8 @@ class HowFar:
 
     def show(self, status: str, message: str) -> None:
         before, self._last = self._last, (status, message)
+        if status and before[0] != status:
+            self._progress(Status(f"  {status}"))
         if message and before[0] == status and before[1] != message:
             self._progress(Passing(f"  {message}"))
 
@@ -138,6 +145,7 @@ class Log:
         self._prefix = prefix
         self._next_look = 0.0
         self._words = LastWords()
+        self._sources: set[str] = set()
 
     @property
     def where(self) -> str:
@@ -148,6 +156,11 @@ class Log:
     def said(self) -> str:
         """Which of the lines shown so far says why something failed; empty if there are none."""
         return self._words.said
+
+    def with_last_lines(self, error: FlowError) -> FlowError:
+        """The error, with what was written last."""
+        error.last_lines = [plain(line.text) for line in self.lines][-LAST_LINES:]
+        return error
 
     def show_now_and_then(self) -> None:
         if time.monotonic() >= self._next_look:
@@ -163,7 +176,10 @@ class Log:
         """Show the lines that have come since the last time."""
         for line in self._new():
             self._words.add(line.text)
-            self.progress(f"{self.MARK}{line.text}")
+            self._sources.add(line.source)
+            source = f"{line.source} | " if len(self._sources) > 1 else ""
+            shown = f"{self.MARK}{source}{plain(line.text)}"
+            self.progress(Detail(shown) if is_of_ping(line.text) else shown)
         self._next_look = time.monotonic() + LOG_SECONDS
 
     def gather(self) -> None:
@@ -190,15 +206,18 @@ class Steps:
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
-        self._progress(f"{step} ...")
+        self._progress(Begins(step))
         start = time.monotonic()
+        passed = False
         try:
             yield
+            passed = True
         except (ClientError, BotoCoreError) as error:
             said = " ".join(str(error).split())  # of parameters it is a list
             raise FlowError(f"{step}: {said.rstrip('.')}.") from error
         finally:
             self.ended(step, start)
+            self._progress(Ends(step, self._seconds[step], passed=passed))
 
     def ended(self, step: str, start: float) -> None:
         seconds = round(time.monotonic() - start, 3)

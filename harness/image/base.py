@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from docker.errors import DockerException, ImageNotFound
 
+from harness.console import Passing
 from harness.errors import BuildError
 from harness.image import debian
 
@@ -73,15 +74,51 @@ def pull(client: DockerClient, name: str, *, progress: Callable[[str], None] = p
     progress(f"pulling {name}")
     repository, _, tag = name.partition("@") if "@" in name else _split(name)
     deadline = time.monotonic() + _PULL_SECONDS
+    layers = Layers(name)
     try:
         for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
             if "error" in line:
                 raise BuildError(f"the image {name} can't be pulled: {line['error']}.")
+            if layers.take(line):
+                progress(Passing(f"  {layers}"))
             if time.monotonic() > deadline:
                 raise BuildError(f"pulling {name} took longer than {_PULL_SECONDS} s.")
     except (DockerException, requests.RequestException) as error:
         reason = getattr(error, "explanation", None) or error
         raise BuildError(f"the image {name} can't be pulled: {reason}.") from error
+
+
+class Layers:
+    """How far the layers of an image are, by what the engine says while it pulls them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._done: set[str] = set()
+        self._bytes: dict[str, tuple[int, int]] = {}
+        """Those that are here, and all that come, by layer."""
+        self._layers: set[str] = set()
+
+    def take(self, line: dict[str, Any]) -> bool:
+        """Take in a line of the engine's; whether it tells anything new."""
+        layer, status = line.get("id", ""), line.get("status", "")
+        if status in ("Pulling fs layer", "Already exists"):
+            self._layers.add(layer)
+        if layer not in self._layers:
+            return False
+        detail = line.get("progressDetail") or {}
+        if status == "Downloading" and detail.get("total"):
+            self._bytes[layer] = detail["current"], detail["total"]
+        elif status in ("Pull complete", "Already exists"):
+            self._done.add(layer)
+            _, total = self._bytes.get(layer, (0, 0))
+            self._bytes[layer] = total, total
+        return True
+
+    def __str__(self) -> str:
+        done = sum(done for done, _ in self._bytes.values())
+        total = sum(total for _, total in self._bytes.values())
+        size = f", {done / 1e6:.0f} of {total / 1e6:.0f} MB so far" if total else ""
+        return f"pulling {self._name}: {len(self._done)} of {len(self._layers)} layers{size}"
 
 
 def _split(name: str) -> tuple[str, str, str]:

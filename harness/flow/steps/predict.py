@@ -43,10 +43,13 @@ def predict_aloud(this: Run, endpoint: Endpoint, sets: Sequence[RequestSet]) -> 
     except (ClientError, FlowError) as error:
         written = log(this)
         written.show_last()
-        if isinstance(error, FlowError) or not written.said:
+        if isinstance(error, FlowError):
+            written.with_last_lines(error)
+            raise
+        if not written.said:
             raise
         told = " ".join(str(error).split()).rstrip(".")
-        raise FlowError(f"predict: {told}; {written.said}") from error
+        raise written.with_last_lines(FlowError(f"predict: {told}; {written.said}")) from error
 
 
 def _answers(endpoint: Endpoint, asked: RequestSet) -> Answers:

@@ -8,9 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from harness.console import Passing
 from harness.errors import ConfigError
 from harness.flow.project import sources
 from harness.flow.teardown import tags
+from harness.local.data.transfers import Transfer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,10 +90,12 @@ def _upload(this: Run, client: S3Client, key: str, source: str) -> str:
     section, _, name = key.removesuffix(".source").rpartition(".")
     folder = {"channels": "data", "processing.inputs": "inputs"}.get(section, "input")
     content_type = _content_type(this.settings, key)
+    sent = Transfer(f"  uploading {source}", lambda text: this.progress(Passing(text)))
     with sources.files(this.settings.root, source, key) as files:
+        sent.expect(sum(file.stat().st_size for file in files.values()))
         calls = [
             partial(
-                _put, this, client, this.key(folder, name, path), file, content_type
+                _put, this, client, this.key(folder, name, path), file, content_type, sent
             )
             for path, file in files.items()
         ]  # fmt: skip
@@ -111,15 +115,18 @@ def _content_type(settings: Settings, key: str) -> str:
     return settings.transform.content_type if section == "transform" and settings.transform else ""
 
 
-def _put(this: Run, client: S3Client, key: str, file: Path, content_type: str) -> None:
+def _put(
+    this: Run, client: S3Client, key: str, file: Path, content_type: str, sent: Transfer
+) -> None:
     bucket = this.settings.place.bucket
     more: dict[str, Any] = {"Tagging": urlencode(tags(this.name, this.keep))}
     if content_type:
         more["ContentType"] = content_type
     if file.stat().st_size <= WHOLE:
         client.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), **more)
+        sent.add(file.stat().st_size)
     else:
-        client.upload_file(str(file), bucket, key, ExtraArgs=more)
+        client.upload_file(str(file), bucket, key, ExtraArgs=more, Callback=sent.add)
 
 
 def channel(name: str, settings: Channel, uri: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import tarfile
 import tempfile
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from docker.errors import DockerException
 
 from harness.errors import BuildError
 from harness.image.context import tar_stream
+from harness.local.engine.log_lines import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from docker import DockerClient
 
@@ -34,11 +36,13 @@ def run_in(
     result: Path | None = None,
     network_mode: str = "none",
     environment: dict[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> tuple[str, int]:
     """Run a command in `WORK` of a container; its output and exit status.
 
-    `files` are put there before, and what is in its `wheels` goes to `result` after. If we
-    are killed, the next start sees by the session's label that it is nobody's.
+    `files` are put there before, and what is in its `wheels` goes to `result` after. `on_line` is
+    called with each line of the output as it comes, in a thread. If we are killed, the next start
+    sees by the session's label that it is nobody's.
     """
     from harness.local.engine.sessions import Session  # seldom needed
 
@@ -57,6 +61,8 @@ def run_in(
             if files:
                 container.put_archive(WORK, tar_stream(files))
             container.start()
+            if on_line is not None:
+                threading.Thread(target=_follow, args=(container, on_line), daemon=True).start()
             status = int(container.wait(timeout=seconds)["StatusCode"])
             said = container.logs().decode(errors="replace")
             if result is not None and status == 0:
@@ -74,6 +80,13 @@ def run_in(
             if container is not None:
                 container.remove(force=True)
     return said, status
+
+
+def _follow(container: Any, on_line: Callable[[str], None]) -> None:
+    """Pass on its lines as they come; it ends with the container."""
+    with suppress(requests.exceptions.RequestException, DockerException, OSError, ValueError):
+        for line in lines(container.logs(stream=True, follow=True)):
+            on_line(line)
 
 
 def _extract(chunks: Iterable[bytes], folder: Path) -> None:

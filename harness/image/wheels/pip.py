@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
+from harness.console import Passing
 from harness.errors import BuildError
 from harness.image.debian import last_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+_TOLD = re.compile(
+    r"\s*(?:Processing|Collecting|Downloading|Using cached|Preparing|Installing build|Building"
+    r"|Saved) .*"
+)
+"""Lines that say how far it is."""
 
 SECONDS = 1800
 """How long it may take."""
@@ -21,29 +31,54 @@ SECONDS = 1800
 SOURCE_DATE_EPOCH = "315532800"
 
 
-def run(*arguments: str | Path, cwd: Path) -> None:
-    """Run this environment's pip.
+def run(
+    *arguments: str | Path, cwd: Path, progress: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run this environment's pip; what it says on the way goes to `progress`.
 
     Raises:
         BuildError: it failed; the sentence ends with its own last words.
     """
-    command = [sys.executable, "-m", "pip", *map(str, arguments)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pip", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(SECONDS, end)
+    timer.daemon = True
+    timer.start()
+    said: list[str] = []
     try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env={**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        raise BuildError(f"pip took longer than {SECONDS} s.") from None
-    if done.returncode:
-        raise BuildError(failure(arguments[0], done.stdout))
+        with process:
+            for line in process.stdout or ():
+                said.append(line)
+                tell(line, progress)
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise BuildError(f"pip took longer than {SECONDS} s.")
+    if process.returncode:
+        raise BuildError(failure(arguments[0], "".join(said)))
+
+
+def tell(line: str, progress: Callable[[str], None]) -> None:
+    """What pip says of what it is at: which package it looks for, fetches or builds."""
+    if found := _TOLD.match(line):
+        progress(Passing(f"  pip: {found[0].strip()}"))
 
 
 def environment_elsewhere() -> dict[str, str]:

@@ -12,6 +12,7 @@ import hashlib
 import shutil
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,10 +73,10 @@ def ensure(
         here = host_platform()
         if here is not None and here.runs_wheels_for(target) and has_compiler():
             progress("fetching the image's wheels with pip")
-            _wheel_here(Path(work), dependencies)
+            _wheel_here(Path(work), dependencies, progress)
         else:
             progress("fetching the image's wheels with pip, in a container of the base image")
-            _wheel_in_container(Path(work), dependencies, base, client)
+            _wheel_in_container(Path(work), dependencies, base, client, progress)
         size = sum(wheel.stat().st_size for wheel in new.glob("*.whl"))
         progress(f"{len(list(new.iterdir()))} wheels, {size / 1e6:.0f} MB")
         new.rename(folder)
@@ -96,16 +97,31 @@ def keep_newest(folder: Path, count: int) -> None:
 
 
 def _wheel_command(dependencies: bool) -> list[str]:
-    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--wheel-dir", "wheels"]
+    options = [
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--disable-pip-version-check",
+        "--wheel-dir",
+        "wheels",
+    ]
     files = ["--requirement", "requirements.txt", "--constraint", "constraints.txt"]
     return ["wheel", *options, *([] if dependencies else ["--no-deps"]), *files]
 
 
-def _wheel_here(work: Path, dependencies: bool = True) -> None:
-    pip.run(*_wheel_command(dependencies), cwd=work)
+def _wheel_here(
+    work: Path, dependencies: bool = True, progress: Callable[[str], None] = print
+) -> None:
+    pip.run(*_wheel_command(dependencies), cwd=work, progress=progress)
 
 
-def _wheel_in_container(work: Path, dependencies: bool, base: str, client: DockerClient) -> None:
+def _wheel_in_container(
+    work: Path,
+    dependencies: bool,
+    base: str,
+    client: DockerClient,
+    progress: Callable[[str], None] = print,
+) -> None:
     files = {name: work / name for name in ("requirements.txt", "constraints.txt")}
     pip_files = files_below(Path(pip_package.__file__).parent)
     files |= {f"pip/{name}": path for name, path in pip_files.items()}
@@ -123,6 +139,7 @@ def _wheel_in_container(work: Path, dependencies: bool, base: str, client: Docke
         result=work / "wheels",
         network_mode="host",
         environment=environment,
+        on_line=partial(pip.tell, progress=progress),
     )
     if status:
         raise BuildError(pip.failure("wheel", said))

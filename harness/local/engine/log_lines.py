@@ -80,6 +80,11 @@ _CHAIN = (
 )
 
 
+def is_of_ping(line: str) -> bool:
+    """Whether it is the line of a server's log about one of SageMaker's health checks."""
+    return "/ping" in line and _PING.search(line[:MAX_LINE]) is not None
+
+
 class LastWords:
     """What a container's log says of why it failed, as far as one line can.
 
@@ -107,7 +112,7 @@ class LastWords:
         text = line[:MAX_LINE].rstrip()
         if not text.strip():
             return
-        if "/ping" in text and _PING.search(text):
+        if is_of_ping(text):
             self._of_ping = text.strip()
             return
         self._since += 1

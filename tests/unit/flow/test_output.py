@@ -27,7 +27,7 @@ REPORT = Report("local", "us-east-1", "harness-a", "image:tag", {"total": 1.0})
 
 def this(root, name="", keep=10):
     settings = Settings(root=root, report=Reporting(keep=keep))
-    return SimpleNamespace(settings=settings, name=name or unique_name())
+    return SimpleNamespace(settings=settings, name=name or unique_name(), progress=print)
 
 
 def record(run, folder=None, report=None):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.console import Passing
+from harness.console import Passing, Status
 from harness.flow import progress
 from harness.flow.context import Run
 from harness.flow.progress import HowFar, _told
@@ -25,8 +25,11 @@ def test_a_message_is_shown_when_it_changes_while_its_status_lasts():
         ("Training", ""),
     ]:
         how_far.show(status, message)
-    assert shown == ["  Data: 1 of 2 GB", "  Data: 2 of 2 GB"]
-    assert all(isinstance(line, Passing) for line in shown)
+    passing = [line for line in shown if isinstance(line, Passing)]
+    assert passing == ["  Data: 1 of 2 GB", "  Data: 2 of 2 GB"]
+    rest = [line for line in shown if not isinstance(line, Passing)]
+    assert rest == ["  Starting", "  Downloading", "  Training"]
+    assert all(isinstance(line, Status) for line in rest)
 
 
 class Events:

@@ -38,7 +38,7 @@ def test_a_log_shows_each_line_once_and_only_its_own(run):
     log(run, group, f"{run.name}/algo-2-1", "another host's")
     shown.show()
 
-    assert run.shown == ["  | one", "  | two", "  | three", "  | another host's"]
+    assert run.shown == ["  | one", "  | two", "  | three", "  | algo-2-1 | another host's"]
 
 
 def test_a_log_that_does_not_exist_yet_shows_nothing(run):
