@@ -29,7 +29,7 @@ from harness import paths, startup
 from harness.cli.arguments import add_common, add_loudness
 from harness.cli.output import print_json, say
 from harness.cli.signals import Interrupted, Signals
-from harness.console import Needed
+from harness.console import Needed, plain
 from harness.errors import ConfigError, HarnessError
 from harness.limits import disk
 
@@ -182,7 +182,8 @@ def _fail(
     from harness.cli.hints import hint
 
     say.close()
-    say(Needed(f"harness: {sentence}"))
+    # What a container has said may be in it, with whatever a terminal would act on.
+    say(Needed("\n".join(map(plain, f"harness: {sentence}".split("\n")))))
     todo = hint("\n".join((sentence, *last_lines))) if last_lines or status == 1 else ""
     if todo:
         say(Needed(f"what to do: {todo}."))

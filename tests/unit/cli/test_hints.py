@@ -62,6 +62,12 @@ def test_a_failed_step_ends_with_what_and_what_to_do_and_the_last_lines(failing,
     assert rest == ["the container's last lines:", "  | one", "  | ValueError: two"]
 
 
+def test_a_containers_words_do_nothing_to_the_terminal(failing, capsys):
+    failing(FlowError("job j is Failed: \x1b[2J\x1b]0;title\x07gone?\nsecond"))
+
+    assert capsys.readouterr().err == "harness: job j is Failed: gone?\nsecond\n"
+
+
 def test_as_json(failing, capsys):
     failing(failed(), "--json")
 

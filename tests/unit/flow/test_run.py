@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from harness.console import Detail
 from harness.errors import FlowError
 from harness.flow import run as flow
 from harness.flow.context import unique_name
@@ -39,6 +40,28 @@ def test_a_log_shows_each_line_once_and_only_its_own(run):
     shown.show()
 
     assert run.shown == ["  | one", "  | two", "  | three", "  | algo-2-1 | another host's"]
+
+
+def test_health_checks_in_a_log_are_details_and_nothing_acts_on_the_terminal(run):
+    shown = run.log("/aws/sagemaker/Endpoints/e", "")
+    log(run, shown.group, "AllTraffic/i-1", 'INFO "GET /ping HTTP/1.1" 200', "\x1b[31mred\x1b[0m")
+
+    shown.show()
+
+    ping, red = run.shown
+    assert isinstance(ping, Detail)
+    assert not isinstance(red, Detail)
+    assert red == "  | red"
+
+
+def test_an_error_takes_the_last_lines_along(run):
+    shown = run.log("/aws/sagemaker/Endpoints/f", "")
+    log(run, shown.group, "AllTraffic/i-1", *(f"line {number}" for number in range(12)))
+    shown.show()
+
+    error = shown.with_last_lines(FlowError("it failed."))
+
+    assert error.last_lines == [f"line {number}" for number in range(2, 12)]
 
 
 def test_a_log_that_does_not_exist_yet_shows_nothing(run):
