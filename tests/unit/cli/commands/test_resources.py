@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import logging
 import os
+import re
 import time
 
 import pytest
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
@@ -28,18 +30,25 @@ def session(aws):
     return local_boto_session(aws.url, aws.region)
 
 
-@pytest.fixture(scope="module")
-def failed(session):
-    """A training job that has failed, as there is no engine; and what it has written in its log."""
-    sagemaker, logs = session.client("sagemaker"), session.client("logs")
+def train_in_vain(session, name):
+    """A training job that fails, as there is no engine; returns at its end."""
+    sagemaker = session.client("sagemaker")
     sagemaker.create_training_job(
-        TrainingJobName="sad",
+        TrainingJobName=name,
         AlgorithmSpecification={"TrainingImage": "none", "TrainingInputMode": "File"},
         RoleArn=ROLE,
         OutputDataConfig={"S3OutputPath": "s3://nowhere/out"},
         ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
         StoppingCondition={"MaxRuntimeInSeconds": 60},
     )
+    with contextlib.suppress(WaiterError):  # which is what its failure is to this waiter
+        sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName=name)
+
+
+@pytest.fixture(scope="module")
+def failed(session):
+    """A training job that has failed, and what two hosts have written in its log."""
+    logs = session.client("logs")
     at = int(time.time() * 1000)
     group = "/aws/sagemaker/TrainingJobs"
     logs.create_log_group(logGroupName=group)
@@ -51,8 +60,7 @@ def failed(session):
             for line in range(2)
         ]
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-    with contextlib.suppress(WaiterError):  # which is what its failure is to this waiter
-        sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName="sad")
+    train_in_vain(session, "sad")
     return "sad"
 
 
@@ -198,3 +206,25 @@ def test_nobody_gets_into_a_container_on_aws(harness):
 
     assert refused.returncode == 2
     assert "aws ssm start-session" in refused.stderr
+
+
+def test_the_services_log_says_what_becomes_of_a_job_and_with_v_each_call(session, caplog):
+    caplog.set_level(logging.DEBUG, logger="harness")
+
+    train_in_vain(session, "told")
+
+    told = [each.getMessage() for each in caplog.records if each.levelno == logging.INFO]
+    assert told[0] == "training job told begins"
+    assert re.match(r"training job told is Failed after \d+\.\d s: InternalServerError: ", told[1])
+    calls = [each.getMessage() for each in caplog.records if each.levelno == logging.DEBUG]
+    assert "sagemaker CreateTrainingJob" in calls
+
+
+def test_with_v_a_refused_call_says_why(session, caplog):
+    caplog.set_level(logging.DEBUG, logger="harness.local.protocol")
+
+    with pytest.raises(ClientError):
+        session.client("sagemaker").describe_endpoint(EndpointName="gone")
+
+    (call,) = [each.getMessage() for each in caplog.records]
+    assert call.startswith("sagemaker DescribeEndpoint: ValidationException: Could not find")
