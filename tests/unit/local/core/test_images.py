@@ -6,9 +6,10 @@ from typing import Any
 import docker
 import pytest
 
-from harness.local.aws import LocalAWS, make_providers
+from harness.local.aws import LocalAWS
 from harness.local.core.backend import Backend
 from harness.local.engine import inspection
+from harness.local.jobs.training.provider import TrainingJobs
 from tests.clients import failure, make_client
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -20,7 +21,7 @@ def client():
     backend = Backend(lambda: server.url, "us-east-1", "123456789012")
     engine: Any = SimpleNamespace(missing_image=lambda _: "no such image")
     backend.containers = engine
-    with LocalAWS(providers=make_providers(backend)) as server:
+    with LocalAWS(providers={"sagemaker": [TrainingJobs(backend)]}) as server:
         yield make_client(server, "sagemaker")
 
 
