@@ -21,7 +21,7 @@ def show_log(console: Console) -> None:
     Quiet, it says warnings only; verbose, each call to the local AWS, too.
     """
     console.clock = CLOCK if sys.stderr.isatty() else _DATE
-    logging.basicConfig(handlers=[ConsoleHandler(console)])
+    logging.basicConfig(format="%(message)s", handlers=[ConsoleHandler(console)])
     logging.getLogger("harness").setLevel(logging.DEBUG if console.verbose else logging.INFO)
 
 

@@ -20,25 +20,31 @@ from harness.service.state import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _KILL_SECONDS = 10
 
 
 def detach(
-    host: str, port: int, registry: str, config: Path | None, state: Path | None = None
+    host: str,
+    port: int,
+    registry: str,
+    config: Path | None,
+    state: Path | None = None,
+    loudness: Sequence[str] = (),
 ) -> Running:
     """Start the service as a process of its own, and return when it is ready.
 
     `config` names its settings, as for `config.load`; the others go over what it says. `state` is
-    the folder that it begins with and saves in.
+    the folder that it begins with and saves in. `loudness` is -q or -v, for its log.
 
     Raises:
         ServiceError: it didn't get ready; the text is its own words.
     """
     if found := find():
         raise runs_already(found)
-    process = _start(host, port, registry, config, state)
+    process = _start(host, port, registry, config, state, loudness)
     try:
         return _wait_until_ready(process)
     except BaseException:
@@ -55,9 +61,15 @@ def detach(
 
 
 def _start(
-    host: str, port: int, registry: str, config: Path | None, state: Path | None
+    host: str,
+    port: int,
+    registry: str,
+    config: Path | None,
+    state: Path | None,
+    loudness: Sequence[str],
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "harness", "up", "--json", "--host", host, "--port", str(port)]
+    command += loudness
     if registry:
         command += ["--registry", registry]
     if config is not None:

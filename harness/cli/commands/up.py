@@ -64,7 +64,8 @@ def run(arguments: Namespace, signals: Signals) -> int:
 
     prepare_engine(say)
     if arguments.detach:
-        show(detach(*where, settings.local.registry, arguments.config, arguments.state))
+        loudness = ["--verbose"] if say.verbose else ["--quiet"] if say.quiet else []
+        show(detach(*where, settings.local.registry, arguments.config, arguments.state, loudness))
         return 0
     show_log(say)
     serving = False

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,3 +83,15 @@ def test_a_service_that_can_not_start_says_why_in_the_caller_s_words(commands):
 
     assert refused.returncode == 1
     assert "can't listen on 203.0.113.1" in refused.stderr
+
+
+def test_a_detached_service_logs_each_call_if_it_is_asked_to(commands):
+    up = commands.run("up", "--detach", "--port", "0", "-v")
+    assert up.returncode == 0, up.stderr
+
+    commands.run("ls")
+
+    log = (commands.state / "service.log").read_text()
+    assert re.search(
+        r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d sagemaker ListTrainingJobs$", log, re.MULTILINE
+    )
