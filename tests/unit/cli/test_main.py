@@ -166,3 +166,27 @@ sys.exit(main.main(["doctor", "--json"]))
     assert ended.returncode == 1
     assert "Traceback" in ended.stderr
     assert json.loads(ended.stdout)["error"] == "unexpected KeyError: 'surprise'"
+
+
+def test_nobody_who_reads_on_is_no_error():
+    program = """
+import sys
+from harness.cli import main
+from harness.cli.commands import doctor
+def run(arguments, signals):
+    while True:
+        print("line", flush=True)
+doctor.run = run
+sys.exit(main.main(["doctor"]))
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert said == ""
+    assert process.wait(30) == 141
