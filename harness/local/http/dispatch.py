@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from harness.local.faults.faults import Faults
-    from harness.local.http.page import Page
     from harness.local.http.trust import Trust
     from harness.local.moto.app import MotoApp
+    from harness.local.page.page import Page
     from harness.local.protocol.service import CallInLoop, Service
     from harness.local.state.keeper import Keeper
     from harness.local.state.turns import Turns
@@ -77,12 +77,13 @@ class Dispatch:
             return response
         if (response := state_api.respond(self._keeper, request)) is not None:
             return response
+        # Its own requests take their turns, and would wait for this one's otherwise.
+        if self._page is not None and (response := self._page.respond(request)) is not None:
+            return response
         with self._turns.request():
             return self._answer(request)
 
     def _answer(self, request: Request) -> Response:
-        if self._page is not None and (response := self._page.respond(request)) is not None:
-            return response
         for service in self._services:
             if service.match(request) is None:
                 continue

@@ -1,0 +1,45 @@
+"""The lines to copy: they are what they say, whatever is in a name."""
+
+import ast
+import shlex
+
+import pytest
+
+from harness.local.page.parts.commands import Where, call, first_steps, invoke
+
+WHERE = Where("http://127.0.0.1:8080", "eu-west-1")
+NAMES = ["plain", "it's; rm -rf ~", 'quote"d', "a\nb", "$(reboot)", "\\"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_one_argument(name):
+    lines = call(WHERE, "sagemaker", "DeleteEndpoint", {"EndpointName": name})
+
+    assert shlex.split(lines.cli) == [
+        "aws", "sagemaker", "delete-endpoint", "--endpoint-name", name,
+        "--endpoint-url", WHERE.url, "--region", WHERE.region,
+    ]  # fmt: skip
+    found = ast.parse(lines.boto3, mode="eval").body
+    assert isinstance(found, ast.Call)
+    assert isinstance(found.func, ast.Attribute)
+    assert found.func.attr == "delete_endpoint"
+    assert ast.literal_eval(found.keywords[0].value) == name
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", 'h"+exit()+"', "h; reboot"])
+def test_an_invocation_is_what_it_says(host):
+    lines = invoke(Where(f"http://{host}", "us-east-1"), "e", "text/csv", "")
+
+    words = shlex.split(lines.cli)
+    assert words[words.index("--endpoint-url") + 1] == f"http://{host}"
+    assert "--accept" not in words
+    calls = [each for each in ast.walk(ast.parse(lines.boto3)) if isinstance(each, ast.Call)]
+    assert "exit" not in {each.func.id for each in calls if isinstance(each.func, ast.Name)}
+
+
+def test_the_first_steps_are_valid_python_and_shell():
+    shell, python, own = (text for _, text in first_steps(WHERE))
+
+    ast.parse(python)
+    assert shlex.split(shell)[1] == f"AWS_ENDPOINT_URL={WHERE.url}"
+    assert own.splitlines()[-1] == "harness run"
