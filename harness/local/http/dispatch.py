@@ -94,8 +94,19 @@ class Dispatch:
                     stream, length = io.BytesIO(leave.body), len(leave.body)
                     request = dataclasses.replace(request, stream=stream, length=length)
                 break
-        return self._moto.respond(request)
+        return _sandboxed(request, self._moto.respond(request))
 
     def _health(self) -> Response:
         document = {"status": "ok", **self._about}
         return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+def _sandboxed(request: Request, response: Response) -> Response:
+    """What a browser shows of S3, without the rights of our own page, which has the same origin.
+
+    An object may be anybody's HTML: a script in it could otherwise do what only the page may.
+    """
+    if "sec-fetch-mode" not in request.headers:  # no browser
+        return response
+    policy = "sandbox allow-scripts allow-forms allow-popups allow-downloads"
+    return response._replace(headers={**response.headers, "Content-Security-Policy": policy})

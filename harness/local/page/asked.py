@@ -74,10 +74,11 @@ class Local:
             return None
         where = {"region": region, "account_id": self.account_id}
         try:
-            found: dict[str, Any] = _sent(self.service.call(operation, request, **where))
-            return found
+            answer = self.service.call(operation, request, **where)
         except AwsError:
             return None
+        found: dict[str, Any] = _sent(answer)
+        return found
 
 
 def _sent(value: Any) -> Any:

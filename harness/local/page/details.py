@@ -26,7 +26,8 @@ POINTS = 1_000
 Link = tuple[str, str, str]
 """What it is to the resource, its name, its URL."""
 
-_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+HOSTS = 4
+"""Of a job, whose metrics are shown."""
 
 
 def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -93,46 +94,51 @@ def phases(found: dict[str, Any]) -> list[Phase]:
     ]  # fmt: skip
 
 
-def metrics(cloudwatch: Any, found: dict[str, Any]) -> list[Series]:
-    """Those that CloudWatch has of a training job: of its log, and of its containers."""
-    name = found.get("TrainingJobName")
-    start = found.get("TrainingStartTime") or found.get("CreationTime")
-    if not name or start is None:
-        return []
-    end = (found.get("TrainingEndTime") or datetime.now(UTC)) + timedelta(seconds=2)
-    start = start.replace(microsecond=0)
+def metrics(cloudwatch: Any, kind: Kind, found: dict[str, Any]) -> list[Series]:
+    """Those that CloudWatch has of a job: of its log, and of its containers."""
+    name = found[kind.name_member]
+    start = next((found[each] for each in BEGUN if each in found), found["CreationTime"])
+    end = next((found[each] for each in ENDED if each in found), datetime.now(UTC))
+    start, end = start.replace(microsecond=0), end + timedelta(seconds=5)
     period = max(1, -(-int((end - start).total_seconds()) // POINTS))
     period = period if period == 1 else -(-period // 60) * 60
+    hosts = [f"algo-{number + 1}" for number in range(min(HOSTS, _count(found)))]
+    wanted = [(kind.name_member, name, "")] if kind.noun == "TrainingJob" else []
+    wanted += [("Host", f"{name}/{host}", host if len(hosts) > 1 else "") for host in hosts]
+    series: list[Series] = []
     try:
-        listed = cloudwatch.list_metrics(Namespace=_NAMESPACE)["Metrics"]
-        return [
-            series
-            for each in listed
-            if any(_is_of(dimension, name) for dimension in each["Dimensions"])
-            and (series := _series(cloudwatch, each, start, end, period)) is not None
-        ]
-    except (ClientError, BotoCoreError):
-        return []
+        for dimension, value, of in wanted:
+            listed = cloudwatch.list_metrics(
+                Namespace=kind.log_group, Dimensions=[{"Name": dimension, "Value": value}]
+            )["Metrics"]
+            for each in sorted(listed, key=lambda metric: str(metric["MetricName"])):
+                series += _series(cloudwatch, each, of, start, end, period)
+    except (ClientError, BotoCoreError):  # the page has the rest all the same
+        return series
+    return series
 
 
-def _is_of(dimension: dict[str, str], job: str) -> bool:
-    return dimension in (
-        {"Name": "TrainingJobName", "Value": job}, {"Name": "Host", "Value": f"{job}/algo-1"}
-    )  # fmt: skip
+def _count(found: dict[str, Any]) -> int:
+    resources = found.get("ProcessingResources", {}).get("ClusterConfig")
+    resources = resources or found.get("ResourceConfig") or found.get("TransformResources") or {}
+    groups = resources.get("InstanceGroups") or [resources]
+    return sum(int(each.get("InstanceCount", 1)) for each in groups)
 
 
 def _series(
-    cloudwatch: Any, metric: dict[str, Any], start: datetime, end: datetime, period: int
-) -> Series | None:
+    cloudwatch: Any, metric: dict[str, Any], of: str, start: datetime, end: datetime, period: int
+) -> Iterator[Series]:
     found = cloudwatch.get_metric_statistics(
-        Namespace=_NAMESPACE, MetricName=metric["MetricName"], Dimensions=metric["Dimensions"],
-        StartTime=start, EndTime=end, Period=period, Statistics=["Average"],
+        Namespace=metric["Namespace"], MetricName=metric["MetricName"],
+        Dimensions=metric["Dimensions"], StartTime=start, EndTime=end, Period=period,
+        Statistics=["Average"],
     )["Datapoints"]  # fmt: skip
     points = sorted((each["Timestamp"], each["Average"]) for each in found)
-    if not points:
-        return None
-    seconds = [max(0.0, (at - start) / timedelta(seconds=1)) for at, _ in points]
-    return Series(metric["MetricName"], seconds, [value for _, value in points])
+    if points:
+        seconds = [max(0.0, (at - start) / timedelta(seconds=1)) for at, _ in points]
+        unit = " %" if metric["MetricName"].endswith("Utilization") else ""
+        name = f"{metric['MetricName']} {of}".strip()
+        yield Series(name, seconds, [value for _, value in points], unit)
 
 
 def inputs(s3: Any, found: dict[str, Any], region: str) -> list[dict[str, Any]]:

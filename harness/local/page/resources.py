@@ -104,11 +104,10 @@ class Resources:
         found_logs = self._logs(kind, region, group, name)
         phases = details.phases(found)
         ends = max((each.start + each.seconds for each in phases), default=0.0)
-        series = (
-            details.metrics(self._local.client("cloudwatch", region), found)
-            if kind.noun == "TrainingJob"
-            else []
-        )
+        series = []
+        if kind.noun.endswith("Job") and kind.log_group:
+            cloudwatch = self._local.client("cloudwatch", region)
+            series = details.metrics(cloudwatch, kind, found)
         return answers.html(
             "resource.html",
             asked=asked,

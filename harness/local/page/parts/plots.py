@@ -25,10 +25,11 @@ class Series:
     name: str
     seconds: Sequence[float]
     values: Sequence[float]
+    unit: str = ""
 
     @property
     def last(self) -> str:
-        return number(self.values[-1])
+        return number(self.values[-1]) + self.unit
 
 
 def number(value: float) -> str:

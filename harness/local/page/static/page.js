@@ -92,8 +92,9 @@ function streams(root) {
   return [...root.querySelectorAll("[data-log] [data-stream]")].map((each) => each.dataset.stream).join("\n");
 }
 
-function keep(old, fresh) {
-  for (const each of fresh.querySelectorAll("details[id]")) {
+function keep(old, fresh, isSearch) {
+  // A search opens what it has found.
+  for (const each of isSearch ? [] : fresh.querySelectorAll("details[id]")) {
     const before = old.querySelector(`#${CSS.escape(each.id)}`);
     if (before) each.open = before.open;
   }
@@ -147,7 +148,7 @@ async function refresh(url, force) {
   const focused = main.contains(document.activeElement) ? document.activeElement : null;
   const where = place(focused);
   const value = focused && "value" in focused ? focused.value : null;
-  const then = keep(main, fresh);
+  const then = keep(main, fresh, force);
   if (!fresh.dataset.live) delete main.dataset.live;
   main.replaceChildren(...fresh.childNodes);
   ready(main);

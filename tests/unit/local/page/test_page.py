@@ -121,7 +121,7 @@ def test_it_shows_states_times_and_reasons(page):
         ("bad", "1 failed"),
         ("bad", "Failed"),
     ]
-    assert re.search(r"<details class=\"failed\"[^>]*>(?:(?!</details>).)*Failed", shown, re.S)
+    assert re.search(r"<details class=\"failed\"[^>]*>(?:(?!</details>).)*Failed", shown, re.DOTALL)
     assert " open>" not in shown
     assert "Downloading" in shown
     assert ">1 min 5 s<" in shown
