@@ -143,7 +143,8 @@ def test_what_is_downloaded_runs_nowhere(aws, s3):
 
 
 def test_an_object_that_is_opened_as_a_page_has_not_the_rights_of_ours(aws, s3):
-    url = f"{aws.url}/forms/evil.html"
+    named = {"Bucket": "forms", "Key": "evil.html"}
+    url = s3.generate_presigned_url("get_object", Params=named)
     _, opened, _ = ask(url, Sec_Fetch_Mode="navigate")
     _, read, body = ask(url)
 
