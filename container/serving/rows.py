@@ -41,20 +41,12 @@ def _counted(values: int) -> str:
 
 
 def _is_number(value: str) -> bool:
+    """Whether numpy reads it. Python's `float` takes more: other scripts' digits, underscores."""
     try:
         float(value)
     except ValueError:
-        return _is_hexadecimal(value)
-    return "_" not in value  # which Python allows in a number
-
-
-def _is_hexadecimal(value: str) -> bool:
-    """Whether it is a float as C writes it, which numpy reads."""
-    try:
-        float.fromhex(value)
-    except (ValueError, OverflowError):
         return False
-    return "x" in value.lower()
+    return value.strip().isascii() and "_" not in value
 
 
 def _shown(value: str) -> str:

@@ -25,6 +25,7 @@ from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
+from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
@@ -62,6 +63,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
         "sagemaker": [
             TrainingJobs(backend),
             TransformJobs(backend),
+            TuningJobs(backend),
             ProcessingJobs(backend),
             Models(backend),
             EndpointConfigs(backend),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from harness.errors import EngineError
 from harness.local.protocol.errors import AwsError
@@ -101,4 +101,6 @@ def _has_repository(backend: Backend, context: RequestContext, name: Name, accou
         )
     except ClientError as error:
         return error.response["Error"]["Code"] != "RepositoryNotFoundException"
+    except ParamValidationError:  # no repository can have this name
+        return False
     return True

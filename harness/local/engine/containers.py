@@ -326,6 +326,12 @@ class Containers:
             return None
         return cpus * 10**9 if cpus < self._info(client)["NCPU"] else None
 
+    def means(self) -> tuple[int, int]:
+        """The processors of the engine's machine, and its memory in bytes."""
+        client, _ = self._connect()
+        said = self._info(client)
+        return said["NCPU"], said["MemTotal"]
+
     def _info(self, client: DockerClient) -> dict[str, Any]:
         """What the engine says of itself and its machine; asked once."""
         if self._said is None:

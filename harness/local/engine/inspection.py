@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import sys
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from docker.errors import APIError, NotFound
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 ENGINES_RESOLVER = "127.0.0.11"
 """The address at which containers in a network of their own find the engine's name server."""
+
+_NO_REFERENCE = "invalid reference format"
+"""The engine's words for a name that no image can have."""
 
 _LISTEN = "0A"
 """The state of a socket that listens, in /proc/net/tcp."""
@@ -56,11 +60,17 @@ def missing_image(api: APIClient, name: str, login: dict[str, str] | None = None
 
     `login` is the registry's, where that isn't in the engine's configuration.
     """
+    if {"", ".", ".."} & set(name.split("/")):  # the engine would take another path of its API
+        return _NO_REFERENCE
     with engine_errors():
         try:
             api.inspect_image(name)  # type: ignore[no-untyped-call]
         except NotFound:
             pass
+        except APIError as error:
+            if error.status_code != HTTPStatus.BAD_REQUEST:
+                raise
+            return engine_words(error)
         else:
             return None
         try:

@@ -85,7 +85,8 @@ class LastWords:
 
     That is the exception of a traceback, behind the line that a logger has put before that, or the
     last line that tells of an error, if it is among the last `KEPT`; otherwise the last line. Those
-    that pings have caused don't count, unless there are no others.
+    that pings have caused don't count, unless there are no others: then what a server says of an
+    error, that it doesn't reach what is behind it for instance, rather than that there was a ping.
     """
 
     def __init__(self) -> None:
@@ -108,7 +109,8 @@ class LastWords:
         if not text.strip():
             return
         if "/ping" in text and _PING.search(text):
-            self._of_ping = text.strip()
+            if _ERROR.search(text) or not _ERROR.search(self._of_ping):
+                self._of_ping = text.strip()
             return
         self._since += 1
         if text.startswith(_CHAIN):

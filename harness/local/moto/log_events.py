@@ -8,6 +8,7 @@ time. All else of CloudWatch Logs remains moto's.
 from __future__ import annotations
 
 import base64
+import contextvars
 import functools
 import hashlib
 import heapq
@@ -29,13 +30,18 @@ MAX_PAGE_BYTES = 1 << 20
 MAX_RESULTS = 10_000
 """Results of a query of Logs Insights, which moto keeps for good."""
 
+_PREFIX = contextvars.ContextVar("_PREFIX", default="")
+"""What the streams' names begin with that a FilterLogEvents is about; moto doesn't pass it on."""
+
 
 def prepare() -> None:
     """Let moto's CloudWatch Logs have its events on disk. May be called again."""
-    from moto.logs import models
+    from moto.logs import models, responses
 
     if getattr(models.LogStream, "_harness", False):
         return
+    response: Any = responses.LogsResponse
+    response.filter_log_events = _of_prefix(response.filter_log_events)
     stream: Any = models.LogStream
     stream._harness = True
     stream.__init__ = _with_events(stream.__init__)
@@ -66,6 +72,26 @@ def _or_else(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Any:
         return call(self, *arguments, **named)
 
     return method
+
+
+def _of_prefix(original: Callable[..., Any]) -> Callable[..., Any]:
+    """FilterLogEvents with its `logStreamNamePrefix`."""
+    from moto.logs.exceptions import InvalidParameterException
+
+    @functools.wraps(original)
+    def filter_log_events(self: Any) -> Any:
+        prefix = self._get_param("logStreamNamePrefix") or ""
+        if prefix and self._get_param("logStreamNames"):
+            raise InvalidParameterException(
+                msg="Only one of logStreamNames and logStreamNamePrefix can be given."
+            )
+        token = _PREFIX.set(prefix)
+        try:
+            return original(self)
+        finally:
+            _PREFIX.reset(token)
+
+    return filter_log_events
 
 
 def _update(self: Any) -> None:
@@ -150,7 +176,11 @@ def _filter_log_events(
     from moto.logs.utils import EventMessageFilter
 
     wanted = set(log_stream_names or ())
-    streams = [each for name, each in self.streams.items() if not wanted or name in wanted]
+    streams = [
+        each
+        for name, each in self.streams.items()
+        if (not wanted or name in wanted) and name.startswith(_PREFIX.get())
+    ]
     pattern = EventMessageFilter(filter_pattern or "")
     found = _from_streams(
         streams, _bounds(start_time, end_time), _parse_place(self, next_token), interleaved

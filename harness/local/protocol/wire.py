@@ -40,6 +40,9 @@ request has two or three for it."""
 
 _WHOLE_NUMBER = re.compile(r"[-+]?[0-9]{1,20}")
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""What one half of a character is written as in JSON."""
+
 
 def parse_document(shape: StructureShape, body: bytes) -> dict[str, Any]:
     """A JSON request. Its numbers are finite, and as large as their members' types take."""
@@ -53,7 +56,10 @@ def parse_document(shape: StructureShape, body: bytes) -> dict[str, Any]:
 def _document(body: bytes) -> Any:
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_ELEMENTS:
         raise ValueError(f"it has more than {MAX_ELEMENTS} elements")
-    return json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+    found = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+    if _SURROGATE.search(body):  # which without the other can't be written anywhere
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _refuse_constant(name: str) -> None:

@@ -37,8 +37,26 @@ def run_out_of_memory() -> NoReturn:
     sys.exit(f"took {len(taken)} MiB, and was not killed")
 
 
+def tune() -> int:
+    """Say a score an epoch, the better the nearer `x` is to 0.3, unless told to fail."""
+    given = json.loads((ML / "input/config/hyperparameters.json").read_text())
+    print("hyperparameters", json.dumps(given, sort_keys=True))
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    label = given.get("label", "good")
+    if label == given.get("fail", "fail"):
+        print("told to fail")
+        return 1
+    score = 1 - (float(given.get("x", 0.3)) - 0.3) ** 2 - (label == "bad")
+    for epoch in range(int(given.get("epochs", 1))):
+        print(f"score={score:.6f}; epoch={epoch + 1}", flush=True)
+        time.sleep(float(given.get("pause", 0)))
+    return 0
+
+
 def train() -> int:
     """Echo what stands under /opt/ml into the model folder, then end as PROBE says."""
+    if PROBE == "tune":
+        return tune()
     print(f"train: PROBE={PROBE!r}")
     print("probe:r2=0.5;")
     print("probe:r2=0.75;")

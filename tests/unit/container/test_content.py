@@ -106,7 +106,9 @@ def test_csv_that_only_looks_like_numbers_is_refused(body):
         (b"1,2\n\r\n3,4;5\n", "row 3, column 2 holds '4;5', which is no number."),
         (b"1,2\n3\n", "row 2 has 1 value, row 1 has 2 values."),
         (b"1,2\r3,1_000\r", "row 2, column 2 holds '1_000', which is no number."),
-        (b"1,2\n0x1p3,\n", "row 2, column 2 holds nothing, which is no number."),
+        (b"1,2\n3,\n", "row 2, column 2 holds nothing, which is no number."),
+        (b"1,2\n3,0x1p3\n", "row 2, column 2 holds '0x1p3', which is no number."),
+        ("1,2\n3,٣\n".encode(), "row 2, column 2 holds '٣', which is no number."),
         (b"1\n" + b"a" * 50, f"row 2, column 1 holds '{'a' * 40}\u2026', which is no number."),
     ],
 )

@@ -77,6 +77,7 @@ class TrainingJob(Job):
         "artifacts",
         "_message",
         "_trained",
+        "tuning_job_arn",
     )
     taken = (
         "Training job names must be unique within an AWS account and region, and a training job "
@@ -87,6 +88,7 @@ class TrainingJob(Job):
         self, backend: Backend, context: RequestContext, request: Mapping[str, Any]
     ) -> None:
         super().__init__(backend, context, request)
+        self.tuning_job_arn: str | None = None
         self.secondary = ""
         self.transitions: list[dict[str, Any]] = []
         self._message = ""
@@ -96,6 +98,7 @@ class TrainingJob(Job):
             self.name,
             request["AlgorithmSpecification"].get("MetricDefinitions", []),
             lambda: backend.cloudwatch(context.region, context.account_id),
+            self._on_metric,
         )
         self._interrupted = False
         self._trained = 0.0
@@ -123,6 +126,7 @@ class TrainingJob(Job):
                     **known.get("StoppingCondition", {}),
                 },
                 "TrainingJobArn": self.arn,
+                "TuningJobArn": self.tuning_job_arn,
                 "TrainingJobStatus": self.status,
                 "SecondaryStatus": self.secondary,
                 "FailureReason": self.failure_reason,
@@ -302,6 +306,9 @@ class TrainingJob(Job):
     def _on_line(self, line: str, host: str = "algo-1") -> None:
         self._cluster.logs[host].write(line)
         self._metrics.read(line)
+
+    def _on_metric(self, name: str, value: float) -> None:
+        """A value of a metric was found in the log."""
 
     def _upload(self, *, only_checkpoints: bool = False) -> None:
         def keep(uri: str) -> None:

@@ -37,14 +37,26 @@ KEPT = 100_000
 """Values that wait to be sent; older ones are dropped beyond it."""
 
 
+def _unheard(_name: str, _value: float) -> None:
+    """Nobody asks."""
+
+
 class Metrics:
-    """The metrics of one training job. `cloudwatch` makes the client that they are sent with."""
+    """The metrics of one training job. `cloudwatch` makes the client that they are sent with.
+
+    `on_value` is called with the name and the value of each that is found.
+    """
 
     def __init__(
-        self, job: str, definitions: Iterable[Mapping[str, str]], cloudwatch: Callable[[], Any]
+        self,
+        job: str,
+        definitions: Iterable[Mapping[str, str]],
+        cloudwatch: Callable[[], Any],
+        on_value: Callable[[str, float], None] = _unheard,
     ) -> None:
         self._job = job
         self._cloudwatch = cloudwatch
+        self._on_value = on_value
         self._patterns = {each["Name"]: expressions.compile(each["Regex"]) for each in definitions}
         self._lock = threading.Lock()
         self._left = BUDGET
@@ -82,6 +94,7 @@ class Metrics:
                 "Timestamp": now,
                 "Value": value,
             })  # fmt: skip
+            self._on_value(name, value)
         with self._lock:
             self._left = min(BUDGET, self._left + BUDGET_A_LINE)
             worst = max(self._spent, key=self._spent.__getitem__) if self._left < 0 else None

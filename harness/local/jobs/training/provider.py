@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.core import experiments, images, instances
 from harness.local.jobs.provider import JobProvider
-from harness.local.jobs.training import requests
+from harness.local.jobs.training import admission
 from harness.local.jobs.training.job import TrainingJob
 
 if TYPE_CHECKING:
@@ -25,13 +24,7 @@ class TrainingJobs(JobProvider[TrainingJob]):
     def create_training_job(
         self, context: RequestContext, request: CreateTrainingJobRequestTypeDef
     ) -> dict[str, Any]:
-        requests.check(request)
-        types = [host.instance_type for host in requests.hosts(request["ResourceConfig"])]
-        instances.check_accelerators(self._backend, types)
-        requests.check_data(self._backend.s3, context, request)
-        image = request["AlgorithmSpecification"]["TrainingImage"]
-        images.check_training(self._backend, context, image, request["RoleArn"])
-        experiments.check(self._backend, context, request)
+        admission.check(self._backend, context, request)
         return self._begin(TrainingJob(self._backend, context, request))
 
     def describe_training_job(

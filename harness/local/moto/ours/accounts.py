@@ -26,10 +26,11 @@ def account_of(request: Request) -> str | None:
     key = access_key(request)
     if len(key) == _DIGITS and key.isdecimal():
         return key
-    models = sys.modules.get("moto.iam.models")  # which has none before it is there
-    if models is None or not key.startswith(_GIVEN_OUT):
+    if not key.startswith(_GIVEN_OUT):
         return None
-    for account, partitions in list(models.iam_backends.items()):
+    # None has been given out before moto's IAM is there; another thread may be at importing it.
+    backends = getattr(sys.modules.get("moto.iam.models"), "iam_backends", {})
+    for account, partitions in list(backends.items()):
         for iam in list(partitions.values()):
             if key in iam.access_keys:
                 return str(account)

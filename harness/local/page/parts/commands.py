@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_KEYS = "AWS_ACCESS_KEY_ID=harness AWS_SECRET_ACCESS_KEY=harness"
+"""Anything will do, and nobody's real ones are to come here."""
+
+
 @dataclass(frozen=True)
 class Where:
     """The local AWS as a client is told of it."""
@@ -36,8 +40,8 @@ def call(where: Where, service: str, operation: str, members: Mapping[str, str])
     )
     arguments = ", ".join(f"{member}={_text(value)}" for member, value in members.items())
     return Lines(
-        f"aws {service} {xform_name(operation, '-')} {options} {_options(where)}",
-        f"{_client(where, service)}.{xform_name(operation)}({arguments})",
+        f"{_KEYS} aws {service} {xform_name(operation, '-')} {options} {_options(where)}",
+        f"import boto3\n\n{_client(where, service)}.{xform_name(operation)}({arguments})",
     )
 
 
@@ -50,7 +54,7 @@ def invoke(where: Where, name: str, content_type: str, accept: str) -> Lines:
     )
     arguments = ", ".join(f"{member}={_text(value)}" for member, value in asked.items())
     return Lines(
-        f"aws sagemaker-runtime invoke-endpoint {options} --body fileb://request "
+        f"{_KEYS} aws sagemaker-runtime invoke-endpoint {options} --body fileb://request "
         f"{_options(where)} answer",
         "import boto3, pathlib\n"
         f"answer = {_client(where, 'sagemaker-runtime')}.invoke_endpoint(\n"
@@ -64,12 +68,11 @@ def first_steps(where: Where) -> list[tuple[str, str]]:
     shell = (
         f"export AWS_ENDPOINT_URL={shlex.quote(where.url)}\n"
         f"export AWS_REGION={where.region} AWS_DEFAULT_REGION={where.region}\n"
-        "export AWS_ACCESS_KEY_ID=harness AWS_SECRET_ACCESS_KEY=harness\n"
+        f"export {_KEYS}\n"
         "aws sagemaker list-training-jobs"
     )
     python = (
-        f'import boto3\n\nsagemaker = boto3.client(\n    "sagemaker", {_keywords(where)},\n'
-        '    aws_access_key_id="harness", aws_secret_access_key="harness",\n)\n'
+        f"import boto3\n\nsagemaker = {_client(where, 'sagemaker')}\n"
         'print(sagemaker.list_endpoints()["Endpoints"])'
     )
     return [
@@ -83,7 +86,10 @@ def first_steps(where: Where) -> list[tuple[str, str]]:
 
 
 def _client(where: Where, service: str) -> str:
-    return f"boto3.client({_text(service)}, {_keywords(where)})"
+    return (
+        f"boto3.client(\n    {_text(service)}, {_keywords(where)},\n"
+        '    aws_access_key_id="harness", aws_secret_access_key="harness",\n)'
+    )
 
 
 def _keywords(where: Where) -> str:

@@ -40,6 +40,7 @@ TRACEBACK = [
         (["botocore: S3 error: 403 Forbidden", *PINGS * 80], "botocore: S3 error: 403 Forbidden"),
         (["[error] no bucket", "retrying", *PINGS], "[error] no bucket"),
         (PINGS[:1] * 9, PINGS[0]),
+        (PINGS * 9, NGINX_PING),
         ([*TRACEBACK, "the server has ended"], "KeyError: 118"),
         (
             ["2026 ERROR serve: model_fn can't load it: KeyError: 118", *TRACEBACK],

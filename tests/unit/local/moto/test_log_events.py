@@ -174,6 +174,17 @@ class TestFilter:
                 key=lambda one: int(one[1][2:]) * (int(one[1][0]) + 1),
             )  # fmt: skip
 
+    def test_streams_by_what_their_names_begin_with(self, aws, new):
+        name = new("of")
+        for each in ("job-1/algo-1", "job-1/algo-2", "job-2/algo-1"):
+            put(aws, make_stream(aws, f"{name}-{each}"), [each, each])
+        found = filtered(aws, logStreamNamePrefix=f"{name}-job-1/", limit=1)
+        assert sorted({message for _, message in found}) == ["job-1/algo-1", "job-1/algo-2"]
+        assert len(found) == 4
+        assert filtered(aws, logStreamNamePrefix=f"{name}-none") == []
+        with pytest.raises(ClientError, match="InvalidParameterException"):
+            filtered(aws, logStreamNamePrefix=name, logStreamNames=[name])
+
     def test_a_word(self, aws, stream):
         put(aws, stream, [f"{'even' if at % 2 == 0 else 'odd'} {at}" for at in range(1000)])
         found = filtered(aws, logStreamNames=[stream], filterPattern="odd", limit=7)

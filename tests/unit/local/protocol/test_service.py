@@ -211,6 +211,7 @@ def test_a_value_of_the_wrong_type_comes_before_everything_else(operation, docum
         b'{"Unheard": -1e400}',
         b'{"Unheard": [' + b"[]," * 300_000 + b"[]]}",
         b'{"Unheard": [' + b"{}," * 300_000 + b"{}]}",
+        rb'{"Unheard": "half a character: \ud83d"}',
     ],
 )
 def test_a_body_that_is_not_json(body):
@@ -218,6 +219,13 @@ def test_a_body_that_is_not_json(body):
     assert status == 400
     assert document["__type"] == "SerializationException"
     assert document["message"].startswith("The request body is not valid JSON: ")
+
+
+def test_a_character_may_be_written_in_two_halves():
+    status, body = answer(
+        "ListTrainingJobs", rb'{"Unheard": "\ud83d\ude00"}', list_training_jobs={}
+    )
+    assert (status, body) == (200, {})
 
 
 def test_constraints_are_checked():

@@ -222,7 +222,17 @@ class TestState:
         with pytest.raises(ClientError, match="not found"):
             aws.sagemaker.describe_training_job(TrainingJobName="later")
         assert asked(aws, "GET", "/_harness/state") == (200, saved)
-        assert asked(aws, "DELETE", "/_harness/state")[0] == 405
+        assert asked(aws, "DELETE", "/_harness/state") == (
+            405, {"error": "DELETE /_harness/state: this is asked for by GET or POST."}
+        )  # fmt: skip
+        assert asked(aws, "GET", "/_harness/reset") == (
+            405, {"error": "GET /_harness/reset: this is asked for by POST."}
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+    def test_a_path_of_ours_that_is_not_there_is_no_bucket(self, start, method):
+        words = "there is no /_harness/nothing here; see docs/how-to/state.md and faults.md."
+        assert asked(start(), method, "/_harness/nothing") == (404, {"error": words})
 
     def test_without_a_folder_there_is_none(self, start):
         aws = start()
@@ -268,6 +278,56 @@ class TestState:
         assert found["TrainingJobStatus"] == "Stopped"
         found = aws.sagemaker.describe_processing_job(ProcessingJobName="p")
         assert (found["ProcessingJobStatus"], found["FailureReason"]) == ("Failed", CUT_OFF)
+
+    def test_a_tuning_job_knows_its_training_jobs(self, start, tmp_path):
+        aws = start(state=tmp_path)
+        job = training_job()
+        algorithm = {
+            **job["AlgorithmSpecification"],
+            "MetricDefinitions": [{"Name": "r2", "Regex": "r2=(.*)"}],
+        }
+        aws.s3.create_bucket(Bucket="bucket-1")
+        aws.sagemaker.create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName="tune",
+            HyperParameterTuningJobConfig={
+                "Strategy": "Random",
+                "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "r2"},
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1},
+                "ParameterRanges": {
+                    "ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]
+                },
+            },
+            TrainingJobDefinition={
+                "AlgorithmSpecification": algorithm,
+                **{name: job[name] for name in ("RoleArn", "OutputDataConfig", "ResourceConfig",
+                                                "StoppingCondition")},
+            },
+        )  # fmt: skip
+
+        def found(aws):
+            names = {"HyperParameterTuningJobName": "tune"}
+            described = ended(
+                aws.sagemaker.describe_hyper_parameter_tuning_job,
+                "HyperParameterTuningJobStatus",
+                **names,
+            )
+            listed = aws.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(**names)
+            child = listed["TrainingJobSummaries"][0]["TrainingJobName"]
+            child = aws.sagemaker.describe_training_job(TrainingJobName=child)
+            answers = (described, listed, child)
+            for answer in answers:
+                del answer["ResponseMetadata"]
+            return answers
+
+        found(aws)
+        provider = aws.server._keeper._providers["TuningJobs"]
+        first = provider._jobs.all()[0].children[0]
+        first.status, first.values = "Completed", [0.5]  # as with an engine
+        before = found(aws)
+        assert "BestTrainingJob" in before[0]
+        assert "TuningJobArn" in before[2]
+        aws.server.save_state()
+        assert found(start(state=tmp_path)) == before
 
     def test_a_damaged_one_is_refused_and_leaves_nothing_half(self, start, tmp_path):
         aws = start(state=tmp_path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 
 import boto3
 import pytest
@@ -10,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from harness.local.core.backend import Backend
 from harness.local.core.client import local_boto_session
+from harness.local.moto.ours.accounts import account_of
+from harness.local.protocol.messages import Request
 
 OTHER = "222222222222"
 
@@ -79,3 +82,9 @@ def test_an_accounts_number_is_a_key_of_it(aws):
     url = aws.sagemaker.meta.endpoint_url
     sts = local_boto_session(url, "us-east-1", key="333333333333").client("sts")
     assert sts.get_caller_identity()["Account"] == "333333333333"
+
+
+def test_a_key_of_iams_while_another_thread_is_at_importing_motos(monkeypatch):
+    monkeypatch.setitem(sys.modules, "moto.iam.models", ModuleType("moto.iam.models"))
+    signed = "Credential=AKIAIOSFODNN7EXAMPLE/20260102/us-east-1/sagemaker/aws4_request"
+    assert account_of(Request("POST", "/", "", {"authorization": signed})) is None

@@ -15,11 +15,13 @@ NAMES = ["plain", "it's; rm -rf ~", 'quote"d', "a\nb", "$(reboot)", "\\"]
 def test_a_name_is_one_argument(name):
     lines = call(WHERE, "sagemaker", "DeleteEndpoint", {"EndpointName": name})
 
-    assert shlex.split(lines.cli) == [
+    assert shlex.split(lines.cli)[2:] == [
         "aws", "sagemaker", "delete-endpoint", "--endpoint-name", name,
         "--endpoint-url", WHERE.url, "--region", WHERE.region,
     ]  # fmt: skip
-    found = ast.parse(lines.boto3, mode="eval").body
+    (_, line) = ast.parse(lines.boto3).body
+    assert isinstance(line, ast.Expr)
+    found = line.value
     assert isinstance(found, ast.Call)
     assert isinstance(found.func, ast.Attribute)
     assert found.func.attr == "delete_endpoint"
