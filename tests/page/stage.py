@@ -73,6 +73,48 @@ class Stage:
             Tags=[{"Key": "team", "Value": "forecasting"}, {"Key": "kind", "Value": "nightly"}],
         )
 
+    def tune(self, name: str) -> None:
+        """A tuning job of six trials, which has ended."""
+        definition = {
+            "AlgorithmSpecification": {
+                "TrainingImage": TAG,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "train:loss", "Regex": "loss=([0-9.]+);"}],
+            },
+            "StaticHyperParameters": {"pause": "0.1"},
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/tuned"},
+            "ResourceConfig": {
+                "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        }  # fmt: skip
+        self.sagemaker.create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name,
+            HyperParameterTuningJobConfig={
+                "Strategy": "Random",
+                "HyperParameterTuningJobObjective": {
+                    "Type": "Minimize", "MetricName": "train:loss"
+                },
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": 6, "MaxParallelTrainingJobs": 3},
+                "ParameterRanges": {
+                    "IntegerParameterRanges": [
+                        {"Name": "epochs", "MinValue": "1", "MaxValue": "20"}
+                    ],
+                    "ContinuousParameterRanges": [
+                        {"Name": "rate", "MinValue": "0.01", "MaxValue": "0.3"}
+                    ],
+                },
+            },
+            TrainingJobDefinition=definition,
+        )  # fmt: skip
+        self._wait(
+            lambda: self.sagemaker.describe_hyper_parameter_tuning_job(
+                HyperParameterTuningJobName=name
+            ),
+            lambda found: found["HyperParameterTuningJobStatus"] == "Completed",
+        )
+
     def ended(self, name: str) -> dict[str, Any]:
         """The job's description, once it has ended."""
         return self._wait(
@@ -107,6 +149,7 @@ class Stage:
         self.deploy("house-prices", "house-prices-2026-11-26")
         for number in range(4):
             self.ended(f"house-prices-broken-{number}")
+        self.tune("house-prices-tuning")
         long = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
         self.train(long, epochs="2000", pause="0.5")
 

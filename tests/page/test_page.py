@@ -34,6 +34,7 @@ PAGES = {
     "job": f"{JOB}/house-prices-2026-11-26",
     "failed-job": f"{JOB}/house-prices-broken-0",
     "running-job": f"{JOB}/{LONG}",
+    "tuning": "/_harness/page/sagemaker/HyperParameterTuningJob/house-prices-tuning",
     "endpoint": ENDPOINT,
     "model": "/_harness/page/sagemaker/Model/house-prices",
     "configuration": "/_harness/page/sagemaker/EndpointConfig/house-prices",

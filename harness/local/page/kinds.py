@@ -148,6 +148,9 @@ def subject(found: dict[str, Any]) -> str:
         return ", ".join(_variant(each) for each in variants)
     return str(
         found.get("AlgorithmSpecification", {}).get("TrainingImage")
+        or found.get("TrainingJobDefinition", {})
+        .get("AlgorithmSpecification", {})
+        .get("TrainingImage")
         or found.get("AppSpecification", {}).get("ImageUri")
         or found.get("PrimaryContainer", {}).get("Image")
         or ", ".join(each.get("Image", "") for each in found.get("Containers", []))

@@ -12,6 +12,7 @@ from harness.local.page import answers, details, logs
 from harness.local.page.kinds import KINDS, row, subject
 from harness.local.page.parts import commands
 from harness.local.page.parts.plots import bar, plot
+from harness.local.page.trials import trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,8 @@ REFRESH_SECONDS = 3
 
 LIMIT = 100
 """Resources of a kind that are shown, the latest first."""
+
+TUNING = "HyperParameterTuningJob"
 
 _NAME = re.compile(r"[a-zA-Z0-9-]{1,63}")
 
@@ -115,9 +118,10 @@ class Resources:
             row=here,
             subject=subject(found),
             facts=details.facts(kind, found),
+            trials=trials(self._local, region, found) if kind.noun == TUNING else None,
             links=list(self._links(kind, region, name, found)),
             timeline=[(each, bar(each, ends)) for each in phases],
-            plots=[(each, plot(each)) for each in series],
+            plots=[(each, plot(each) if len(each.values) > 1 else "") for each in series],
             hyperparameters=_pairs(found.get("HyperParameters")),
             environment=_pairs(
                 found.get("Environment") or (found.get("PrimaryContainer") or {}).get("Environment")
@@ -167,10 +171,15 @@ class Resources:
             return details.named(noun, name, said, region)
 
         if kind.noun == "TrainingJob":
+            if tuning := found.get("TuningJobArn"):
+                yield named(TUNING, "Tuned by", tuning.rpartition("/")[2])
             uri = found.get("ModelArtifacts", {}).get("S3ModelArtifacts")
             for model in self._all("Model", region) if uri else []:
                 if uri in details.data_of(model):
                     yield named("Model", "Model", model["ModelName"])
+        elif kind.noun == TUNING:
+            if best := found.get("BestTrainingJob"):
+                yield named("TrainingJob", "Best", best["TrainingJobName"])
         elif kind.noun == "TransformJob":
             yield named("Model", "Model", found["ModelName"])
         elif kind.noun == "Model":

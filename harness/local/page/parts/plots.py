@@ -20,12 +20,16 @@ _TEMPLATE = Markup('<svg viewBox="0 0 {w} {h}" class="plot" role="img" aria-labe
 
 @dataclass(frozen=True)
 class Series:
-    """A metric: its values at so many seconds after the job's start."""
+    """A metric: its values at so many seconds after the job's start, or over something else."""
 
     name: str
     seconds: Sequence[float]
     values: Sequence[float]
     unit: str = ""
+    over: str = ""
+    """What it is over, if not seconds."""
+    is_joined: bool = True
+    """Whether it is a line, and not points that have nothing to do with each other."""
 
     @property
     def last(self) -> str:
@@ -38,20 +42,26 @@ def number(value: float) -> str:
 
 def plot(series: Series) -> Markup:
     """Its values over time, as a line with its points where they are few."""
-    ends = max(series.seconds[-1], 1e-3)
+    begins, ends = (min(series.seconds), max(series.seconds)) if series.over else (0.0, 0.0)
+    if not series.over:
+        ends = max(series.seconds[-1], 1e-3)
+    elif not ends - begins > 1e-9 * max(abs(begins), abs(ends)):
+        begins, ends = begins - 1, ends + 1
+    unit = "" if series.over else " s"
     low, high = min(series.values), max(series.values)
     if not high - low > 1e-9 * max(abs(low), abs(high)):
         wide = abs(high) * 0.1 or 1.0
         low, high = low - wide, high + wide
 
     def x(at: float) -> float:
-        return round(_LEFT + (WIDTH - _LEFT - _RIGHT) * at / ends, 1)
+        return round(_LEFT + (WIDTH - _LEFT - _RIGHT) * (at - begins) / (ends - begins), 1)
 
     def y(value: float) -> float:
         return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low), 1)
 
+    over = series.over or f"{ends:.3g} seconds"
     label = (
-        f"{series.name} over {ends:.3g} seconds: {len(series.values)} values from "
+        f"{series.name} over {over}: {len(series.values)} values from "
         f"{number(min(series.values))} to {number(max(series.values))}, the last {series.last}"
     )
     parts = [_TEMPLATE.format(w=WIDTH, h=HEIGHT, label=label)]
@@ -60,15 +70,16 @@ def plot(series: Series) -> Markup:
             _line(_LEFT, y(value), WIDTH - _RIGHT, y(value)),
             _text(_LEFT - 8, y(value) + 4, number(value), "end"),
         ]
-    parts += [_text(x(at), HEIGHT - 10, f"{number(at)} s", "middle") for at in _ticks(0.0, ends)]
+    ticks = _ticks(begins, ends)
+    parts += [_text(x(at), HEIGHT - 10, number(at) + unit, "middle") for at in ticks]
     places = [(x(at), y(each)) for at, each in zip(series.seconds, series.values, strict=True)]
-    if len(places) > 1:
+    if len(places) > 1 and series.is_joined:
         path = "L".join(f"{left} {top}" for left, top in places)
         parts.append(Markup('<path class="line" d="M{}"/>').format(path))
-    if len(places) <= 60:
+    if len(places) <= 60 or not series.is_joined:
         parts += [
             Markup('<circle class="dot" cx="{}" cy="{}" r="3"><title>{}</title></circle>').format(
-                left, top, f"{number(each)} after {number(at)} s"
+                left, top, f"{number(each)} at {f'{series.over} {number(at)}{unit}'.strip()}"
             )
             for (left, top), at, each in zip(places, series.seconds, series.values, strict=True)
         ]

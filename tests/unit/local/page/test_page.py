@@ -48,6 +48,38 @@ class Jobs:
             return {"TrainingJobSummaries": []}
         return {"TrainingJobSummaries": [{"TrainingJobName": name} for name in self.jobs]}
 
+    def list_hyper_parameter_tuning_jobs(self, context, request):
+        found = ["tuning"] if context.region == "us-east-1" else []
+        names = [{"HyperParameterTuningJobName": name} for name in found]
+        return {"HyperParameterTuningJobSummaries": names}
+
+    def describe_hyper_parameter_tuning_job(self, context, request):
+        return {
+            "HyperParameterTuningJobName": request["HyperParameterTuningJobName"],
+            "HyperParameterTuningJobStatus": "Stopped",
+            "CreationTime": START,
+            "HyperParameterTuningEndTime": START + timedelta(seconds=9),
+            "BestTrainingJob": {"TrainingJobName": "trial-2"},
+        }
+
+    def list_training_jobs_for_hyper_parameter_tuning_job(self, context, request):
+        def trial(number, value, **tuned):
+            objective = {"MetricName": "loss", "Value": value}
+            return {
+                "TrainingJobName": f"trial-{number}",
+                "TrainingJobStatus": "Completed",
+                "TunedHyperParameters": tuned,
+                "FinalHyperParameterTuningJobObjectiveMetric": objective if value else None,
+            }
+
+        return {
+            "TrainingJobSummaries": [
+                trial(1, 0.5, depth="3", kind="a"),
+                trial(2, 0.25, depth="5", kind=HOSTILE),
+                trial(3, None, depth="nan", kind="b"),
+            ]
+        }
+
     def describe_training_job(self, context, request):
         if request["TrainingJobName"] not in self.jobs:
             raise AwsError("ResourceNotFound", "Requested resource not found.")
@@ -117,6 +149,7 @@ def test_it_shows_states_times_and_reasons(page):
     # What runs is first, and what failed is folded away, behind what ended well.
     assert re.findall(r'class="status (\w+)">([\w ]+)<', shown) == [
         ("busy", "InProgress"),
+        ("quiet", "Stopped"),
         ("good", "Completed"),
         ("bad", "1 failed"),
         ("bad", "Failed"),
@@ -177,6 +210,20 @@ def test_what_is_not_there_is_404(page, path):
     assert page.respond(request(f"/_harness/page/{path}")).status == 404
 
 
+def test_a_tuning_job_has_its_trials_and_how_they_did(page):
+    shown = text(page.respond(request("/_harness/page/sagemaker/HyperParameterTuningJob/tuning")))
+
+    # Over the trials in order, and over what was tuned and is a number in each.
+    assert re.findall(r'aria-label="(loss over [^"]+)"', shown) == [
+        "loss over trial: 2 values from 0.25 to 0.5, the last 0.25",
+        "loss over depth: 2 values from 0.25 to 0.5, the last 0.25",
+    ]
+    (best,) = re.findall(r'<tr class="best">(.*?)</tr>', shown, re.DOTALL)
+    assert "/TrainingJob/trial-2?" in best
+    assert html.escape(HOSTILE) in best
+    assert "trial-3" in shown
+
+
 def test_where_the_logs_were_leads_to_the_page_of_the_resource(page):
     answer = page.respond(request("/_harness/logs", "kind=TrainingJob&name=busy"))
 
@@ -189,6 +236,7 @@ def test_hostile_text_is_never_markup(page):
         request("/"),
         request("/", "q=" + urllib.parse.quote(HOSTILE)),
         request("/_harness/page/sagemaker/TrainingJob/broken"),
+        request("/_harness/page/sagemaker/HyperParameterTuningJob/tuning"),
         request("/_harness/page/sagemaker/TrainingJob/" + urllib.parse.quote(HOSTILE, safe="")),
         request("/_harness/page/logs", "prefix=" + urllib.parse.quote(HOSTILE)),
         request("/", host=HOSTILE),
