@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.core.client import local_boto_session
 from harness.local.page import answers
+from harness.local.page.forms import MAX_FIELDS
 from harness.local.page.kinds import KINDS
 from harness.local.page.kinds import url as resource_url
 from harness.local.page.parts import commands
@@ -75,7 +76,9 @@ class Acting:
         }
         text = form.fields.get("body", "")
         # Browsers send each line break of a text as two characters.
-        body = form.upload.content.read() if form.upload else text.replace("\r\n", "\n").encode()
+        body = text.replace("\r\n", "\n").encode()
+        if form.upload:
+            body = form.upload.content.read(MAX_FIELDS)  # which is refused, if it is as much
         invoked = self._invoke(asked, name, fields, body)
         shown_form = {**fields, "body": text[: answers.MOST_SHOWN]}
         return self._resources.resource(asked, "Endpoint", name, invoked=invoked, form=shown_form)
