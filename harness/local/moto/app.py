@@ -102,6 +102,7 @@ class MotoApp:
     def reset(self) -> None:
         """Drop all that moto knows, and let it begin with what it began with."""
         _forget()
+        self._prepared.clear()
         self.prepare()
 
     def prepare_for_state(self) -> None:
