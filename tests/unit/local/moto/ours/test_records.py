@@ -177,3 +177,28 @@ def test_tags_of_what_moto_keeps(aws, new, experiment):
     for arn in (f"{ARN}:experiment/{experiment}", f"{ARN}:feature-group/{group}"):
         aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
         assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_what_moto_cannot_do_without_is_named(aws, new):
+    request = {
+        "AutoMLJobName": new("automl"),
+        "AutoMLJobInputDataConfig": [{"DataSource": {"S3DataSource": {
+            "S3DataType": "S3Prefix", "S3Uri": "s3://bucket/a"}}}],
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+        "AutoMLProblemTypeConfig": {"TabularJobConfig": {"TargetAttributeName": "y"}},
+        "RoleArn": "arn:aws:iam::123456789012:role/none",
+    }  # fmt: skip
+    assert failure(aws.sagemaker.create_auto_ml_job_v2, **request) == (
+        400,
+        "ValidationException",
+        (
+            "sagemaker:CreateAutoMLJobV2 was refused: "
+            "AutoMLProblemTypeConfig.TabularJobConfig.ProblemType must be given; moto needs it."
+        ),
+    )
+    group = MODEL.operation_model("CreateModelQualityJobDefinition").input_shape
+    assert group
+    bare = value(group, "", whole=False)
+    status, code, text = failure(aws.sagemaker.create_model_quality_job_definition, **bare)
+    assert (status, code) == (400, "ValidationException")
+    assert "ModelQualityJobInput.EndpointInput must be given" in text
