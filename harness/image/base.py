@@ -76,12 +76,19 @@ def pull(client: DockerClient, name: str, *, progress: Callable[[str], None] = p
     try:
         for line in client.api.pull(repository, tag=tag, stream=True, decode=True):
             if "error" in line:
-                raise BuildError(f"the image {name} can't be pulled: {line['error']}.")
+                raise BuildError(_no_image(name, line["error"]))
             if time.monotonic() > deadline:
                 raise BuildError(f"pulling {name} took longer than {_PULL_SECONDS} s.")
     except (DockerException, requests.RequestException) as error:
         reason = getattr(error, "explanation", None) or error
-        raise BuildError(f"the image {name} can't be pulled: {reason}.") from error
+        raise BuildError(_no_image(name, reason)) from error
+
+
+def _no_image(name: str, reason: object) -> str:
+    return (
+        f"the image {name} can't be pulled: {str(reason).strip().rstrip('.')}. Check its name: "
+        "`docker images` lists those on this machine, which need no registry."
+    )
 
 
 def _split(name: str) -> tuple[str, str, str]:

@@ -70,7 +70,8 @@ def find(root: Path, run: str) -> Path:
     if match := re.fullmatch(r"last(?:-(\d{1,4}))?", run):
         back = int(match[1] or 0)
         if back >= len(there):
-            raise ConfigError(f"{run}: there are only {len(there)} runs in {runs}.")
+            some = f"are only {len(there)} runs" if len(there) > 1 else "is only one run"
+            raise ConfigError(f"{run}: there {some} in {runs}; `harness run` makes another.")
         return runs / there[-1 - back]
     found = [name for name in there if run in name] if run not in there else [run]
     if len(found) != 1:

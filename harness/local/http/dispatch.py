@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from harness.local.state.keeper import Keeper
     from harness.local.state.turns import Turns
 
-HEALTH_PATH = "/_harness/health"
+OURS = "/_harness/"
+HEALTH_PATH = f"{OURS}health"
 
 
 class Dispatch:
@@ -83,6 +84,10 @@ class Dispatch:
     def _answer(self, request: Request) -> Response:
         if self._page is not None and (response := self._page.respond(request)) is not None:
             return response
+        if request.path.startswith(OURS):  # no bucket's name, which moto would take it for
+            error = f"there is no {request.path} here; see docs/how-to/state.md and faults.md."
+            body = json.dumps({"error": error}).encode()
+            return Response(404, {"Content-Type": "application/json"}, body)
         for service in self._services:
             if service.match(request) is None:
                 continue

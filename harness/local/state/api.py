@@ -52,7 +52,8 @@ def respond(keeper: Keeper, request: Request) -> Response | None:
         return _json(409, error=str(error))
     except ServiceError as error:
         return _json(500, error=str(error))
-    return _json(405, error=f"{request.method} {request.path} is nothing that can be asked for")
+    asked_by = "GET or POST" if asked[1] == STATE_PATH else "POST"
+    return _json(405, error=f"{request.method} {request.path}: this is asked for by {asked_by}.")
 
 
 def _about(keeper: Keeper) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class StateFolder:
         """Raises `ServiceError` if there can't be such a folder, or it is somebody's already."""
         self.path = path.expanduser().absolute()
         try:
+            if self.path.exists() and not self.path.is_dir():
+                raise ServiceError(f"the state folder {self.path} is a file: name a folder.")
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             names = [each.name for each in self.path.iterdir()]
             found = self.path.stat()
@@ -51,17 +53,17 @@ class StateFolder:
                 found = self.path.stat()
         except OSError as error:
             raise ServiceError(f"there can be no state in {self.path}: {error}.") from error
-        # Part of it are Python's pickles: who may write them may run code as us.
-        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise ServiceError(
-                f"the state folder {self.path} is to be yours alone, since what is in it is "
-                f"trusted: `chmod 700` it, or name another one."
-            )
         others = [name for name in names if not _is_ours(name)]
         if others:
             raise ServiceError(
                 f"the state folder {self.path} has other files ({others[0]}): name one that is "
                 "empty, or that a state was saved in."
+            )
+        # Part of it are Python's pickles: who may write them may run code as us.
+        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+            raise ServiceError(
+                f"the state folder {self.path} is to be yours alone, since what is in it is "
+                f"trusted: `chmod 700` it, or name another one."
             )
         self._lock = filelock.FileLock(self.path / ".lock")
         try:

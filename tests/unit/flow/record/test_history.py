@@ -1,6 +1,7 @@
 """Earlier runs: which there are, and which one is meant."""
 
 import json
+import shutil
 
 import pytest
 
@@ -59,6 +60,14 @@ def test_what_is_not_one_run_is_a_sentence(runs, tmp_path, run, said):
     with pytest.raises(ConfigError) as refusal:
         history.find(tmp_path, run)
     assert said in str(refusal.value)
+
+
+def test_the_only_run_has_none_before_it(runs, tmp_path):
+    for run in RUNS[1:]:
+        shutil.rmtree(runs / run)
+
+    with pytest.raises(ConfigError, match=r"^last-1: there is only one run in /.*/runs; `harness"):
+        history.find(tmp_path, "last-1")
 
 
 def test_without_runs_and_without_a_report(runs, tmp_path):

@@ -128,8 +128,9 @@ def test_an_empty_folder_becomes_ours_alone(tmp_path):
     assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_with_other_things_is_refused(tmp_path):
-    tmp_path.chmod(0o700)
+@pytest.mark.parametrize("mode", [0o700, 0o755])  # whose mode it would be no use to change
+def test_a_folder_with_other_things_is_refused(tmp_path, mode):
+    tmp_path.chmod(mode)
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(ServiceError, match=r"has other files \(thesis.tex\)"):
         StateFolder(tmp_path)
@@ -137,8 +138,10 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ServiceError, match="there can be no state in"):
+    with pytest.raises(ServiceError, match=r"^the state folder /.*/file is a file: name"):
         StateFolder(tmp_path / "file")
+    with pytest.raises(ServiceError, match="there can be no state in"):
+        StateFolder(tmp_path / "file/below")
 
 
 def test_a_folder_is_one_local_aws_alone(folder):

@@ -222,7 +222,17 @@ class TestState:
         with pytest.raises(ClientError, match="not found"):
             aws.sagemaker.describe_training_job(TrainingJobName="later")
         assert asked(aws, "GET", "/_harness/state") == (200, saved)
-        assert asked(aws, "DELETE", "/_harness/state")[0] == 405
+        assert asked(aws, "DELETE", "/_harness/state") == (
+            405, {"error": "DELETE /_harness/state: this is asked for by GET or POST."}
+        )  # fmt: skip
+        assert asked(aws, "GET", "/_harness/reset") == (
+            405, {"error": "GET /_harness/reset: this is asked for by POST."}
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+    def test_a_path_of_ours_that_is_not_there_is_no_bucket(self, start, method):
+        words = "there is no /_harness/nothing here; see docs/how-to/state.md and faults.md."
+        assert asked(start(), method, "/_harness/nothing") == (404, {"error": words})
 
     def test_without_a_folder_there_is_none(self, start):
         aws = start()
