@@ -6,6 +6,7 @@ import os
 import sys
 import tarfile
 import types
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -166,7 +167,9 @@ def test_a_program_is_fetched_from_s3(tmp_path, monkeypatch):
 def test_what_is_not_in_s3_is_told(tmp_path, monkeypatch):
     class Client:
         def get_object(self, **_):
-            said = {"Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}}
+            said: Any = {
+                "Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}
+            }
             raise ClientError(said, "GetObject")
 
     boto3 = types.SimpleNamespace(client=lambda *_, **__: Client())
