@@ -449,7 +449,7 @@ def test_where_a_container_listens_is_told_in_good_time(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 15)
+    monkeypatch.setattr("harness.local.hosting.variant.STARTUP_TIMEOUT", 15)
     name = deploy(model("port-5000"))
 
     def told() -> bool:
@@ -464,7 +464,7 @@ def test_where_a_container_listens_is_told_in_good_time(
 def test_what_answers_is_pinged_less_often(
     aws: AWS, model: Callable[..., str], deploy: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.local.hosting.endpoint.STARTUP_TIMEOUT", 4)
+    monkeypatch.setattr("harness.local.hosting.variant.STARTUP_TIMEOUT", 4)
     name = deploy(model("unhealthy"))
     failure(aws, name)
     lines = aws.log(f"/aws/sagemaker/Endpoints/{name}", "AllTraffic/i-")
@@ -522,7 +522,7 @@ def test_an_image_without_the_command_fails_the_endpoint(
 
 
 def test_taken_and_unknown_names_are_refused(
-    aws: AWS, endpoint: str, model: Callable[..., str]
+    aws: AWS, endpoint: str, model: Callable[..., str], probe_image: str
 ) -> None:
     sagemaker = aws.sagemaker
     arn = "arn:aws:sagemaker:us-east-1:123456789012"
@@ -531,7 +531,7 @@ def test_taken_and_unknown_names_are_refused(
     own: Any = {**variant, "ModelName": endpoint}
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: sagemaker.create_model(ModelName=endpoint, ExecutionRoleArn=ROLE,
-                                        PrimaryContainer={"Image": "x"}),
+                                        PrimaryContainer={"Image": probe_image}),
          f'Cannot create already existing model "{arn}:model/{endpoint}".'),
         (lambda: sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint),
          f'Cannot create already existing endpoint "{arn}:endpoint/{endpoint}".'),

@@ -6,6 +6,7 @@ import gzip
 import json
 import struct
 import threading
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -638,7 +639,10 @@ class TestFailures:
         _, reason = jobs.fail({"a": b"1"}, ModelName=jobs.model(Image=bare_image))
         assert reason.startswith("ClientError: CannotStartContainerError.")
 
-    def test_an_image_that_does_not_exist(self, jobs):
-        image = "127.0.0.1:1/nobody/has:this"
-        _, reason = jobs.fail({"a": b"1"}, ModelName=jobs.model(Image=image))
+    def test_an_image_that_does_not_exist_any_more(self, jobs, docker_client, probe_image):
+        image = f"127.0.0.1:1/nobody/has:{uuid.uuid4().hex[:8]}"
+        docker_client.images.get(probe_image).tag(image)
+        model = jobs.model(Image=image)
+        docker_client.images.remove(image)
+        _, reason = jobs.fail({"a": b"1"}, ModelName=model)
         assert reason.startswith(f"ClientError: The image '{image}' does not exist")
