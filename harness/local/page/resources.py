@@ -105,7 +105,7 @@ class Resources:
         s3 = self._local.client("s3", region)
         group = kind.log_group.format(name=name)
         found_logs = self._logs(kind, region, group, name)
-        phases = details.phases(found)
+        phases = details.phases(found) if kind.noun != TUNING else []
         ends = max((each.start + each.seconds for each in phases), default=0.0)
         series = []
         if kind.noun.endswith("Job") and kind.log_group:

@@ -222,6 +222,7 @@ def test_a_tuning_job_has_its_trials_and_how_they_did(page):
     assert "/TrainingJob/trial-2?" in best
     assert html.escape(HOSTILE) in best
     assert "trial-3" in shown
+    assert "Timeline" not in shown  # it has none of its own
 
 
 def test_where_the_logs_were_leads_to_the_page_of_the_resource(page):
