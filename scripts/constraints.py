@@ -15,7 +15,8 @@ HEADER = """\
 
 def main() -> None:
     command = ["uv", "pip", "compile", "pyproject.toml", "gam_model/pyproject.toml"]
-    command += ["--group", "dev", "--all-extras", "--universal", "--python-version", "3.11"]
+    command += ["--group", "dev", "--group", "page", "--all-extras", "--universal"]
+    command += ["--python-version", "3.11"]
     command += ["--fork-strategy", "fewest", "--upgrade", "--quiet"]
     command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     resolved = subprocess.run(

@@ -81,8 +81,9 @@ def _download(uri: str, file: IO[bytes]) -> None:
             raise StartError(_too_large(uri))
         shutil.copyfileobj(cast("IO[bytes]", answer["Body"]), file, _CHUNK)
     except (BotoCoreError, ClientError) as error:
+        reason = str(error).rstrip(".")
         raise StartError(
-            f"The program that was submitted can't be fetched from {uri}: {error}."
+            f"The program that was submitted can't be fetched from {uri}: {reason}."
         ) from error
     file.seek(0)
 

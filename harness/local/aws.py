@@ -21,7 +21,6 @@ from harness.local.hosting.models import Models
 from harness.local.hosting.runtime import AsyncRuntime, Runtime
 from harness.local.http.dispatch import Dispatch
 from harness.local.http.listening import Server
-from harness.local.http.page import Page
 from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
@@ -30,6 +29,7 @@ from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
+from harness.local.page.page import Page
 from harness.local.protocol.service import Service
 from harness.local.state.keeper import Keeper
 from harness.local.state.turns import Turns
@@ -182,7 +182,8 @@ class LocalAWS:
         if backend:
             sagemaker = self._services["sagemaker"]
             self._moto.ours = Ours(sagemaker, backend.store)
-            page = Page(sagemaker, backend.logs_client, self.faults, **here)
+            page = Page(sagemaker, backend.client, self.faults, **here)
+            self._closers.append(page.close)
         services = self._services.values()
         turns = Turns()
         self._keeper = Keeper(self._moto, backend, objects, turns, self.account_id)

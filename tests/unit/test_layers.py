@@ -26,6 +26,7 @@ LAYERS = """
     local.hosting
     local.jobs
     local.state
+    local.page
     local.http
     local
     image

@@ -48,6 +48,14 @@ def split(uri: str) -> tuple[str, str]:
     return match["bucket"], match["key"]
 
 
+def reason(error: Exception, uri: str) -> str:
+    """An error's words for a sentence that has named the URI already, without their full stop."""
+    words = str(error)
+    for named in (f"{uri}: ", f"{uri} "):
+        words = words.removeprefix(named)
+    return words.rstrip(".")
+
+
 def _is_utf8(text: str) -> bool:
     """Whether it is; half a surrogate pair, which JSON can have, isn't."""
     try:
@@ -106,7 +114,8 @@ def _get(client: S3Client, bucket: str, key: str) -> GetObjectOutputTypeDef:
     try:
         return client.get_object(Bucket=bucket, Key=key)
     except client.exceptions.NoSuchKey as error:
-        raise DataError(f"s3://{bucket}/{key}: {error}") from error
+        uri = f"s3://{bucket}/{key}"
+        raise DataError(f"{uri}: {reason(error, uri)}") from error
 
 
 def _read(

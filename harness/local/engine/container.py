@@ -214,6 +214,14 @@ class Container:
         with self._archives.alone():
             return dict(self._client.client.api.inspect_container(self.id))
 
+    def usage(self) -> dict[str, Any]:
+        """What it has used of processors and memory, as the engine's API says it.
+
+        Raises EngineError if the engine is lost, or the container gone.
+        """
+        with engine_errors(), self._archives.alone():
+            return dict(self.api.stats(self.id, stream=False, one_shot=True))
+
     @property
     def address(self) -> tuple[str, int]:
         """Host and port at which this machine reaches the container's port.

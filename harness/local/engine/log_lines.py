@@ -44,6 +44,9 @@ def _cut(line: bytes) -> list[bytes]:
 KEPT = 50
 """Lines after one that tells of an error, in which that is still what counts."""
 
+NEAR = 20
+"""Lines, besides those of tracebacks, for which a sentence explains an exception without words."""
+
 MAX_LINE = 1000
 """Characters of a line that are looked at."""
 
@@ -72,6 +75,14 @@ _EPILOGUE = re.compile(
 )
 """What servers and toolkits say, as of an error, when something else has ended."""
 
+_OF_AN_EXCEPTION = re.compile(
+    r"(?i)\bexception\b(?:\s(?:in|on|while|during|occurred)\b[^:]*)?[.:]?$"
+)
+"""The end of a line that tells only that there is an exception."""
+
+_WORD = re.compile(r"(?<!\S)[\"'(\[]*[A-Za-z][\w'\u2019-]*[\"')\].,:;!?]*(?!\S)")
+_NAME = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b")
+
 _TRACEBACK = "Traceback (most recent call last):"
 
 _CHAIN = (
@@ -89,9 +100,11 @@ class LastWords:
     """What a container's log says of why it failed, as far as one line can.
 
     That is the exception of a traceback, behind the line that a logger has put before that, or the
-    last line that tells of an error, if it is among the last `KEPT`; otherwise the last line. Those
-    that pings have caused don't count, unless there are no others: then what a server says of an
-    error, that it doesn't reach what is behind it for instance, rather than that there was a ping.
+    last line that tells of an error, if it is among the last `KEPT`; otherwise the last line. An
+    exception without words, `KeyError: 118`, stands behind the last sentence about an error that is
+    `NEAR`. Lines that pings have caused don't count, unless there are no others: then what a server
+    says of an error, that it doesn't reach what is behind it for instance, rather than that there
+    was a ping.
     """
 
     def __init__(self) -> None:
@@ -107,6 +120,10 @@ class LastWords:
         self._head = ""
         """The line before it, if that tells of an error."""
         self._chained = False
+        self._sentence = ""
+        """The last line that tells of an error in words."""
+        self._since_sentence = 0
+        """Lines that have followed it, without those of tracebacks."""
 
     def add(self, line: str) -> None:
         """Take in the log's next line."""
@@ -118,6 +135,7 @@ class LastWords:
                 self._of_ping = text.strip()
             return
         self._since += 1
+        self._since_sentence += self._indent is None
         if text.startswith(_CHAIN):
             self._chained = True
             return
@@ -126,9 +144,9 @@ class LastWords:
         elif self._indent is not None:
             self._read_traceback(text[self._indent :])
         elif self._goes_on:
-            self._note(f"{self._error} {text.strip()}")
+            self._note(self._explained(f"{self._error} {text.strip()}", ""))
         elif not text[0].isspace() and _ERROR.search(text) and not self._is_epilogue(text):
-            self._note(text)
+            self._note(self._explained(text, ""))
         self._last = text.strip()
 
     def _begin_traceback(self, text: str) -> None:
@@ -140,11 +158,20 @@ class LastWords:
         if not text or text[0].isspace():  # a frame
             return
         self._indent = None
-        known = text in self._head or not self._head
-        self._note(f"{self._head or text}" if known else f"{self._head.rstrip(':')}: {text}")
+        self._note(self._explained(text, self._head))
 
     def _is_epilogue(self, text: str) -> bool:
         return bool(self._error and self._since <= KEPT and _EPILOGUE.search(text))
+
+    def _explained(self, text: str, head: str) -> str:
+        """The line behind its head, or behind the last sentence if neither says anything."""
+        if _is_sentence(head) or _is_sentence(text):
+            self._sentence, self._since_sentence = head if _is_sentence(head) else text, 0
+        elif _is_bare(text) and self._sentence and self._since_sentence <= NEAR:
+            head = self._sentence
+        if text in head or not head:
+            return head or text
+        return f"{head.rstrip(':.')}: {text}"
 
     def _note(self, text: str) -> None:
         self._goes_on = text.endswith(":") and not self._goes_on
@@ -167,3 +194,20 @@ class LastWords:
             return ""
         is_last = words in (self._last[:MAX_WORDS], "") or not self._tells_of_error
         return f"its last log line: {words}" if is_last else f"its log says: {words}"
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a line that tells of an error says in words what it is."""
+    return not (_EPILOGUE.search(text) or _OF_AN_EXCEPTION.search(text)) and _words(text) > 2
+
+
+def _is_bare(text: str) -> bool:
+    """Whether it is an exception without words; what a `KeyError` has is a value."""
+    return _words(text) < (3 if "KeyError" in text else 1)
+
+
+def _words(text: str) -> int:
+    """The words that follow the exception's name, or the level."""
+    sign = _ERROR.search(text)
+    said = text[sign.end() :] if sign else text.partition(":")[2]
+    return len(_WORD.findall(_NAME.sub(" ", re.sub(r"[{}\",]", " ", said))))

@@ -239,7 +239,8 @@ class Queue:
         try:
             size, chunks = s3_objects.opened(self._backend.s3, *s3_objects.split(uri))
         except (ClientError, BotoCoreError, s3_objects.DataError) as error:
-            raise _FailedError(f"ClientError: Failed to download {uri}: {error}") from error
+            reason = s3_objects.reason(error, uri)
+            raise _FailedError(f"ClientError: Failed to download {uri}: {reason}.") from error
         if size > MAX_INPUT:
             raise _FailedError(f"ClientError: {uri} has more than {MAX_INPUT} bytes.")
         return size, chunks
@@ -251,7 +252,8 @@ class Queue:
             bucket, key = s3_objects.split(uri)
             self._backend.s3.upload_fileobj(content, bucket, key, ExtraArgs=kind)
         except (ClientError, BotoCoreError, s3_objects.DataError) as error:
-            raise _FailedError(f"ClientError: Failed to upload {uri}: {error}") from error
+            reason = s3_objects.reason(error, uri)
+            raise _FailedError(f"ClientError: Failed to upload {uri}: {reason}.") from error
 
     def _put_failure(self, invocation: Invocation, error: _FailedError) -> None:
         if invocation.failure is None:

@@ -386,7 +386,8 @@ def _put_source(
             f"archive or move to an instance type with more memory. ({url}: {error})"
         ) from error
     except (ClientError, BotoCoreError, s3_objects.DataError) as error:
-        raise DeployError(f"Could not access model data at {url}: {error}.") from error
+        reason = s3_objects.reason(error, url)
+        raise DeployError(f"Could not access model data at {url}: {reason}.") from error
     except (ArchiveError, opt_ml.ContentError) as error:
         raise DeployError(
             f'Failed to extract model data archive from URL "{url}". Please ensure that the '

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from harness.local.faults.faults import Faults
-    from harness.local.http.page import Page
     from harness.local.http.trust import Trust
     from harness.local.moto.app import MotoApp
+    from harness.local.page.page import Page
     from harness.local.protocol.service import CallInLoop, Service
     from harness.local.state.keeper import Keeper
     from harness.local.state.turns import Turns
@@ -78,12 +78,13 @@ class Dispatch:
             return response
         if (response := state_api.respond(self._keeper, request)) is not None:
             return response
+        # Its own requests take their turns, and would wait for this one's otherwise.
+        if self._page is not None and (response := self._page.respond(request)) is not None:
+            return response
         with self._turns.request():
             return self._answer(request)
 
     def _answer(self, request: Request) -> Response:
-        if self._page is not None and (response := self._page.respond(request)) is not None:
-            return response
         if request.path.startswith(OURS):  # no bucket's name, which moto would take it for
             error = f"there is no {request.path} here; see docs/how-to/state.md and faults.md."
             body = json.dumps({"error": error}).encode()
@@ -98,8 +99,19 @@ class Dispatch:
                     stream, length = io.BytesIO(leave.body), len(leave.body)
                     request = dataclasses.replace(request, stream=stream, length=length)
                 break
-        return self._moto.respond(request)
+        return _sandboxed(request, self._moto.respond(request))
 
     def _health(self) -> Response:
         document = {"status": "ok", **self._about}
         return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+def _sandboxed(request: Request, response: Response) -> Response:
+    """What a browser shows of S3, without the rights of our own page, which has the same origin.
+
+    An object may be anybody's HTML: a script in it could otherwise do what only the page may.
+    """
+    if "sec-fetch-mode" not in request.headers:  # no browser
+        return response
+    policy = "sandbox allow-scripts allow-forms allow-popups allow-downloads"
+    return response._replace(headers={**response.headers, "Content-Security-Policy": policy})

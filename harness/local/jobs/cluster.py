@@ -13,6 +13,7 @@ from harness.errors import EngineError
 from harness.local.engine.errors import StartError, engine_lost
 from harness.local.faults import events
 from harness.local.jobs.job import FAILURE_REASON_LIMIT, JobError, JobStoppedError
+from harness.local.jobs.usage import Usage
 
 if TYPE_CHECKING:
     import threading
@@ -70,6 +71,7 @@ class Cluster:
         self.containers: list[Container] = []
         self._faults: list[threading.Timer] = []
         self._lost: Container | None = None
+        self._usage = Usage(job, log_group, self.hosts)
         self.logs = {
             host: job.backend.logs.open(
                 job.context.region,
@@ -203,6 +205,17 @@ class Cluster:
         `period` seconds meanwhile. Raises `JobStoppedError` if the job is abandoned, and
         `EngineError` if the engine was lost, `HostLostError` if a host was.
         """
+        with self._usage.measured(self.containers):
+            return self._until_end(deadlines, interrupted, failure, tick, period)
+
+    def _until_end(
+        self,
+        deadlines: Mapping[str, float],
+        interrupted: Callable[[], str],
+        failure: Callable[[], JobError | None],
+        tick: Callable[[], None] | None,
+        period: float,
+    ) -> End:
         job = self._job
         why, until = min(deadlines.items(), key=lambda item: item[1])
         while True:

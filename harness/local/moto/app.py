@@ -33,7 +33,7 @@ from harness.local.moto import (
     sessions,
     wsgi,
 )
-from harness.local.moto.ours import operations, records, stacks, tags, view
+from harness.local.moto.ours import operations, records, search, stacks, tags, view
 from harness.local.moto.ours.accounts import account_of
 from harness.local.protocol.errors import AwsError, DisconnectedError
 from harness.local.protocol.messages import Request, Response
@@ -102,6 +102,7 @@ class MotoApp:
     def reset(self) -> None:
         """Drop all that moto knows, and let it begin with what it began with."""
         _forget()
+        self._prepared.clear()
         self.prepare()
 
     def prepare_for_state(self) -> None:
@@ -164,6 +165,7 @@ class MotoApp:
             log_events.prepare()
         if service == "sagemaker":
             records.prepare()
+            search.prepare()
         if service == "resourcegroupstaggingapi":
             tags.prepare()
         if service == "cloudformation":
@@ -314,6 +316,9 @@ def _refusal(request: Request, error: Exception) -> Response:
     """
     words = f"{_asked_for(request)} was refused: moto says {type(error).__name__}: {error}"
     _log.exception("moto failed: %s", words)
+    if isinstance(error, KeyError) and (member := operations.member(request, *error.args[:1])):
+        text = f"{_asked_for(request)} was refused: {member} must be given; moto needs it."
+        return _error(request, http.HTTPStatus.BAD_REQUEST, "ValidationException", text)
     if isinstance(error, LookupError | AttributeError | StopIteration):
         text = f"{words}. The resource that it names, or refers to, doesn't seem to exist."
         return _error(request, http.HTTPStatus.BAD_REQUEST, "ResourceNotFound", text)

@@ -201,7 +201,10 @@ def test_asynchronous_inference(aws: AWS, names: Names, probe_image: str) -> Non
     aws.runtime.invoke_endpoint_async(
         EndpointName=name, InputLocation=f"s3://{aws.bucket}/none", InvocationTimeoutSeconds=5
     )
-    assert f"Failed to download s3://{aws.bucket}/none" in told()["failureReason"]
+    assert told()["failureReason"] == (
+        f"ClientError: Failed to download s3://{aws.bucket}/none: An error occurred (NoSuchKey) "
+        "when calling the GetObject operation: The specified key does not exist."
+    )
     aws.runtime.invoke_endpoint_async(
         EndpointName=name, Body=b"2", ContentType="probe/slow", InvocationTimeoutSeconds=1
     )

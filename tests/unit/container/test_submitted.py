@@ -6,8 +6,10 @@ import os
 import sys
 import tarfile
 import types
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from serving import submitted
 from serving.errors import StartError
@@ -160,6 +162,20 @@ def test_a_program_is_fetched_from_s3(tmp_path, monkeypatch):
     monkeypatch.setattr(submitted, "MAX_BYTES", 10)
     with pytest.raises(StartError, match="too large"):
         submitted.fetch("s3://bucket/a/b/sourcedir.tar.gz", tmp_path)
+
+
+def test_what_is_not_in_s3_is_told(tmp_path, monkeypatch):
+    class Client:
+        def get_object(self, **_):
+            said: Any = {
+                "Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}
+            }
+            raise ClientError(said, "GetObject")
+
+    boto3 = types.SimpleNamespace(client=lambda *_, **__: Client())
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+    with pytest.raises(StartError, match=r"from s3://bucket/a: An error .* does not exist\.$"):
+        submitted.fetch("s3://bucket/a", tmp_path)
 
 
 def test_what_pip_cant_install_is_told_in_its_words(tmp_path):

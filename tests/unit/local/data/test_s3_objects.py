@@ -48,6 +48,23 @@ class TestSplit:
             s3_objects.split(uri)
 
 
+@pytest.mark.parametrize("name", ["none", "no\nne"])
+def test_what_is_not_there_is_told_once(aws, name):
+    uri = f"s3://{aws.bucket}/{name}"
+    with pytest.raises(s3_objects.DataError) as caught:
+        s3_objects.opened(aws.s3, aws.bucket, name)
+    said = (
+        "An error occurred (NoSuchKey) when calling the GetObject operation: "
+        "The specified key does not exist"
+    )
+    assert str(caught.value) == f"{uri}: {said}"
+    assert s3_objects.reason(caught.value, uri) == said
+    assert s3_objects.reason(caught.value, uri[:-1]) == f"{uri}: {said}"
+    with pytest.raises(s3_objects.DataError) as caught:
+        s3_objects.split(name)
+    assert s3_objects.reason(caught.value, name) == "is not of the form s3://bucket/key"
+
+
 class TestObjects:
     @pytest.mark.parametrize(
         ("keys", "source", "expected"),

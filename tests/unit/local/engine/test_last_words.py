@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.local.engine.log_lines import KEPT, MAX_WORDS, LastWords
+from harness.local.engine.log_lines import KEPT, MAX_WORDS, NEAR, LastWords
 
 
 def words(*lines):
@@ -31,6 +31,8 @@ TRACEBACK = [
     "    ^^^^^^",
     "KeyError: 118",
 ]
+
+POINTER = "2026-11-26 04:35:58,123 ERROR serve: model.pkl is a Git-LFS pointer"
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,32 @@ TRACEBACK = [
          "killed"),
         (["ERROR no GPU", *(f"epoch {number}" for number in range(KEPT + 1))], f"epoch {KEPT}"),
         (["ERROR no GPU", *(f"epoch {number}" for number in range(KEPT))], "ERROR no GPU"),
+        (["ERROR: model.pkl is a Git-LFS pointer, not a model.", "INFO a", "INFO b", *TRACEBACK],
+         "ERROR: model.pkl is a Git-LFS pointer, not a model: KeyError: 118"),
+        ([POINTER, "loading", "[7] [ERROR] Exception in worker process", *TRACEBACK,
+          "[7] [INFO] Worker exiting (pid: 7)", "[1] [ERROR] Worker failed to boot."],
+         f"{POINTER}: KeyError: 118"),
+        ([POINTER, "[1] ERROR in app: Exception on /ping [GET]", *TRACEBACK],
+         f"{POINTER}: KeyError: 118"),
+        ([POINTER, "a", *TRACEBACK, *TRACEBACK[:-1], "AssertionError"],
+         f"{POINTER}: AssertionError"),
+        (["ERROR serve:", "it is a pointer", "a", *TRACEBACK],
+         "ERROR serve: it is a pointer: KeyError: 118"),
+        ([POINTER, *TRACEBACK, *TRACEBACK], f"{POINTER}: KeyError: 118"),
+        ([POINTER, *TRACEBACK, "",
+          "During handling of the above exception, another exception occurred:", "",
+          *TRACEBACK[:2], *["    deep()"] * 30, "SystemExit: 1"], f"{POINTER}: SystemExit: 1"),
+        ([POINTER, "a", *TRACEBACK[:-1], "AssertionError"], f"{POINTER}: AssertionError"),
+        ([POINTER, "a", *TRACEBACK[:-1], "StopIteration"], f"{POINTER}: StopIteration"),
+        ([POINTER, "a", *TRACEBACK[:-1], "Exception"], f"{POINTER}: Exception"),
+        ([POINTER, "a", *TRACEBACK[:-1], "KeyError: 'a b'"], f"{POINTER}: KeyError: 'a b'"),
+        ([POINTER, "a", "ERROR serve: KeyError: 118"], f"{POINTER}: ERROR serve: KeyError: 118"),
+        (['{"level":"critical","msg":"it is no model"}', "a", *TRACEBACK],
+         '{"level":"critical","msg":"it is no model"}: KeyError: 118'),
+        ([POINTER, "a", *TRACEBACK[:-1], "ValueError: no model"], "ValueError: no model"),
+        ([POINTER, *["a"] * (NEAR - 1), *TRACEBACK], f"{POINTER}: KeyError: 118"),
+        ([POINTER, *["a"] * NEAR, *TRACEBACK], "KeyError: 118"),
+        (["ERROR no GPU", "a", *TRACEBACK], "KeyError: 118"),
         (["x" * 100_000], "x" * MAX_WORDS),
         ([], ""),
     ],

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.local.aws import LocalAWS
 from harness.local.core.backend import Backend
 from harness.local.core.client import local_boto_session
 from harness.local.moto.ours.accounts import account_of
@@ -88,3 +89,16 @@ def test_a_key_of_iams_while_another_thread_is_at_importing_motos(monkeypatch):
     monkeypatch.setitem(sys.modules, "moto.iam.models", ModuleType("moto.iam.models"))
     signed = "Credential=AKIAIOSFODNN7EXAMPLE/20260102/us-east-1/sagemaker/aws4_request"
     assert account_of(Request("POST", "/", "", {"authorization": signed})) is None
+
+
+def test_another_accounts_role_is_there_after_a_reset_too(no_engine):
+    """By the number of the account, which is a key of it even where nothing is kept."""
+    with LocalAWS() as server:
+        iam = boto3.client(
+            "iam", endpoint_url=server.url, region_name=server.region,
+            aws_access_key_id=OTHER, aws_secret_access_key="none",
+        )  # fmt: skip
+        before = iam.get_role(RoleName="harness")["Role"]["Arn"]
+        server.reset()
+        assert iam.get_role(RoleName="harness")["Role"]["Arn"] == before
+        assert before == f"arn:aws:iam::{OTHER}:role/harness"

@@ -15,7 +15,7 @@ import pytest
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.faults.faults import Faults
-from harness.local.http.page import Page
+from harness.local.page.page import Page
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import Request
 from harness.local.protocol.service import Service
@@ -47,6 +47,38 @@ class Jobs:
         if context.region != "us-east-1":
             return {"TrainingJobSummaries": []}
         return {"TrainingJobSummaries": [{"TrainingJobName": name} for name in self.jobs]}
+
+    def list_hyper_parameter_tuning_jobs(self, context, request):
+        found = ["tuning"] if context.region == "us-east-1" else []
+        names = [{"HyperParameterTuningJobName": name} for name in found]
+        return {"HyperParameterTuningJobSummaries": names}
+
+    def describe_hyper_parameter_tuning_job(self, context, request):
+        return {
+            "HyperParameterTuningJobName": request["HyperParameterTuningJobName"],
+            "HyperParameterTuningJobStatus": "Stopped",
+            "CreationTime": START,
+            "HyperParameterTuningEndTime": START + timedelta(seconds=9),
+            "BestTrainingJob": {"TrainingJobName": "trial-2"},
+        }
+
+    def list_training_jobs_for_hyper_parameter_tuning_job(self, context, request):
+        def trial(number, value, **tuned):
+            objective = {"MetricName": "loss", "Value": value}
+            return {
+                "TrainingJobName": f"trial-{number}",
+                "TrainingJobStatus": "Completed",
+                "TunedHyperParameters": tuned,
+                "FinalHyperParameterTuningJobObjectiveMetric": objective if value else None,
+            }
+
+        return {
+            "TrainingJobSummaries": [
+                trial(1, 0.5, depth="3", kind="a"),
+                trial(2, 0.25, depth="5", kind=HOSTILE),
+                trial(3, None, depth="nan", kind="b"),
+            ]
+        }
 
     def describe_training_job(self, context, request):
         if request["TrainingJobName"] not in self.jobs:
@@ -81,10 +113,18 @@ def logs(aws):
 
 
 @pytest.fixture
-def page(logs):
-    service = Service("sagemaker", [Jobs()])
+def page(aws, logs):
+    service = Service("sagemaker", [Jobs()], account_id="135792468013")
     here = {"region": "us-east-1", "account_id": "135792468013"}
-    return Page(service, lambda region: logs, Faults(), **here)
+    session: Any = local_boto_session(aws.url, "us-east-1")
+    clients = {"logs": logs}
+
+    def client(name, region):
+        if name not in clients:
+            clients[name] = session.client(name)
+        return clients[name]
+
+    return Page(service, client, Faults(), **here)
 
 
 def request(path, query="", method="GET", **headers):
@@ -106,11 +146,16 @@ def text(response):
 def test_it_shows_states_times_and_reasons(page):
     shown = text(page.respond(request("/")))
 
-    assert re.findall(r'class="status (\w+)">(\w+)<', shown) == [
-        ("good", "Completed"),
-        ("bad", "Failed"),
+    # What runs is first, and what failed is folded away, behind what ended well.
+    assert re.findall(r'class="status (\w+)">([\w ]+)<', shown) == [
         ("busy", "InProgress"),
+        ("quiet", "Stopped"),
+        ("good", "Completed"),
+        ("bad", "1 failed"),
+        ("bad", "Failed"),
     ]
+    assert re.search(r"<details class=\"failed\"[^>]*>(?:(?!</details>).)*Failed", shown, re.DOTALL)
+    assert " open>" not in shown
     assert "Downloading" in shown
     assert ">1 min 5 s<" in shown
     assert ">2 h 5 min<" in shown
@@ -132,7 +177,7 @@ def test_other_regions_are_other_lists(page):
 def test_the_link_leads_to_the_log_of_that_job_only(page):
     overview = text(page.respond(request("/")))
     (link,) = (
-        html.unescape(each) for each in re.findall(r'href="([^"]+name=broken[^"]*)"', overview)
+        html.unescape(each) for each in re.findall(r'href="([^"]+/broken\?[^"]*)"', overview)
     )
     path, _, query = link.partition("?")
     shown = text(page.respond(request(path, query)))
@@ -144,37 +189,79 @@ def test_the_link_leads_to_the_log_of_that_job_only(page):
     ]
     assert "broken-too" not in shown
     assert "http-equiv" not in shown  # it has ended: there will be no more
+    assert "data-follow=" not in shown
 
 
 def test_a_job_without_a_log_says_so(page):
     assert "Nothing was logged yet" in text(
-        page.respond(request("/_harness/logs", "kind=TrainingJob&name=busy"))
+        page.respond(request("/_harness/page/sagemaker/TrainingJob/busy"))
     )
 
 
 @pytest.mark.parametrize(
-    "query", ["", "kind=TrainingJob&name=gone", "kind=Endpoint&name=e", "kind=x"]
-)
-def test_what_is_not_there_is_404(page, query):
-    assert page.respond(request("/_harness/logs", query)).status == 404
+    "path",
+    [
+        "sagemaker/TrainingJob/gone", "sagemaker/Endpoint/e", "sagemaker/x/y", "x", "static/x",
+        "s3/list", "s3/object", "s3/download", "s3/image", "logs/group", "logs/stream",
+        "logs/follow",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_404(page, path):
+    assert page.respond(request(f"/_harness/page/{path}")).status == 404
+
+
+def test_a_tuning_job_has_its_trials_and_how_they_did(page):
+    shown = text(page.respond(request("/_harness/page/sagemaker/HyperParameterTuningJob/tuning")))
+
+    # Over the trials in order, and over what was tuned and is a number in each.
+    assert re.findall(r'aria-label="(loss over [^"]+)"', shown) == [
+        "loss over trial: 2 values from 0.25 to 0.5, the last 0.25",
+        "loss over depth: 2 values from 0.25 to 0.5, the last 0.25",
+    ]
+    (best,) = re.findall(r'<tr class="best">(.*?)</tr>', shown, re.DOTALL)
+    assert "/TrainingJob/trial-2?" in best
+    assert html.escape(HOSTILE) in best
+    assert "trial-3" in shown
+    assert "Timeline" not in shown  # it has none of its own
+
+
+def test_where_the_logs_were_leads_to_the_page_of_the_resource(page):
+    answer = page.respond(request("/_harness/logs", "kind=TrainingJob&name=busy"))
+
+    assert answer.status == 303
+    assert answer.headers["Location"].startswith("/_harness/page/sagemaker/TrainingJob/busy?")
 
 
 def test_hostile_text_is_never_markup(page):
     for asked in (
         request("/"),
-        request("/_harness/logs", "kind=TrainingJob&name=broken"),
-        request("/_harness/logs", "kind=TrainingJob&name=" + urllib.parse.quote(HOSTILE)),
+        request("/", "q=" + urllib.parse.quote(HOSTILE)),
+        request("/_harness/page/sagemaker/TrainingJob/broken"),
+        request("/_harness/page/sagemaker/HyperParameterTuningJob/tuning"),
+        request("/_harness/page/sagemaker/TrainingJob/" + urllib.parse.quote(HOSTILE, safe="")),
+        request("/_harness/page/logs", "prefix=" + urllib.parse.quote(HOSTILE)),
         request("/", host=HOSTILE),
     ):
         response = page.respond(asked)
+        shown = response.body.decode()
 
-        assert "<script" not in response.body.decode()
         policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
-        assert "script-src" not in policy
-        nonce = re.search(r"style-src 'nonce-([\w-]+)'", policy)
+        assert "unsafe" not in policy
+        nonce = re.search(r"script-src 'nonce-([\w-]+)'", policy)
         assert nonce is not None
-        assert f'<style nonce="{nonce[1]}">' in response.body.decode()
+        # The only script is ours, and nothing has a style or a handler of its own.
+        assert re.findall(r"<script[^>]*>", shown) == [
+            found for found in re.findall(r"<script[^>]*>", shown) if f'nonce="{nonce[1]}"' in found
+        ]
+        assert shown.count("<script") == 1
+        assert not re.search(r"<[^>]+\s(style|on\w+)=", shown)
+
+
+def test_each_answer_has_another_nonce(page):
+    first, second = (page.respond(request("/")).headers for _ in range(2))
+
+    assert first["Content-Security-Policy"] != second["Content-Security-Policy"]
 
 
 def test_nothing_but_browsers_gets_it(page):
@@ -184,6 +271,7 @@ def test_nothing_but_browsers_gets_it(page):
     assert page.respond(request("/", accept="*/*")) is None
     assert page.respond(request("/", method="POST")) is None
     assert page.respond(request("/bucket")) is None
+    assert page.respond(request("/_harness/page/s3", authorization=signed)) is None
 
 
 def test_the_server_gives_browsers_the_page_and_sdks_their_buckets(aws):

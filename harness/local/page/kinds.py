@@ -1,0 +1,168 @@
+"""The kinds of resources that the page shows, and how a resource looks in a list."""
+
+from __future__ import annotations
+
+import urllib.parse
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+PREFIX = "/_harness/page"
+"""Of all paths of the page but `/`: no bucket's name begins with `_`."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource: its name in the API, and where its logs are, if it has any."""
+
+    noun: str
+    title: str
+    log_group: str = ""
+    log_prefix: str = ""
+
+    @property
+    def list_operation(self) -> str:
+        return f"List{self.noun}s"
+
+    @property
+    def describe_operation(self) -> str:
+        return f"Describe{self.noun}"
+
+    @property
+    def name_member(self) -> str:
+        return f"{self.noun}Name"
+
+    @property
+    def words(self) -> str:
+        """`training job`"""
+        return self.title[:-1].lower()
+
+
+KINDS = {
+    kind.noun: kind
+    for kind in (
+        Kind("Endpoint", "Endpoints", "/aws/sagemaker/Endpoints/{name}"),
+        Kind("HyperParameterTuningJob", "Tuning jobs"),
+        Kind("TrainingJob", "Training jobs", "/aws/sagemaker/TrainingJobs", "{name}/"),
+        Kind("ProcessingJob", "Processing jobs", "/aws/sagemaker/ProcessingJobs", "{name}/"),
+        Kind("TransformJob", "Transform jobs", "/aws/sagemaker/TransformJobs", "{name}/"),
+        Kind("Model", "Models"),
+        Kind("EndpointConfig", "Endpoint configurations"),
+    )
+}
+
+_TONES = {
+    "InService": "good",
+    "Completed": "good",
+    "Failed": "bad",
+    "UpdateRollbackFailed": "bad",
+    "OutOfService": "bad",
+    "Stopped": "quiet",
+    "": "quiet",
+}
+"""How a status looks; one that isn't here is on its way to another."""
+
+BEGUN = ("TrainingStartTime", "ProcessingStartTime", "TransformStartTime")
+ENDED = (
+    "TrainingEndTime", "ProcessingEndTime", "TransformEndTime", "HyperParameterTuningEndTime",
+)  # fmt: skip
+
+
+def tone(status: str) -> str:
+    return _TONES.get(status, "busy")
+
+
+def url(kind: str, name: str, region: str) -> str:
+    """The page of a resource."""
+    quoted = urllib.parse.quote(name, safe="")
+    return f"{PREFIX}/sagemaker/{kind}/{quoted}?{urllib.parse.urlencode({'region': region})}"
+
+
+def duration(seconds: float) -> str:
+    """`0.04 s`, `2.4 s`, `12 s`, `3 min 5 s`, `2 h 5 min`."""
+    if 0 < seconds < 0.995:
+        return f"{seconds:.2f} s"
+    if seconds < 10 and round(seconds, 1) != round(seconds):
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A resource, as lists have it. `seconds` is what a job took, until now if it runs."""
+
+    kind: Kind
+    name: str
+    status: str
+    step: str
+    subject: str
+    created: datetime
+    seconds: float | None
+    reason: str
+    url: str
+
+    @property
+    def tone(self) -> str:
+        return tone(self.status)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether containers run for it now, or it is on its way there."""
+        return self.tone == "busy" or self.status == "InService"
+
+    @property
+    def took(self) -> str:
+        return "" if self.seconds is None else duration(self.seconds)
+
+
+def row(kind: Kind, region: str, found: dict[str, Any]) -> Row:
+    """That of a Describe operation's answer."""
+    status = found.get(f"{kind.noun}Status") or ""
+    step = found.get("SecondaryStatus") or ""
+    created = found["CreationTime"]
+    seconds: float | None = None
+    if kind.noun.endswith("Job"):
+        ended = next((found[each] for each in ENDED if found.get(each)), None)
+        seconds = ((ended or datetime.now(UTC)) - created) / timedelta(seconds=1)
+    name = found[kind.name_member]
+    return Row(
+        kind=kind,
+        name=name,
+        status=status,
+        step=step if step != status else "",
+        subject=subject(found),
+        created=created,
+        seconds=seconds,
+        reason=found.get("FailureReason") or "",
+        url=url(kind.noun, name, region),
+    )
+
+
+def subject(found: dict[str, Any]) -> str:
+    """What runs: an image, or what names one."""
+    if variants := found.get("ProductionVariants"):
+        return ", ".join(_variant(each) for each in variants)
+    return str(
+        found.get("AlgorithmSpecification", {}).get("TrainingImage")
+        or found.get("TrainingJobDefinition", {})
+        .get("AlgorithmSpecification", {})
+        .get("TrainingImage")
+        or found.get("AppSpecification", {}).get("ImageUri")
+        or found.get("PrimaryContainer", {}).get("Image")
+        or ", ".join(each.get("Image", "") for each in found.get("Containers", []))
+        or found.get("ModelName")
+        or found.get("EndpointConfigName")
+        or ""
+    )
+
+
+def _variant(variant: dict[str, Any]) -> str:
+    images = " ".join(
+        image.get("SpecifiedImage", "") for image in variant.get("DeployedImages", [])
+    )
+    count = variant.get("CurrentInstanceCount", variant.get("InitialInstanceCount", 0))
+    return f"{variant['VariantName']} ({count}) {images or variant.get('ModelName', '')}".strip()
