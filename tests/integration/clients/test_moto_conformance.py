@@ -12,6 +12,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,27 @@ def training_job(name: str, image: str) -> dict[str, Any]:
         },
         "HyperParameters": {"feature_dim": "30", "loss": "absolute_loss"},
         "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+    }
+
+
+def tuning_job(name: str, image: str) -> dict[str, Any]:
+    definition = training_job("", image)
+    for member in ("TrainingJobName", "HyperParameters"):
+        del definition[member]
+    definition["AlgorithmSpecification"]["MetricDefinitions"] = [
+        {"Name": "score", "Regex": "score=([-0-9.]+);"}
+    ]
+    return {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "score"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {
+                "ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]
+            },
+        },
+        "TrainingJobDefinition": {**definition, "Environment": {"PROBE": "tune"}},
     }
 
 
@@ -192,6 +214,8 @@ def steps(image: str) -> list[Step]:
     serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 10}
     training, transform = training_job("MyTrainingJob", image), transform_job("MyTransformJob")
     processing = processing_job("MyProcessingJob", image)
+    tuning = {"HyperParameterTuningJobName": "MyTuningJob"}
+    asynchronous = {"EndpointName": "MyAsyncEndpoint", "EndpointConfigName": "MyAsyncConfig"}
     sleeping = processing_job("MyStoppedJob", image, "import time; time.sleep(600)")
     window = {"CreationTimeAfter": "2021-01-01", "CreationTimeBefore": "2099-01-01"}
     modified = {"LastModifiedTimeAfter": "2021-01-01", "LastModifiedTimeBefore": "2099-01-01"}
@@ -265,6 +289,29 @@ def steps(image: str) -> list[Step]:
         Step("DescribeEndpoint", {"EndpointName": "MyEndpoint"}),
         Step("DeleteEndpoint", {"EndpointName": "MyEndpoint"}),
         Step("DeleteEndpointConfig", {"EndpointConfigName": "MyEndpointConfig"}),
+        Step(
+            "CreateEndpointConfig",
+            {
+                "EndpointConfigName": "MyAsyncConfig",
+                "ProductionVariants": variants("MyProductionVariant"),
+                "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/async"}},
+            },
+        ),
+        Step("CreateEndpoint", asynchronous, wait="endpoint_in_service"),
+        Step(
+            "InvokeEndpointAsync",
+            {
+                "EndpointName": "MyAsyncEndpoint",
+                "InputLocation": f"s3://{BUCKET}/{PREFIX}/train/data.json",
+            },
+            service="sagemaker-runtime",
+        ),
+        Step("DeleteEndpoint", {"EndpointName": "MyAsyncEndpoint"}),
+        Step("ListHyperParameterTuningJobs"),
+        Step("CreateHyperParameterTuningJob", tuning_job("MyTuningJob", image), wait=TUNED),
+        Step("DescribeHyperParameterTuningJob", tuning, creates="MyTuningJob"),
+        Step("ListHyperParameterTuningJobs", {"NameContains": "Tuning", "MaxResults": 1}),
+        Step("DeleteHyperParameterTuningJob", tuning),
         Step("ListTransformJobs"),
         Step("CreateTransformJob", transform, wait="transform_job_completed_or_stopped"),
         Step(
@@ -310,12 +357,24 @@ def steps(image: str) -> list[Step]:
     ]
 
 
+TUNED = "hyper_parameter_tuning_job_ended"
+"""What is waited for without a waiter of botocore's."""
+
 NAMES = {
     "training_job_completed_or_stopped": "TrainingJobName",
     "endpoint_in_service": "EndpointName",
     "transform_job_completed_or_stopped": "TransformJobName",
     "processing_job_completed_or_stopped": "ProcessingJobName",
 }
+
+
+def until_tuned(sagemaker: Any, name: str) -> None:
+    for _ in range(WAIT):
+        job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if job["HyperParameterTuningJobStatus"] != "InProgress":
+            return
+        time.sleep(1)
+    raise AssertionError(f"{name} doesn't end")
 
 
 def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
@@ -332,7 +391,9 @@ def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     answers = []
     for step in taken:
         answers.append(getattr(clients[step.service], xform_name(step.operation))(**step.request))
-        if step.wait:
+        if step.wait == TUNED:
+            until_tuned(clients["sagemaker"], step.request["HyperParameterTuningJobName"])
+        elif step.wait:
             name = NAMES[step.wait]
             clients["sagemaker"].get_waiter(step.wait).wait(
                 **{name: step.request[name]}, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT}
@@ -483,6 +544,6 @@ def test_what_moto_repeats_of_a_request_we_repeat(compared):
 def test_the_statuses_are_motos(compared):
     for each in compared:
         for name in ("TrainingJobStatus", "EndpointStatus", "ProcessingJobStatus",
-                     "TransformJobStatus"):  # fmt: skip
+                     "TransformJobStatus", "HyperParameterTuningJobStatus"):  # fmt: skip
             if name in each.moto:
                 assert each.ours[name] == each.moto[name], each.step.operation
