@@ -24,6 +24,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_nothing_goes_wrong(attack: Attack, service: Service, probe_image: str) -> None:
-    tally = attack.against(service, probe_image, short=True, seed=13)
+    tally = attack.against(service, probe_image, attack.short, seed=13)
     assert tally.evidence == []
     assert tally.tried > 0

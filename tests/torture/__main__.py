@@ -44,7 +44,10 @@ def main() -> int:
         with service:
             for attack in attacks:
                 print(f"{attack.name} …", flush=True)
-                tally = attack.against(service, image, short=arguments.short, seed=seed)
+                seconds = attack.short if arguments.short else attack.seconds
+                if arguments.seconds is not None:
+                    seconds = arguments.seconds
+                tally = attack.against(service, image, seconds, seed=seed)
                 tallies.append(tally)
                 print("".join(f"  {line}\n" for line in tally.evidence), end="", flush=True)
         tallies.append(_end(service))
@@ -63,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", metavar="WORDS", default="", help="attacks that have these in their name"
     )
+    parser.add_argument("--seconds", type=float, help="of each attack, instead of its own time")
     parser.add_argument("--seed", type=int, help="of all that is chance, to have a run again")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     return parser.parse_args()

@@ -27,12 +27,12 @@ class Attack:
     short: float
     make: Attacking
 
-    def against(self, service: Service, image: str, *, short: bool, seed: int) -> Tally:
+    def against(self, service: Service, image: str, seconds: float, *, seed: int) -> Tally:
         """Make it, with the health of the service watched; what came of it."""
         tally = Tally(self.name)
         choose = random.Random(f"{seed} {self.name}")
         with Watch(service, tally):
-            self.make(service, image, self.short if short else self.seconds, choose, tally)
+            self.make(service, image, seconds, choose, tally)
         return tally
 
 
