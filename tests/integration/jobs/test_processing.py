@@ -277,7 +277,7 @@ def test_a_container_gets_its_files_its_arguments_and_its_configuration(
         aws.sagemaker.meta.endpoint_url, headers={"Accept": "text/html"}
     )
     with urllib.request.urlopen(browser, timeout=10) as page:
-        assert f"kind=ProcessingJob&amp;name={name}" in page.read().decode()
+        assert f">{name}</a>" in page.read().decode()
 
 
 def test_without_an_entry_point_the_images_own_command_runs(

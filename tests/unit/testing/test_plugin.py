@@ -71,7 +71,8 @@ def test_workers_share_one_local_aws(suite):
         @pytest.mark.parametrize("number", range(4))
         def test_url(local_aws, number, tmp_path_factory):
             folder = tmp_path_factory.getbasetemp().parent
-            (folder / f"url-{number}").write_text(local_aws.url)
+            (folder / f"new-{number}").write_text(local_aws.url)
+            (folder / f"new-{number}").rename(folder / f"url-{number}")  # none is half there
             assert len({f.read_text() for f in folder.glob("url-*")}) == 1
     """
     suite(text, "-n", "2").assert_outcomes(passed=4)

@@ -19,7 +19,9 @@ WAY_OUT = 'gpu = "ignore" in [local] of harness.toml (HARNESS_LOCAL_GPU=ignore) 
 
 def backend(*, gpus, ignores=False):
     made = Backend(str, "us-east-1", "123456789012", ignores_gpus=ignores)
-    engine: Any = SimpleNamespace(has_gpus=lambda: gpus, missing_image=lambda _: None)
+    engine: Any = SimpleNamespace(
+        has_gpus=lambda: gpus, missing_image=lambda _: None, means=lambda: (1, 1)
+    )
     made.containers = engine
     return made
 
