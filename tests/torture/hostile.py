@@ -48,7 +48,7 @@ def mutate(document: dict[str, Any], choose: random.Random) -> dict[str, Any]:
             case 1 if isinstance(holder, list):
                 holder.extend(copy.deepcopy(holder[:1]) * choose.choice((1, 50, 1_000)))
             case 2 if isinstance(holder, dict):
-                holder["Unknown"] = choose.choice(LEAVES)
+                holder["Unknown"] = copy.deepcopy(choose.choice(LEAVES))
             case _:
                 holder[key] = copy.deepcopy(choose.choice(LEAVES))
         if not changed:
