@@ -19,7 +19,7 @@ from typing import Any
 
 from shared import gauss3
 from shared.command import argument_parser, load_settings, prepare, say, tell
-from shared.service import INSTANCE, LIMIT, ROLE, Service, service
+from shared.service import LIMIT, Service, service
 
 GOAL = 1.15  # times by hand
 POLL = 0.05
@@ -31,7 +31,7 @@ _numbers = itertools.count(1)
 class Work:
     """The jobs, with the data in place."""
 
-    def __init__(self, local: Service, image: str) -> None:
+    def __init__(self, local: Service) -> None:
         self._sagemaker = local.sagemaker
         settings = load_settings()
         self._static = {
@@ -43,34 +43,11 @@ class Work:
             local.s3.put_object(
                 Bucket=local.bucket, Key=f"tuning/{channel}/{channel}.csv", Body=rows
             )
-        self._common: dict[str, Any] = {
-            "AlgorithmSpecification": {
-                "TrainingImage": image,
-                "TrainingInputMode": "File",
-                "MetricDefinitions": [
-                    {"Name": name, "Regex": regex}
-                    for name, regex in settings.metrics.definitions.items()
-                ],
-            },
-            "InputDataConfig": [
-                {
-                    "ChannelName": channel,
-                    "DataSource": {
-                        "S3DataSource": {
-                            "S3DataType": "S3Prefix",
-                            "S3Uri": f"s3://{local.bucket}/tuning/{channel}/",
-                        }
-                    },
-                }
-                for channel in ("train", "test")
-            ],
-            "OutputDataConfig": {"S3OutputPath": f"s3://{local.bucket}/out"},
-            "ResourceConfig": {
-                "InstanceType": INSTANCE, "InstanceCount": 1, "VolumeSizeInGB": 10
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds": LIMIT},
-            "RoleArn": ROLE,
-        }  # fmt: skip
+        definitions = settings.metrics.definitions.items()
+        self._common = local.definition(
+            {channel: f"tuning/{channel}/" for channel in ("train", "test")},
+            {"MetricDefinitions": [{"Name": name, "Regex": regex} for name, regex in definitions]},
+        )
 
     def by_hand(self) -> float:
         """Seconds of the twelve, as many at once as there are processors."""
@@ -140,7 +117,7 @@ def main() -> int:
     _, image = prepare()
     seconds: dict[str, list[float]] = {"by hand": [], "Grid": [], "Bayesian": []}
     with service(image) as local:
-        work = Work(local, image)
+        work = Work(local)
         work.tuned("Bayesian")  # the optimiser is imported once
         for _ in range(arguments.rounds):
             seconds["by hand"].append(work.by_hand())

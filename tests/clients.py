@@ -36,3 +36,10 @@ def failure(method: Callable[..., object], **parameters: Any) -> tuple[int, str,
         response["Error"]["Code"],
         response["Error"]["Message"],
     )
+
+
+def refusal(call: Callable[..., object], code: str = "ValidationException", **request: Any) -> str:
+    """The message of the error, of this code, that a call must end in."""
+    _, found, message = failure(call, **request)
+    assert found == code
+    return message

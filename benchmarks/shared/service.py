@@ -118,16 +118,25 @@ class Service:
         hyperparameters: Mapping[str, str],
     ) -> dict[str, Any]:
         """Run a training job on channels of these prefixes; returns its description at the end."""
+        request = self.definition(channels, algorithm)
+        self.sagemaker.create_training_job(
+            TrainingJobName=name, HyperParameters=hyperparameters, **request
+        )
+        describe = partial(self.sagemaker.describe_training_job, TrainingJobName=name)
+        return _described(name, describe, "TrainingJobStatus", "Completed")
+
+    def definition(
+        self, channels: Mapping[str, str], algorithm: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """A training job's request, but for its name and hyperparameters."""
         sources = {
             channel: {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/{prefix}"}
             for channel, prefix in channels.items()
         }
-        request: dict[str, Any] = {
-            "TrainingJobName": name,
+        return {
             "AlgorithmSpecification": {
                 "TrainingImage": self._image, "TrainingInputMode": "File", **algorithm
             },
-            "HyperParameters": hyperparameters,
             "InputDataConfig": [
                 {"ChannelName": channel, "DataSource": {"S3DataSource": source}}
                 for channel, source in sources.items()
@@ -139,9 +148,6 @@ class Service:
             "StoppingCondition": {"MaxRuntimeInSeconds": LIMIT},
             "RoleArn": ROLE,
         }  # fmt: skip
-        self.sagemaker.create_training_job(**request)
-        describe = partial(self.sagemaker.describe_training_job, TrainingJobName=name)
-        return _described(name, describe, "TrainingJobStatus", "Completed")
 
     def deploy(self, name: str, archive: str, poll: float = POLL) -> float:
         """Serve the model of that key; the seconds from CreateEndpoint to InService."""

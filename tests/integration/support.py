@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 if TYPE_CHECKING:
     import subprocess
@@ -95,6 +95,14 @@ class AWS:
 
     def invoke(self, endpoint: str, body: bytes, **members: Any) -> Any:
         return self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, **members)
+
+    def instance(self, endpoint: str) -> str:
+        """Which container of the probe image answers; empty while it is being replaced."""
+        try:
+            answer = self.invoke(endpoint, b"", ContentType="probe/instance")
+        except ClientError:
+            return ""
+        return str(answer["Body"].read().decode())
 
     def wait(self, waiter: str, **members: Any) -> None:
         """boto3's waiter of that name, polling often; a failed end is an end too."""

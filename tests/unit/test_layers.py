@@ -15,7 +15,7 @@ import pytest
 HARNESS = Path(__file__).parents[2] / "harness"
 
 LAYERS = """
-    config errors machine locks checks console startup paths limits suggestions
+    config errors machine locks checks console startup paths limits suggestions figures
     aws_model
     local.protocol
     local.faults

@@ -18,9 +18,9 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from harness.figures import size
 from harness.local.page.kinds import PREFIX, duration
 from harness.local.page.kinds import url as resource_url
-from harness.local.page.parts.tables import size
 from harness.local.protocol.messages import Response
 
 if TYPE_CHECKING:

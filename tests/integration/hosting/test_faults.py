@@ -55,15 +55,8 @@ def test_pings_that_fail_and_a_container_that_dies(
     aws.wait("endpoint_in_service", EndpointName=name)
     assert pings.happened == 3
 
-    def instance() -> str:
-        try:
-            answer = aws.invoke(name, b"", ContentType="probe/instance")
-        except aws.runtime.exceptions.ClientError:  # it is being replaced
-            return ""
-        return str(answer["Body"].read().decode())
-
-    first = instance()
+    first = aws.instance(name)
     assert first
-    aws.wait_until(lambda: instance() not in ("", first), "another container answers")
+    aws.wait_until(lambda: aws.instance(name) not in ("", first), "another container answers")
     assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
     aws.sagemaker.delete_endpoint(EndpointName=name)

@@ -240,20 +240,13 @@ def test_a_container_that_answers_no_ping_any_more_is_replaced(
     name = names.new("endpoint")
     serve(aws, name, {"Image": probe_image})
 
-    def instance() -> str:
-        try:
-            answer = aws.invoke(name, b"", ContentType="probe/instance")
-        except aws.runtime.exceptions.ClientError:  # it is being replaced
-            return ""
-        return str(answer["Body"].read().decode())
-
-    first = instance()
+    first = aws.instance(name)
     assert first
     given = put(aws, f"{name}/in", b"")
     with pytest.raises(ClientError, match="is not an asynchronous inference endpoint"):
         aws.runtime.invoke_endpoint_async(EndpointName=name, InputLocation=given)
     rule = local_aws.faults.add(Fault(event="PingFailure", resource=name, count=health.FAILURES))
-    aws.wait_until(lambda: instance() not in ("", first), "another container answers")
+    aws.wait_until(lambda: aws.instance(name) not in ("", first), "another container answers")
     assert rule.happened == health.FAILURES
     assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
     local_aws.faults.remove(rule.id)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from harness import figures
 from harness.flow.record.document import printable
 from harness.flow.record.figures import bounds_text, change, figure, missed, title, values
 from harness.flow.record.html.element import element, joined
@@ -263,7 +264,7 @@ def _samples(each: AnswersMembers) -> Markup:
 
 
 def _body(what: str, content_type: str, text: str, size: int) -> Markup:
-    head = element("p", f"{what} ", element("small", f"{content_type} · {_bytes(size)}"))
+    head = element("p", f"{what} ", element("small", f"{content_type} · {figures.size(size)}"))
     shown: Markup = (
         element("pre", text, tabindex="0") if text else element("p", "no text", class_="none")
     )
@@ -272,12 +273,6 @@ def _body(what: str, content_type: str, text: str, size: int) -> Markup:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _bytes(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
 
 
 def _milliseconds(seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.figures import round_values
 from harness.flow.record.answered import can_be_drawn
 from harness.flow.record.figures import MINUS
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from harness.flow.project.payloads import Array
-
-_TINY = 1e-300
 
 
 class Scale(NamedTuple):
@@ -38,12 +37,7 @@ class Scale(NamedTuple):
 
     def ticks(self, most: int) -> list[float]:
         """Round values, about `most` of them."""
-        raw = max((self.high - self.low) / most, _TINY)
-        magnitude = 10.0 ** math.floor(math.log10(raw))
-        steps = (magnitude * each for each in (1, 2, 2.5, 5))
-        step = next((each for each in steps if each >= raw), 10 * magnitude)
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [number * step for number in range(first, last + 1)]
+        return round_values(self.low, self.high, most)
 
 
 def scale(

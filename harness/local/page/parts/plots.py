@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from harness.figures import round_values
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH, HEIGHT = 480.0, 190.0
+
+TICKS = 4
+"""About how many values an axis has."""
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 14.0, 12.0, 30.0
 
@@ -65,12 +69,12 @@ def plot(series: Series) -> Markup:
         f"{number(min(series.values))} to {number(max(series.values))}, the last {series.last}"
     )
     parts = [_TEMPLATE.format(w=WIDTH, h=HEIGHT, label=label)]
-    for value in _ticks(low, high):
+    for value in round_values(low, high, TICKS):
         parts += [
             _line(_LEFT, y(value), WIDTH - _RIGHT, y(value)),
             _text(_LEFT - 8, y(value) + 4, number(value), "end"),
         ]
-    ticks = _ticks(begins, ends)
+    ticks = round_values(begins, ends, TICKS)
     parts += [_text(x(at), HEIGHT - 10, number(at) + unit, "middle") for at in ticks]
     places = [(x(at), y(each)) for at, each in zip(series.seconds, series.values, strict=True)]
     if len(places) > 1 and series.is_joined:
@@ -120,12 +124,3 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> Markup:
 def _text(x: float, y: float, text: str, anchor: str) -> Markup:
     form = Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>')
     return form.format(x, y, anchor, text)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round values between both, four or so."""
-    raw = (high - low) / 4
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(each * magnitude for each in (1, 2, 2.5, 5, 10) if each * magnitude >= raw)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [each * step for each in range(first, last + 1)]

@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from harness.figures import size
+
 ROWS = 100
 """Of a table, that are shown."""
 
@@ -42,15 +44,6 @@ def shown(content: bytes, content_type: str, *, is_whole: bool = True) -> Shown:
     if kind.endswith("json") and is_whole:
         return _json(text, note)
     return _text(text, note)
-
-
-def size(count: float) -> str:
-    """`812 B`, `3.4 kB`, `1.2 GB`"""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def _text(text: str, note: str) -> Shown:

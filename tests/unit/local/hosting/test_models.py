@@ -2,9 +2,12 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.clients import refusal
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
@@ -34,14 +37,6 @@ def variant(model, **members):
         "InstanceType": "ml.m5.large",
         **members,
     }
-
-
-def refusal(call, **request):
-    with pytest.raises(ClientError) as refused:
-        call(**request)
-    error = refused.value.response["Error"]
-    assert error["Code"] == "ValidationException"
-    return error["Message"]
 
 
 def now(moment):
@@ -299,7 +294,7 @@ class TestEndpointConfigs:
     )  # fmt: skip
     def test_what_the_reference_rules_out(self, aws, new, model, variants, members, message):
         name = model()
-        filled = {
+        filled: dict[str, Any] = {
             member: [variant(name, **each) for each in some] if isinstance(some, list) else some
             for member, some in {"ProductionVariants": variants, **members}.items()
         }

@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from botocore.exceptions import ClientError
+
+from tests.clients import refusal
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:processing-job"
@@ -60,14 +61,6 @@ def finished(aws, request_):
             assert time.monotonic() < deadline
 
     return run
-
-
-def refusal(call, code="ValidationException", **request):
-    with pytest.raises(ClientError) as refused:
-        call(**request)
-    error = refused.value.response["Error"]
-    assert error["Code"] == code
-    return error["Message"]
 
 
 ATHENA = {

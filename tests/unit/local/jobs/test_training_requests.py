@@ -10,6 +10,7 @@ from harness.local.core.backend import Backend
 from harness.local.jobs.training import job as training
 from harness.local.jobs.training import metrics as metrics_module
 from harness.local.protocol.messages import RequestContext
+from tests.clients import refusal
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:training-job"
@@ -61,14 +62,6 @@ def finished(aws, request_):
             assert time.monotonic() < deadline
 
     return run
-
-
-def refusal(call, code="ValidationException", **request):
-    with pytest.raises(ClientError) as refused:
-        call(**request)
-    error = refused.value.response["Error"]
-    assert error["Code"] == code
-    return error["Message"]
 
 
 def specification(**members):

@@ -8,7 +8,8 @@ import sys
 import time
 
 import pytest
-from botocore.exceptions import ClientError
+
+from tests.clients import refusal
 
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 X = {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]}
@@ -53,14 +54,6 @@ def request_(aws, new):
         return whole
 
     return make
-
-
-def refusal(call, code="ValidationException", **request):
-    with pytest.raises(ClientError) as refused:
-        call(**request)
-    error = refused.value.response["Error"]
-    assert error["Code"] == code
-    return error["Message"]
 
 
 def limits(jobs=2, parallel=2, **members):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.local.page.parts.tables import CHARACTERS, COLUMNS, ROWS, shown, size
+from harness.local.page.parts.tables import CHARACTERS, COLUMNS, ROWS, shown
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,3 @@ def test_a_beginning_may_end_within_a_character():
 
     assert found.text == "a"
     assert found.note == "Its first 2 B."
-
-
-def test_sizes_are_read_at_a_glance():
-    assert [size(n) for n in (0, 999, 1500, 2_340_000, 5 * 10**12)] == [
-        "0 B", "999 B", "1.5 kB", "2.3 MB", "5.0 TB",
-    ]  # fmt: skip
