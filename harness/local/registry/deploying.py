@@ -11,7 +11,7 @@ from harness.aws_model.loader import LOADER
 from harness.local.core.images import Name
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.members import REFUSED, Members
-from harness.local.registry.groups import arn_of
+from harness.local.registry.groups import find
 from harness.local.registry.package import APPROVED, ModelPackage
 from harness.local.registry.sources import CONTAINER
 
@@ -55,8 +55,7 @@ def _deployable(store: Store, context: RequestContext, name: str) -> ModelPackag
     model", says AWS's API reference of `ModelApprovalStatus`; in which words it is refused, not.)
     """
     table: Table[ModelPackage] = store.table(ModelPackage.kind)
-    arn = arn_of(table, context, name)
-    package = table.get(arn)
+    arn, package = find(table, context, name)
     if package is None:
         raise _refusal(f"ModelPackage {arn} does not exist.")
     if package.status != "Completed":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.local.core.store import Resource
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.paging import page
 from harness.local.registry.callers import caller
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
     from harness.local.protocol.messages import RequestContext
+
+R = TypeVar("R", bound=Resource)
 
 
 class ModelPackageGroups:
@@ -100,8 +103,7 @@ class ModelPackageGroups:
 
     def _find(self, context: RequestContext, request: dict[str, Any]) -> ModelPackageGroup:
         """The group that a request names, or gives the ARN of."""
-        arn = arn_of(self._table, context, request["ModelPackageGroupName"])
-        group = self._table.get(arn)
+        arn, group = find(self._table, context, request["ModelPackageGroupName"])
         if group is None:
             raise AwsError("ValidationException", f"ModelPackageGroup {arn} does not exist.")
         return group
@@ -115,9 +117,15 @@ class ModelPackageGroups:
         return group
 
 
-def arn_of(table: Table[Any], context: RequestContext, name: str) -> str:
-    """The ARN of what is named, or given the ARN of."""
-    return name if name.startswith("arn:") else table.arn(context, name)
+def find(table: Table[R], context: RequestContext, name: str) -> tuple[str, R | None]:
+    """What is named, or given the ARN of, in the region of a call; and its ARN.
+
+    It may be another account's: which calls a resource policy allows isn't looked at.
+    """
+    if not name.startswith("arn:"):
+        name = table.arn(context, name)
+    is_here = name.split(":")[3] == context.region
+    return name, table.get(name) if is_here else None
 
 
 def _require_policy(group: ModelPackageGroup) -> None:

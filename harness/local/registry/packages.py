@@ -10,7 +10,7 @@ from harness.local.protocol.paging import page
 from harness.local.registry import cards, requests, sources
 from harness.local.registry.callers import caller
 from harness.local.registry.group import ModelPackageGroup
-from harness.local.registry.groups import arn_of
+from harness.local.registry.groups import find
 from harness.local.registry.package import PENDING, ModelPackage
 
 if TYPE_CHECKING:
@@ -62,14 +62,18 @@ class ModelPackages:
     def create_model_package(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
+        requests.check(request)
         with self._store.lock:
             again = self._again(context, request)
             if again is not None:
                 return {"ModelPackageArn": again.arn}
-            requests.check(request)
             whole = sources.taken(self._store, request)
-            self._validation.check(whole)
-            package = self._made(context, request, whole)
+        self._validation.check(whole)
+        with self._store.lock:
+            # The same request may have come again meanwhile.
+            package = self._again(context, request) or self._made(context, request, whole)
+            if package.arn in self._table:
+                return {"ModelPackageArn": package.arn}
             self._table.add(package, request.get("Tags"))
         if package.status == "Pending":
             self._validation.begin(context, package)
@@ -98,9 +102,7 @@ class ModelPackages:
         members = {name: value for name, value in whole.items() if name not in _NOT_SHOWN}
         group, version = "", 0
         if "ModelPackageGroupName" in request:
-            found = self._groups.get(
-                arn_of(self._groups, context, request["ModelPackageGroupName"])
-            )
+            _, found = find(self._groups, context, request["ModelPackageGroupName"])
             if found is None:
                 raise AwsError("ValidationException", "Model Package Group does not exist.")
             found.latest += 1
@@ -209,8 +211,7 @@ class ModelPackages:
 
     def _find(self, context: RequestContext, name: str) -> ModelPackage:
         """By its ARN, its name, or its group's name and its version."""
-        arn = arn_of(self._table, context, name)
-        package = self._table.get(arn)
+        arn, package = find(self._table, context, name)
         if package is None:
             raise AwsError("ValidationException", f"ModelPackage {arn} does not exist.")
         return package

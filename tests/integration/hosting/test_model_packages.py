@@ -53,10 +53,11 @@ def register(aws: AWS, group: str, probe_image: str) -> Callable[..., str]:
 
 
 def create_model(aws: AWS, name: str, package: str, **members: Any) -> None:
+    container: Any = {"ModelPackageName": package, **members}
     aws.sagemaker.create_model(
         ModelName=name,
         ExecutionRoleArn=ROLE,
-        PrimaryContainer={"ModelPackageName": package, **members},
+        PrimaryContainer=container,
     )
 
 

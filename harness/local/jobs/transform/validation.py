@@ -98,6 +98,7 @@ class PackageValidation:
             datetime.now(UTC),
             deploying.definition(package),
         )
+        requests.check_model(model)
         request = {
             **profile["TransformJobDefinition"], "TransformJobName": name, "ModelName": name
         }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -529,3 +530,24 @@ def test_a_validation_that_was_in_progress_when_it_was_saved_has_failed():
     assert found["ModelPackageStatus"] == "Failed"
     (item,) = found["ModelPackageStatusDetails"]["ValidationStatuses"]
     assert item == {"Name": "profile", "Status": "Failed", "FailureReason": CUT_OFF}
+
+
+def test_an_arn_of_another_region_is_none_of_here(aws, register):
+    arn = register(ModelApprovalStatus="Approved")
+    elsewhere = aws.session.client("sagemaker", region_name="eu-west-1")
+    words = refusal(elsewhere.describe_model_package, ModelPackageName=arn)
+    assert words == f"ModelPackage {arn} does not exist."
+    assert elsewhere.list_model_packages(ModelPackageType="Both")["ModelPackageSummaryList"] == []
+
+
+def test_the_same_request_at_once_makes_one_version(aws, group, register):
+    made: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: made.append(register(ClientToken="token")))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert made == [f"{ARN}:model-package/{group}/1"] * 8
