@@ -83,7 +83,7 @@ def test_a_model_is_registered_approved_and_deployed(model, session, prefix):
         found = client.describe_model_package(ModelPackageName=second.model_package_arn)
         assert found["ModelApprovalStatus"] == "Approved"
         described = client.describe_model(ModelName=package.name)
-        assert described["PrimaryContainer"]["ModelPackageName"] == second.model_package_arn
+        assert described["Containers"] == [{"ModelPackageName": second.model_package_arn}]
         data = dataset.split()
         r2 = notebook.r_squared(data.y_test, np.ravel(predictor.predict(data.x_test)))
         assert r2 == pytest.approx(0.99717, abs=1e-5)

@@ -63,7 +63,7 @@ class ModelPackage(Resource):
 
     @property
     def approval(self) -> str | None:
-        """Whether it may be deployed; None outside of groups, where nothing is approved."""
+        """Whether a version may be deployed. Outside of groups it is only shown, if it is given."""
         return self.members.get("ModelApprovalStatus")
 
     def specification(self, name: str | None = None) -> dict[str, Any] | None:

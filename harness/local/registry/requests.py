@@ -64,8 +64,6 @@ def _faults(request: Mapping[str, Any]) -> Iterator[str]:
 
 def _unversioned_faults(request: Mapping[str, Any]) -> Iterator[str]:
     specification = request.get("InferenceSpecification") or {}
-    if "ModelApprovalStatus" in request:
-        yield "ModelApprovalStatus can be given only with ModelPackageGroupName."
     if "SourceUri" in request:
         yield "SourceUri can be given only with ModelPackageGroupName."
     for name in _INSTANCES:

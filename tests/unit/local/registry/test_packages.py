@@ -165,8 +165,6 @@ class TestUnversioned:
             ({"ModelPackageName": None}, "Missing ARN."),
             ({"InferenceSpecification": None},
              "InferenceSpecification must be given, or with a model package group a SourceUri."),
-            ({"ModelApprovalStatus": "Approved"},
-             "ModelApprovalStatus can be given only with ModelPackageGroupName."),
             ({"InferenceSpecification": None, "SourceUri": "text"},
              "SourceUri can be given only with ModelPackageGroupName."),
             ({"InferenceSpecification": {"Containers": [{"Image": "i"}]}},
@@ -449,8 +447,11 @@ class TestModels:
 
     def test_by_a_name(self, aws, new, model):
         name = new("package")
+        # The SDKs send it for every package; AWS: it "does not apply to unversioned models".
         aws.sagemaker.create_model_package(
-            ModelPackageName=name, InferenceSpecification=UNVERSIONED
+            ModelPackageName=name,
+            InferenceSpecification=UNVERSIONED,
+            ModelApprovalStatus="PendingManualApproval",
         )
         assert model(name)["PrimaryContainer"] == {"ModelPackageName": name}
 
