@@ -24,7 +24,10 @@ LAYERS = """
     local.core
     local.data
     local.hosting
+    local.lineage
+    local.experiments
     local.jobs
+    local.search
     local.state
     local.page
     local.http

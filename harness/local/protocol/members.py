@@ -109,18 +109,26 @@ class Members:
                         plan.inner[name] = below
         return self._plans[key]
 
-    def walk(self, shape: Shape, above: str = "", refused: Line | None = None) -> Iterator[Member]:
+    def walk(
+        self,
+        shape: Shape,
+        above: str = "",
+        refused: Line | None = None,
+        inside: frozenset[str] = frozenset(),
+    ) -> Iterator[Member]:
         """Every member of an input shape, nested ones behind the one they are in.
 
-        Those below a refused one are refused with it, and need no line.
+        Those below a refused one are refused with it, and need no line; nor do those of a shape
+        inside itself, which have been told.
         """
+        inside |= {shape.name}
         for name, member in _structure_members(shape):
             path = f"{above}{name}"
             line = refused or self.lines.get(shape.name, {}).get(name)
             yield Member(path, shape.name, name, line)
-            if (inner := _structure(member)) is not None:
+            if (inner := _structure(member)) is not None and inner.name not in inside:
                 with_it = line if line is not None and line.is_refused else None
-                yield from self.walk(inner, f"{path}.", with_it)
+                yield from self.walk(inner, f"{path}.", with_it, inside)
 
 
 class _Plan(NamedTuple):
