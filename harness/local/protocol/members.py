@@ -13,7 +13,7 @@ import importlib.resources
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.model import ListShape, StructureShape
+from botocore.model import ListShape, MapShape, StructureShape
 
 from harness.local.protocol.errors import AwsError
 
@@ -97,7 +97,7 @@ class Members:
     def _plan(self, shape: Shape, state: str) -> _Plan:
         key = (shape.name, state)
         if key not in self._plans:
-            plan = self._plans[key] = _Plan({}, {})  # first, for shapes that contain themselves
+            plan = self._plans[key] = _Plan({}, {}, set())  # first, for shapes that contain themselves
             lines = self.lines.get(shape.name)
             for name, member in _structure_members(shape):
                 line = lines.get(name, UNKNOWN) if lines is not None else None
@@ -107,6 +107,8 @@ class Members:
                     below = self._plan(inner, state)
                     if below.refused or below.inner:
                         plan.inner[name] = below
+                        if isinstance(member, MapShape):
+                            plan.maps.add(name)
         return self._plans[key]
 
     def walk(
@@ -136,6 +138,8 @@ class _Plan(NamedTuple):
 
     refused: dict[str, Line]
     inner: dict[str, _Plan]
+    maps: set[str]
+    """Those of `inner` that are maps of structures."""
 
     def found(self, value: Any, above: str = "") -> Iterator[tuple[str, Line]]:
         """The members of a value that are refused, with their paths."""
@@ -143,7 +147,10 @@ class _Plan(NamedTuple):
             if value.get(name) or value.get(name) == {}:
                 yield f"{above}{name}", line
         for name, plan in self.inner.items():
-            for each in _structures(value.get(name)):
+            given = value.get(name)
+            if name in self.maps and isinstance(given, dict):
+                given = list(given.values())
+            for each in _structures(given):
                 yield from plan.found(each, f"{above}{name}.")
 
 
@@ -162,9 +169,9 @@ def _structure_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
 
 
 def _structure(shape: Shape) -> StructureShape | None:
-    """The structure that a shape is, or lists."""
-    while isinstance(shape, ListShape):
-        shape = shape.member
+    """The structure that a shape is, or lists, or maps keys to."""
+    while isinstance(shape, ListShape | MapShape):
+        shape = shape.member if isinstance(shape, ListShape) else shape.value
     return shape if isinstance(shape, StructureShape) else None
 
 
