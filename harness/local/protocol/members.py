@@ -97,7 +97,9 @@ class Members:
     def _plan(self, shape: Shape, state: str) -> _Plan:
         key = (shape.name, state)
         if key not in self._plans:
-            plan = self._plans[key] = _Plan({}, {}, set())  # first, for shapes that contain themselves
+            plan = self._plans[key] = _Plan(
+                {}, {}, set()
+            )  # first, for shapes that contain themselves
             lines = self.lines.get(shape.name)
             for name, member in _structure_members(shape):
                 line = lines.get(name, UNKNOWN) if lines is not None else None

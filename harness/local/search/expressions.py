@@ -144,7 +144,7 @@ def _condition(
 
 def _ordered(found: Property, how: str, wanted: str) -> Callable[[Sequence[Any]], bool]:
     if found.type in (TEXT, BOOLEAN, WHOLE):
-        raise _refused(found, f"is neither a number nor a time, which the operator {how} is for")
+        raise _refused(found, f"and {wanted!r} are no numbers, and no times")
     compare = _ORDER[how]
     if found.type == TIME:
         at = _wanted_time(found, wanted)

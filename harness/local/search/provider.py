@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from harness.local.protocol.errors import LeaveToMoto
+from harness.local.protocol.errors import AwsError, LeaveToMoto
 from harness.local.protocol.paging import page
 from harness.local.search import properties
 from harness.local.search.expressions import test_of
@@ -75,7 +75,11 @@ class Search:
     def _kind(self, resource: str) -> Kind:
         """Raises `LeaveToMoto` for what moto keeps."""
         if resource not in KINDS:
-            raise LeaveToMoto
+            raise AwsError(
+                "ValidationException",
+                f"Resource: the service model has no record of an {resource}, and so Search finds "
+                "none; list them.",
+            )
         kind = KINDS[resource]
         if kind.is_motos and not self._backend.store.keeps(kind.arns):
             raise LeaveToMoto

@@ -20,12 +20,12 @@ JOBS = 20
 
 
 def searched(aws: AWS, resource: str, *filters: tuple[str, str, str], **more: Any) -> list[Any]:
-    conditions = [
-        {"Name": name, "Operator": how, "Value": value} for name, how, value in filters
-    ]
+    conditions = [{"Name": name, "Operator": how, "Value": value} for name, how, value in filters]
     expression: Any = {"Filters": conditions}
     pages = aws.sagemaker.get_paginator("search").paginate(
-        Resource=resource, SearchExpression=expression, **more  # type: ignore[arg-type]
+        Resource=resource,
+        SearchExpression=expression,
+        **more,  # type: ignore[arg-type]
     )
     return [next(iter(each.values())) for page in pages for each in page["Results"]]
 
@@ -111,14 +111,10 @@ def test_a_training_job_s_component_has_what_it_was_given_and_what_came_out(
     assert artifact["ArtifactType"] == "Model"
 
 
-def test_twenty_jobs_are_found(
-    aws: AWS, create: Callable[..., str], names: Names
-) -> None:
+def test_twenty_jobs_are_found(aws: AWS, create: Callable[..., str], names: Names) -> None:
     team = names.new("team")
     tags: Any = [{"Key": "team", "Value": team}]
-    jobs = [
-        create(HyperParameters={"alpha": str(number)}, Tags=tags) for number in range(JOBS)
-    ]
+    jobs = [create(HyperParameters={"alpha": str(number)}, Tags=tags) for number in range(JOBS)]
     for each in jobs:
         assert finish(aws, each)["TrainingJobStatus"] == "Completed"
 

@@ -115,8 +115,10 @@ def test_names_are_taken_once_whatever_their_letters(aws, experiment, trial, com
         assert failure(call, **given) == (
             400,
             "ValidationException",
-            f"{kind} names must be unique within an AWS account and region. {kind} with name "
-            f"({name}) already exists.",
+            (
+                f"{kind} names must be unique within an AWS account and region. {kind} with name "
+                f"({name}) already exists."
+            ),
         )
 
 
@@ -134,14 +136,14 @@ def test_components_are_in_trials_until_they_are_taken_out(aws, experiment, tria
 
     for call, given, what in (
         (aws.sagemaker.delete_trial_component, {"TrialComponentName": component},
-         f"TrialComponent '{ARN}:experiment-trial-component/{component}' is linked to 1 or more "
-         "trials and cannot be deleted."),
+         (f"TrialComponent '{ARN}:experiment-trial-component/{component}' is linked to 1 or more "
+         "trials and cannot be deleted.")),
         (aws.sagemaker.delete_trial, {"TrialName": trial},
-         f"Trial '{ARN}:experiment-trial/{trial}' is linked to 1 or more trial components and "
-         "cannot be deleted."),
+         (f"Trial '{ARN}:experiment-trial/{trial}' is linked to 1 or more trial components and "
+         "cannot be deleted.")),
         (aws.sagemaker.delete_experiment, {"ExperimentName": experiment},
-         f"Experiment '{ARN}:experiment/{experiment}' is linked to 1 or more trials and cannot be "
-         "deleted."),
+         (f"Experiment '{ARN}:experiment/{experiment}' is linked to 1 or more trials and cannot be "
+         "deleted.")),
     ):  # fmt: skip
         assert failure(call, **given) == (400, "ValidationException", what)
 
@@ -218,8 +220,10 @@ def test_components_are_filtered_by_one_thing_at_a_time(aws, experiment, trial):
     ) == (
         400,
         "ValidationException",
-        "Trial components can be filtered by only one of ExperimentName, SourceArn, TrialName; "
-        "ExperimentName and TrialName are given.",
+        (
+            "Trial components can be filtered by only one of ExperimentName, SourceArn, TrialName; "
+            "ExperimentName and TrialName are given."
+        ),
     )
 
 
