@@ -109,8 +109,9 @@ class TrialComponent(Entity):
             "DisplayName": self.members.get("DisplayName", self.name),
             "Source": self.source,
             "Sources": [self.source] if self.source else None,
-            **{member: self._map(member) or None for member in MAPS},
-            "Metrics": self.metrics.summaries() or None,
+            # Where there is nothing in them, too: SDK v2's ExperimentAnalytics needs maps.
+            **{member: self._map(member) for member in MAPS},
+            "Metrics": self.metrics.summaries(),
         }
 
     def _map(self, member: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Property:
                 return [text for each in record["Tags"] for text in each.values()]
             case "metrics", (*rest,) if rest and self.type == NUMBER:
                 return list(_metrics(record, rest))
-        return [each for each in _walk(record, self.parts) if each is not None]
+        return [each for each in _walk(record, self.parts) if each not in (None, {})]
 
 
 def find(kind: Kind, name: str) -> Property:
