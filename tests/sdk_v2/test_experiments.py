@@ -83,7 +83,8 @@ def test_runs_are_listed_compared_and_deleted(session, experiment):
 
     kept = Experiment.load(experiment, sagemaker_session=session)
     kept._delete_all(action="--force")
-    names = [each.experiment_name for each in Experiment.list(sagemaker_session=session)]
+    pages = session.sagemaker_client.get_paginator("list_experiments").paginate()
+    names = [each["ExperimentName"] for page in pages for each in page["ExperimentSummaries"]]
     assert experiment not in names
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from sagemaker.core.experiments.run import Run, list_runs, load_run
 from sagemaker.core.lineage.query import LineageFilter, LineageQuery, LineageSourceEnum
 from sagemaker.core.resources import Artifact, Experiment, TrainingJob, Trial, TrialComponent
-from sagemaker.core.shapes import Channel, ExperimentConfig
+from sagemaker.core.shapes import Channel, ExperimentConfig, RawMetricData
 
 from tests.sdk_v3 import support
 
@@ -57,6 +58,11 @@ def test_typed_resources(experiment: str) -> None:
     assert [each.trial_component_name for each in TrialComponent.get_all(
         trial_name=trial.trial_name)] == [component.trial_component_name]  # fmt: skip
     assert experiment in [each.experiment_name for each in Experiment.get_all()]
+    component.batch_put_metrics(
+        metric_data=[RawMetricData(metric_name="loss", value=0.5, timestamp=datetime.now(UTC))]
+    )
+    (metric,) = component.refresh().metrics
+    assert (metric.metric_name, metric.last) == ("loss", 0.5)
     component.disassociate_trail(trial_name=trial.trial_name)
     component.delete()
     trial.delete()
