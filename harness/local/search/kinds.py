@@ -1,7 +1,8 @@
 """The kinds of resources that Search finds: a further one is a further line of `KINDS`.
 
 A kind is found where the local AWS keeps it itself. Of those that it leaves to moto, moto finds
-some; there can be none of the rest.
+some. The rest (PipelineVersion, FeatureMetadata, Job, Image, ImageVersion) is refused, and can be
+listed where it is there.
 """
 
 from __future__ import annotations
@@ -67,6 +68,31 @@ def _model(backend: Backend, context: RequestContext, model: Model) -> Record:
     return {"Model": own, "Endpoints": endpoints}
 
 
+def _pipeline(_backend: Backend, _context: RequestContext, pipeline: Any) -> Record:
+    record: Record = pipeline.describe(pipeline.latest)
+    return record
+
+
+def _kept(_backend: Backend, _context: RequestContext, record: Any) -> Record:
+    """What is kept as a record only: what requests have said of it."""
+    noun = record.noun
+    return {
+        **record.values,
+        f"{noun}Arn": record.arn,
+        f"{noun}Status": record.status or record.values.get(f"{noun}Status"),
+        "CreationTime": record.created,
+        "LastModifiedTime": record.modified,
+    }
+
+
+def _itself(resource: Any) -> list[Any]:
+    return [resource]
+
+
+def _executions(pipeline: Any) -> list[Any]:
+    return list(pipeline.executions.values())
+
+
 def _tags(backend: Backend, arn: str) -> list[dict[str, str]]:
     tags = backend.store.tags.get(arn, {})
     return [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -85,6 +111,8 @@ class Kind:
     record_of: Callable[[Backend, RequestContext, Any], Record] = described
     is_motos: bool = False
     """Whether moto finds it while the local AWS keeps none itself."""
+    each_of: Callable[[Any], list[Any]] = _itself
+    """Those that there are in a resource with such an ARN."""
 
     @property
     def member(self) -> str:
@@ -98,7 +126,8 @@ class Kind:
 
     def found(self, backend: Backend, context: RequestContext) -> Iterator[tuple[str, Record]]:
         """All in the account and region of a call, with their ARNs and tags."""
-        for each in backend.store.table(self.arns).of(context):
+        resources = backend.store.table(self.arns).of(context)
+        for each in [each for resource in resources for each in self.each_of(resource)]:
             record = self.record_of(backend, context, each)
             tags = _tags(backend, each.arn)
             if self.resource == "Model":
@@ -118,15 +147,12 @@ KINDS = {
         Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job"),
         Kind("ModelPackage", "model-package", is_motos=True),
         Kind("ModelPackageGroup", "model-package-group", is_motos=True),
-        Kind("Pipeline", "pipeline", is_motos=True),
-        Kind("PipelineExecution", "pipeline-execution", is_motos=True),
-        Kind("PipelineVersion", "pipeline-version"),
-        Kind("FeatureGroup", "feature-group", is_motos=True),
-        Kind("FeatureMetadata", "feature-metadata"),
-        Kind("Project", "project"),
-        Kind("ModelCard", "model-card"),
-        Kind("Job", "job"),
-        Kind("HubContent", "hub-content"),
+        Kind("Pipeline", "pipeline", record_of=_pipeline, is_motos=True),
+        Kind("PipelineExecution", "pipeline", is_motos=True, each_of=_executions),
+        Kind("FeatureGroup", "feature-group", record_of=_kept, is_motos=True),
+        Kind("Project", "project", record_of=_kept),
+        Kind("ModelCard", "model-card", record_of=_kept),
+        Kind("HubContent", "hub-content", record_of=_kept),
     )
 }
 

@@ -77,8 +77,8 @@ class Search:
         if resource not in KINDS:
             raise AwsError(
                 "ValidationException",
-                f"Resource: the service model has no record of an {resource}, and so Search finds "
-                "none; list them.",
+                f"Resource: {resource} is searched by AWS only; the local AWS finds those of "
+                f"{', '.join(KINDS)}.",
             )
         kind = KINDS[resource]
         if kind.is_motos and not self._backend.store.keeps(kind.arns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from harness.local.search.kinds import KINDS
 from tests.clients import refusal
 
+TAG = {"Key": "team", "Value": "red"}
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 
 
@@ -109,7 +111,36 @@ def test_models_and_endpoints(aws):
 def test_every_resource_of_the_model_is_searched_or_refused(aws):
     model = aws.sagemaker.meta.service_model
     for resource in model.shape_for("ResourceType").enum:
-        if resource in ("Image", "ImageVersion"):
+        if resource not in KINDS:
             assert resource in refusal(aws.sagemaker.search, Resource=resource)
         else:
             assert aws.sagemaker.search(Resource=resource)["Results"] is not None
+
+
+def test_pipelines_packages_and_features(aws):
+    """Whoever keeps them."""
+    sagemaker = aws.sagemaker
+    step = {"Name": "stop", "Type": "Fail", "Arguments": {"ErrorMessage": "ended"}}
+    definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+    sagemaker.create_pipeline(
+        PipelineName="p", PipelineDefinition=definition, RoleArn=ROLE, ClientRequestToken="x" * 32
+    )
+    (pipeline,) = search(aws, "Pipeline", "PipelineName", value="p")
+    assert pipeline["RoleArn"] == ROLE
+    sagemaker.create_model_package_group(ModelPackageGroupName="g", Tags=[TAG])
+    (group,) = search(aws, "ModelPackageGroup", "Tags.team", value="red")
+    assert group["ModelPackageGroupName"] == "g"
+    sagemaker.create_feature_group(
+        FeatureGroupName="f",
+        RecordIdentifierFeatureName="id",
+        EventTimeFeatureName="at",
+        FeatureDefinitions=[
+            {"FeatureName": "id", "FeatureType": "String"},
+            {"FeatureName": "at", "FeatureType": "String"},
+        ],
+        OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://bucket/f"}},
+        RoleArn=ROLE,
+        Tags=[TAG],
+    )
+    (features,) = search(aws, "FeatureGroup", "Tags.team", value="red")
+    assert features["FeatureGroupName"] == "f"
