@@ -25,7 +25,10 @@ LAYERS = """
     local.data
     local.registry
     local.hosting
+    local.lineage
+    local.experiments
     local.jobs
+    local.search
     local.state
     local.page
     local.http
