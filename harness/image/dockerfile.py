@@ -133,6 +133,8 @@ def _copied(
             yield path, target
             continue
         for name in fnmatch.filter(context, path):
+            if name.count("/") != path.count("/"):  # which Docker's wildcards don't stand for
+                continue
             own = posixpath.basename(name)
             yield name, posixpath.join(target, own) if into or "*" in path else target
 

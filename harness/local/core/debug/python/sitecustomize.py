@@ -20,7 +20,7 @@ WANTED = "HARNESS_DEBUG"
 """The variable that says at which port of the other machine this one's is."""
 
 SERVER = "HARNESS_DEBUG_SERVER"
-"""Host and port that debugpy listens at for further processes, and the parent of these."""
+"""Where debugpy listens for further processes: host, port, token, and the parent of these."""
 
 PORT = 5678
 OLDEST = (3, 8)
@@ -65,12 +65,24 @@ def lead() -> None:
 
 def follow() -> None:
     """Join the debugger of the process that this one comes from, if that is still there."""
-    import debugpy  # noqa: T100
+    import debugpy.server.api
+    import pydevd
 
-    host, port, parent = os.environ.pop(SERVER).rsplit(":", 2)
+    host, port, token, parent = os.environ.pop(SERVER).rsplit(":", 3)
     try:
-        debugpy.connect((host, int(port)), parent_session_pid=int(parent))
-    except (Exception, SystemExit):  # noqa: BLE001  # pydevd ends the process that is refused
+        # As `debugpy.connect` does it, which has no word for the token.
+        pydevd.settrace(
+            host=host,
+            port=int(port),
+            access_token=token,
+            ppid=int(parent),
+            suspend=False,
+            patch_multiprocessing=True,
+            notify_stdin=False,
+            wait_for_ready_to_run=False,
+            dont_trace_start_patterns=(os.path.dirname(debugpy.__file__),),  # noqa: PTH120
+        )
+    except (Exception, SystemExit):  # noqa: BLE001  # pydevd ends a process that is refused
         return
     debugpy.wait_for_client()  # noqa: T100
     remember()
@@ -81,7 +93,8 @@ def remember() -> None:
     import pydevd
 
     host, port = pydevd.dispatch()
-    os.environ[SERVER] = f"{host}:{port}:{os.getpid()}"
+    token = pydevd.SetupHolder.setup["access-token"]
+    os.environ[SERVER] = f"{host}:{port}:{token}:{os.getpid()}"
 
 
 def listen(debugpy: Any) -> bool:
