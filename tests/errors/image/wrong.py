@@ -28,7 +28,7 @@ def train() -> None:
     if WRONG == "hyperparameter":
         print("learning rate", 2 * given["learning_rate"])
     if WRONG == "string":
-        print("epochs", list(range(given["epochs"])))
+        print("epochs", list(range(given["trees"])))
     if WRONG == "traceback":
         rows = [line.split(",") for line in ["1,2", "3,x"]]
         print("sum", sum(float(value) for row in rows for value in row))
@@ -40,8 +40,6 @@ def train() -> None:
         pathlib.Path("/home/model/model.json").write_text("{}")
         print("saved the model to /home/model")
         return
-    if WRONG == "memory":
-        os.kill(os.getpid(), signal.SIGKILL)
     if WRONG == "train-forever":
         while True:
             time.sleep(0.1)
