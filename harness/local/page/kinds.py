@@ -19,6 +19,8 @@ class Kind:
     title: str
     log_group: str = ""
     log_prefix: str = ""
+    is_listed: bool = True
+    """Whether it is on the first page, and not only where something leads to it."""
 
     @property
     def list_operation(self) -> str:
@@ -48,6 +50,7 @@ KINDS = {
         Kind("TransformJob", "Transform jobs", "/aws/sagemaker/TransformJobs", "{name}/"),
         Kind("Model", "Models"),
         Kind("EndpointConfig", "Endpoint configurations"),
+        Kind("TrialComponent", "Trial components", is_listed=False),
     )
 }
 
@@ -121,7 +124,7 @@ class Row:
 
 def row(kind: Kind, region: str, found: dict[str, Any]) -> Row:
     """That of a Describe operation's answer."""
-    status = found.get(f"{kind.noun}Status") or ""
+    status = found.get(f"{kind.noun}Status") or found.get("Status", {}).get("PrimaryStatus") or ""
     step = found.get("SecondaryStatus") or ""
     created = found["CreationTime"]
     seconds: float | None = None
