@@ -32,6 +32,9 @@ WHOLE = "whole"
 STATISTICS = ("Max", "Min", "Last", "Count", "Avg", "StdDev")
 """Of a trial component's metrics (`TrialComponentMetricSummary`)."""
 
+ORDERED = 500
+"""Characters of a text by which it is put in order: the place of a page's end is in its token."""
+
 _TYPES = {
     "string": TEXT, "character": TEXT, "boolean": BOOLEAN, "timestamp": TIME,
     "integer": NUMBER, "long": NUMBER, "float": NUMBER, "double": NUMBER,
@@ -192,7 +195,7 @@ def order(value: Any) -> str:
     try:
         size = number(value)
     except ValueError:
-        return f"z{value}"
+        return f"z{str(value)[:ORDERED]}"
     bits = int.from_bytes(struct.pack(">d", size + 0.0), "big")
     bits = bits ^ 0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else bits | 1 << 63
     return f"n{bits:016x}"

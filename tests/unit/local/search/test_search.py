@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from harness.local.search import properties
 from harness.local.search.expressions import filter_of
 from harness.local.search.kinds import KINDS
 from tests.clients import failure
@@ -194,6 +196,15 @@ def test_results_are_in_order_and_paged(aws):
     assert failure(aws.sagemaker.search, Resource=RESOURCE, SortBy="DisplayName", **token)[1] == (
         "ValidationException"
     )
+
+
+def test_the_order_of_values():
+    numbers = [-1e300, -2.5, -0.0, 0.25, 3, 1e300]
+    times = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)]
+    ordered = [properties.order(each) for each in (*numbers, *times, "a", "b", "b" * 4000)]
+    assert ordered == sorted(ordered)
+    assert properties.order(0.0) == properties.order("0")
+    assert max(map(len, ordered)) < 1000  # they are in tokens
 
 
 @pytest.mark.usefixtures("components")
