@@ -27,6 +27,7 @@ from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
+from harness.local.jobs.transform.validation import PackageValidation
 from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.lineage.artifacts import Actions, Artifacts, Contexts
 from harness.local.lineage.associations import Associations
@@ -36,6 +37,8 @@ from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.page.page import Page
 from harness.local.protocol.service import Service
+from harness.local.registry.groups import ModelPackageGroups
+from harness.local.registry.packages import ModelPackages
 from harness.local.search.provider import Search
 from harness.local.state.keeper import Keeper
 from harness.local.state.turns import Turns
@@ -71,6 +74,8 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             TransformJobs(backend),
             TuningJobs(backend),
             ProcessingJobs(backend),
+            ModelPackageGroups(backend),
+            ModelPackages(backend, PackageValidation(backend)),
             Models(backend),
             EndpointConfigs(backend),
             Endpoints(backend),

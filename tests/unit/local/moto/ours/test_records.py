@@ -33,7 +33,6 @@ MORE: dict[str, dict[str, Any]] = {
         "OutputConfig": {"S3OutputLocation": "s3://bucket/none", "TargetDevice": "ml_c5"},
     },
     "CreateFeatureGroup": {"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://bucket/a"}}},
-    "CreateModelPackage": {"ModelPackageName": "none"},
     "CreatePipeline": {"PipelineDefinition": '{"Version": "2020-12-01", "Steps": []}'},
 }  # fmt: skip
 KEPT_BY_MOTO = [
@@ -43,6 +42,7 @@ KEPT_BY_MOTO = [
 ]
 OURS = {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateTrainingJob",
         "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob",
+        "CreateModelPackageGroup", "CreateModelPackage",
         "CreateExperiment", "CreateTrial", "CreateTrialComponent"}  # fmt: skip
 BY_ANOTHER_NAME = {"CreateDomain"}  # several domains may have one
 
