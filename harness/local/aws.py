@@ -31,6 +31,7 @@ from harness.local.jobs.transform.validation import PackageValidation
 from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.lineage.artifacts import Actions, Artifacts, Contexts
 from harness.local.lineage.associations import Associations
+from harness.local.lineage.groups import LineageGroups
 from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
@@ -85,6 +86,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             Actions(backend),
             Contexts(backend),
             Associations(backend),
+            LineageGroups(),
             Search(backend),
             Tags(backend),
         ],

@@ -20,6 +20,7 @@ import pytest
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.sagemaker.responses import SageMakerResponse
+from moto.sagemakermetrics.responses import SageMakerMetricsResponse
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from harness.local.core.client import local_boto_session
@@ -38,7 +39,11 @@ ROLE = "arn:aws:iam::123456789012:role/FakeRole"
 TAGS = [{"Key": "newkey1", "Value": "newval1"}, {"Key": "newkey2", "Value": "newval2"}]
 MODEL_DATA = f"s3://{BUCKET}/model.tar.gz"
 
-MOTO = {"sagemaker": SageMakerResponse, "sagemaker-runtime": SageMakerRuntimeResponse}
+MOTO = {
+    "sagemaker": SageMakerResponse,
+    "sagemaker-metrics": SageMakerMetricsResponse,
+    "sagemaker-runtime": SageMakerRuntimeResponse,
+}
 
 
 @dataclass(frozen=True)
@@ -232,6 +237,16 @@ def steps(image: str) -> list[Step]:
     # In small letters, which moto makes of the names in their ARNs.
     group, version = {"ModelPackageGroupName": "my-group"}, f"{arn}:model-package/my-group/1"
     sleeping = processing_job("MyStoppedJob", image, "import time; time.sleep(600)")
+    experiment, trial = {"ExperimentName": "my-experiment"}, {"TrialName": "my-trial"}
+    component = {"TrialComponentName": "my-component"}
+    described = {
+        **component,
+        "DisplayName": "Shown",
+        "Status": {"PrimaryStatus": "InProgress", "Message": "begun"},
+        "Parameters": {"alpha": {"NumberValue": 1.0}},
+        "InputArtifacts": {"data": {"Value": "s3://bucket/data", "MediaType": "text/csv"}},
+    }
+    metric = {"MetricName": "loss", "Timestamp": time.time(), "Step": 1, "Value": 0.5}
     window = {"CreationTimeAfter": "2021-01-01", "CreationTimeBefore": "2099-01-01"}
     modified = {"LastModifiedTimeAfter": "2021-01-01", "LastModifiedTimeBefore": "2099-01-01"}
     by_name = {"SortBy": "Name", "SortOrder": "Ascending"}
@@ -413,6 +428,23 @@ def steps(image: str) -> list[Step]:
             },
         ),
         Step("ListModelPackages", {**group, "ModelApprovalStatus": "Approved"}),
+        Step("CreateExperiment", experiment),
+        Step("DescribeExperiment", experiment, creates="my-experiment"),
+        Step("ListExperiments", {"MaxResults": 1}),
+        Step("CreateTrial", {**trial, **experiment}),
+        Step("DescribeTrial", trial, creates="my-trial"),
+        Step("ListTrials", experiment),
+        Step("CreateTrialComponent", described),
+        Step("AssociateTrialComponent", {**trial, **component}),
+        Step("DescribeTrialComponent", component, creates="my-component"),
+        Step("ListTrialComponents", trial),
+        Step("UpdateTrialComponent", {**component, "DisplayName": "Changed"}),
+        Step("BatchPutMetrics", {**component, "MetricData": [metric]}, service="sagemaker-metrics"),
+        Step("Search", {"Resource": "ExperimentTrialComponent"}),
+        Step("DisassociateTrialComponent", {**trial, **component}),
+        Step("DeleteTrialComponent", component),
+        Step("DeleteTrial", trial),
+        Step("DeleteExperiment", experiment),
     ]
 
 
@@ -439,7 +471,7 @@ def until_tuned(sagemaker: Any, name: str) -> None:
 def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     """Take the steps; returns the answers to them."""
     client: Any = session.client  # its overloads are for names that are written out
-    clients = {name: client(name) for name in ("sagemaker", "sagemaker-runtime", "s3")}
+    clients = {name: client(name) for name in (*MOTO, "s3")}
     s3 = clients["s3"]
     s3.create_bucket(Bucket=BUCKET)
     for name in ("train", "validation"):

@@ -127,6 +127,21 @@ def test_a_search_finds_the_best_and_its_training_jobs_are_as_any_other(
         f"{name}-{number:03}" for number in range(1, 7)
     ]
     value = best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    component = aws.sagemaker.describe_trial_component(
+        TrialComponentName=f"{best['TrainingJobName']}-aws-training-job"
+    )
+    assert component["Metrics"][0]["Last"] == value
+    found = aws.sagemaker.search(
+        Resource="HyperParameterTuningJob",
+        SearchExpression={
+            "Filters": [
+                {"Name": "HyperParameterTuningJobName", "Operator": "Equals", "Value": name}
+            ]
+        },
+    )
+    assert [each["HyperParameterTuningJob"]["BestTrainingJob"] for each in found["Results"]] == [
+        best
+    ]
     tuned = best["TunedHyperParameters"]
     assert value == pytest.approx(1 - (float(tuned["x"]) - 0.3) ** 2, abs=1e-5)
     assert 1 <= int(tuned["n"]) <= 9
