@@ -25,6 +25,7 @@ LAYERS = """
     local.data
     local.hosting
     local.jobs
+    local.pipelines
     local.state
     local.page
     local.http
