@@ -226,9 +226,11 @@ class Execution:
         resolver = Resolver(facts, self._calls, self.runs)
         while not self.abandoned:
             self.wake.clear()
-            for step in self._ready():
+            running = self._running()  # looked at first: one that ends now may let others begin
+            ready = self._ready()
+            for step in ready:
                 self._start(step, facts, resolver)
-            if not self._running():
+            if not ready and not running:
                 return
             self.wake.wait()
 
