@@ -49,7 +49,7 @@ def test_a_good_model_is_registered_and_deployed_and_a_bad_one_is_not(
     ]
     assert package["ModelApprovalStatus"] == "Approved"
     answer = boto3.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=name, Body=b"101\n102\n", ContentType="text/csv"
+        EndpointName=name, Body=b"101\n102\n", ContentType="text/csv", Accept="text/csv"
     )
     assert len(answer["Body"].read().split()) == 2
     sagemaker.delete_endpoint(EndpointName=name)

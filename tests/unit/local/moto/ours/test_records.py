@@ -71,7 +71,6 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "CreateFeatureGroup": {"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://bucket/a"}}},
     "CreateModelPackage": {"ModelPackageName": "none"},
-    "CreatePipeline": {"PipelineDefinition": '{"Version": "2020-12-01", "Steps": []}'},
 }  # fmt: skip
 KEPT_BY_MOTO = [
     each
@@ -79,7 +78,8 @@ KEPT_BY_MOTO = [
     if each.startswith("Create") and hasattr(SageMakerModelBackend, camelcase_to_underscores(each))
 ]
 OURS = {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateTrainingJob",
-        "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob"}  # fmt: skip
+        "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob",
+        "CreatePipeline"}  # fmt: skip
 BY_ANOTHER_NAME = {"CreateDomain"}  # several domains may have one
 
 
@@ -113,7 +113,7 @@ def test_a_name_is_taken_once(aws, new, operation):
     assert "already exists" in text or "duplicate" in text
     errors = {shape.name for shape in MODEL.operation_model(operation).error_shapes}
     known = [each for each in ("ResourceInUse", "ConflictException") if each in errors]
-    assert code == (known[0] if known and operation != "CreatePipeline" else "ValidationException")
+    assert code == (known[0] if known else "ValidationException")
     assert described(aws, describe, member, request) == first
 
 
