@@ -124,7 +124,11 @@ class Gauss3:
             training_image=self.image,
             role=self.role,
             sagemaker_session=self.session,
-            hyperparameters={"df": DF.to_string(), "train-file": "train.csv", "test-file": "test.csv"},
+            hyperparameters={
+                "df": DF.to_string(),
+                "train-file": "train.csv",
+                "test-file": "test.csv",
+            },
             compute=Compute(instance_type=INSTANCE, instance_count=1, volume_size_in_gb=5),
         )
         channels = [

@@ -9,6 +9,7 @@ not IAM's, locations without `s3://`, models without a container, sort keys in l
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -416,7 +417,7 @@ def steps(image: str) -> list[Step]:
     ]
 
 
-TUNED = "hyper_parameter_tuning_job_ended"
+TUNED, EXECUTED = "hyper_parameter_tuning_job_ended", "pipeline_execution_ended"
 """What is waited for without a waiter of botocore's."""
 
 NAMES = {
@@ -436,6 +437,15 @@ def until_tuned(sagemaker: Any, name: str) -> None:
     raise AssertionError(f"{name} doesn't end")
 
 
+def until_executed(sagemaker: Any, arn: str) -> None:
+    for _ in range(WAIT):
+        execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if execution["PipelineExecutionStatus"] != "Executing":
+            return
+        time.sleep(1)
+    raise AssertionError(f"{arn} doesn't end")
+
+
 def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     """Take the steps; returns the answers to them."""
     client: Any = session.client  # its overloads are for names that are written out
@@ -447,10 +457,18 @@ def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w:gz").close()
     s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=archive.getvalue())
-    answers = []
+    answers: list[dict[str, Any]] = []
+    latest = ""
     for step in taken:
-        answers.append(getattr(clients[step.service], xform_name(step.operation))(**step.request))
-        if step.wait == TUNED:
+        request = {
+            name: latest if value == LATEST_EXECUTION else value
+            for name, value in step.request.items()
+        }
+        answers.append(getattr(clients[step.service], xform_name(step.operation))(**request))
+        latest = answers[-1].get("PipelineExecutionArn", latest)
+        if step.wait == EXECUTED:
+            until_executed(clients["sagemaker"], latest)
+        elif step.wait == TUNED:
             until_tuned(clients["sagemaker"], step.request["HyperParameterTuningJobName"])
         elif step.wait:
             name = NAMES[step.wait]
@@ -603,6 +621,7 @@ def test_what_moto_repeats_of_a_request_we_repeat(compared):
 def test_the_statuses_are_motos(compared):
     for each in compared:
         for name in ("TrainingJobStatus", "EndpointStatus", "ProcessingJobStatus",
-                     "TransformJobStatus", "HyperParameterTuningJobStatus"):  # fmt: skip
+                     "TransformJobStatus", "HyperParameterTuningJobStatus",
+                     "PipelineExecutionStatus", "PipelineStatus"):  # fmt: skip
             if name in each.moto:
                 assert each.ours[name] == each.moto[name], each.step.operation

@@ -207,8 +207,9 @@ def test_every_kind_of_step_and_then_the_cache(pipelines: Pipelines) -> None:
     package = client.describe_model_package(
         ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"]
     )
-    assert package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"] == (
-        job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert (
+        package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        == (job["ModelArtifacts"]["S3ModelArtifacts"])
     )
     assert aws.invoke(endpoint, b"", ContentType="probe/instance")["Body"].read()
     key = f"{pipelines.name}/transformed/rows.csv.out"

@@ -21,7 +21,12 @@ def definition(*steps: dict[str, Any], parameters: Any = (), **members: Any) -> 
 
 
 def condition(
-    name: str, left: Any = 1, right: Any = 1, if_steps: Any = (), else_steps: Any = (), **members: Any
+    name: str,
+    left: Any = 1,
+    right: Any = 1,
+    if_steps: Any = (),
+    else_steps: Any = (),
+    **members: Any,
 ) -> dict[str, Any]:
     comparison = {"Type": "Equals", "LeftValue": left, "RightValue": right}
     arguments = {"Conditions": [comparison], "IfSteps": list(if_steps),

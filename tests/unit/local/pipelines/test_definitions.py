@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import subprocess
@@ -31,7 +32,8 @@ PARAMETERS = [
 
 
 def train(name="Train", arguments=None, **members):
-    return {"Name": name, "Type": "Training", "Arguments": {**TRAIN, **(arguments or {})}, **members}
+    whole = {**TRAIN, **(arguments or {})}
+    return {"Name": name, "Type": "Training", "Arguments": whole, **members}
 
 
 def get(what):
@@ -65,8 +67,8 @@ def test_what_does_not_run_here(type_):
         ([condition("A"), condition("A")], "Step names must be unique; 'A' is there twice."),
         ([condition("A", if_steps=[condition("A")])],
          "Step names must be unique; 'A' is there twice."),
-        ([condition("A b")], "Step name 'A b' must be of 1 to 64 letters, digits, hyphens and "
-         "underscores."),
+        ([condition("A b")], ("Step name 'A b' must be of 1 to 64 letters, digits, hyphens and "
+         "underscores.")),
         ([condition("A", DependsOn=["B"])], "Step 'A': DependsOn: there is no step 'B'."),
         ([condition("A", DependsOn=["B"]), condition("B", DependsOn=["A"])],
          "Steps wait for each other in a circle: "),
@@ -84,8 +86,8 @@ def test_what_does_not_run_here(type_):
         ([condition("A", {"Std:JsonGet": {"Path": "a"}})],
          "Std:JsonGet: it needs either PropertyFile or S3Uri."),
         ([train(), condition("A", get("Steps.Train.Nothing"))],
-         "Step 'A': Invalid property reference 'Steps.Train.Nothing': a step of type Training has "
-         "no such property."),
+         ("Step 'A': Invalid property reference 'Steps.Train.Nothing': a step of type Training has "
+         "no such property.")),
         ([train(arguments={"Nothing": 1})],
          "Step 'Train': Arguments: Unknown Argument member 'Nothing'."),
         ([train(arguments={"RoleArn": None})],
@@ -95,19 +97,19 @@ def test_what_does_not_run_here(type_):
         ([train(arguments={"Environment": []})],
          "Step 'Train': Arguments.Environment: Expecting start of Json Object."),
         ([train(arguments={"HyperParameters": {"df": get("Parameters.Number")}})],
-         "Step 'Train': Cannot assign property reference [Parameters.Number] to argument of type "
-         "[String]."),
+         ("Step 'Train': Cannot assign property reference [Parameters.Number] to argument of type "
+         "[String].")),
         ([train(arguments={"StoppingCondition": {"MaxRuntimeInSeconds": get("Parameters.Text")}})],
-         "Step 'Train': Cannot assign property reference [Parameters.Text] to argument of type "
-         "[Integer]."),
+         ("Step 'Train': Cannot assign property reference [Parameters.Text] to argument of type "
+         "[Integer].")),
         ([train(arguments={"AlgorithmSpecification": {
             "TrainingImage": "i", "TrainingInputMode": "Slow"}})],
-         "Step 'Train': Arguments.AlgorithmSpecification.TrainingInputMode: Model Validation "
+         ("Step 'Train': Arguments.AlgorithmSpecification.TrainingInputMode: Model Validation "
          "failed: Value 'Slow' for 'TrainingInputMode' failed to satisfy enum value set: [Pipe, "
-         "File, FastFile]."),
+         "File, FastFile].")),
         ([train(CacheConfig={"Enabled": True, "ExpireAfter": "soon"})],
-         "Step 'Train': CacheConfig.ExpireAfter: 'soon' is no ISO 8601 duration such as P30D or "
-         "PT12H."),
+         ("Step 'Train': CacheConfig.ExpireAfter: 'soon' is no ISO 8601 duration such as P30D or "
+         "PT12H.")),
         ([condition("A", CacheConfig={"Enabled": True})],
          "Step 'A': steps of type Condition have no CacheConfig."),
         ([train(RetryPolicies=[{"ExceptionType": ["Mine"], "MaxAttempts": 1}])],
@@ -119,8 +121,8 @@ def test_what_does_not_run_here(type_):
         ([{"Name": "L", "Type": "Lambda", "Arguments": {}}],
          "Step 'L': Missing required member 'FunctionArn'."),
         ([train(Sings=True)], "Step 'Train': Unknown member 'Sings'."),
-        ([train(PropertyFiles=[])], "Step 'Train': PropertyFiles are only for steps of type "
-         "Processing."),
+        ([train(PropertyFiles=[])], ("Step 'Train': PropertyFiles are only for steps of type "
+         "Processing.")),
         ([{**condition("A"), "Arguments": {"Conditions": [{"Type": "Like"}]}}],
          "Step 'A': Condition Type 'Like' failed to satisfy enum value set: "),
     ],
@@ -227,16 +229,19 @@ def test_a_hostile_definition_is_refused_or_read(path, value):
             place.append(value)
         else:
             place["Arguments"] = value
-    try:
-        Definition(json.dumps(whole))
-    except AwsError as error:
-        assert error.code == "ValidationException"
-        assert error.message.endswith(".")
+    refused = None
+    with contextlib.suppress(AwsError):  # and nothing else
+        try:
+            Definition(json.dumps(whole))
+        except AwsError as error:
+            refused = error
+            raise
+    assert refused is None or (refused.code, refused.message[-1]) == ("ValidationException", ".")
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("p30d", 2_592_000), ("P4DT12H", 388_800), ("T12H", 43_200), ("PT1.5S", 1.5), ("P1W", 604_800)],
+    [("p30d", 2_592_000), ("P4DT12H", 388_800), ("T12H", 43_200), ("PT1.5S", 1.5)],
 )
 def test_durations(text, seconds):
     assert durations.parse(text).total_seconds() == seconds

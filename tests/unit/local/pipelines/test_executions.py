@@ -60,9 +60,7 @@ class TestConditions:
 
     def test_values_of_two_kinds_cannot_be_compared(self, pipelines):
         step = condition("Cond")
-        step["Arguments"]["Conditions"] = [
-            {"Type": "LessThan", "LeftValue": "1", "RightValue": 2}
-        ]
+        step["Arguments"]["Conditions"] = [{"Type": "LessThan", "LeftValue": "1", "RightValue": 2}]
         arn = pipelines.run(definition(step))
         found = pipelines.steps(arn)["Cond"]
         assert found["FailureReason"] == (
@@ -185,9 +183,7 @@ class TestCallbacks:
         others = [pipelines.message(queue), pipelines.message(queue)]
         assert len(pipelines.steps(arn)) == 3
         for message in (first, *others):
-            pipelines.sagemaker.send_pipeline_execution_step_success(
-                CallbackToken=message["token"]
-            )
+            pipelines.sagemaker.send_pipeline_execution_step_success(CallbackToken=message["token"])
         assert pipelines.end(arn) == "Succeeded"
 
     def test_the_cache_has_the_outputs_until_it_expires(self, pipelines):
@@ -288,7 +284,8 @@ class TestOperations:
         token = {"ClientRequestToken": "c" * 32}
         tags = [{"Key": "team", "Value": "a"}]
         request = {
-            "PipelineName": name, "RoleArn": ROLE, "PipelineDefinition": first, "Tags": tags, **token
+            "PipelineName": name, "RoleArn": ROLE, "PipelineDefinition": first, "Tags": tags,
+            **token,
         }  # fmt: skip
         arn = client.create_pipeline(**request)["PipelineArn"]
         assert client.create_pipeline(**request)["PipelineArn"] == arn
@@ -321,9 +318,12 @@ class TestOperations:
         execution = pipelines.start(name, PipelineVersionId=1)
         assert pipelines.end(execution) == "Succeeded"
         assert list(pipelines.steps(execution)) == ["A"]
-        assert client.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution)[
-            "PipelineDefinition"
-        ] == first
+        assert (
+            client.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution)[
+                "PipelineDefinition"
+            ]
+            == first
+        )
         latest = pipelines.start(name, PipelineVersionAlias="next")
         pipelines.end(latest)
         listed = client.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
