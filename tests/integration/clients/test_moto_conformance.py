@@ -370,6 +370,7 @@ def steps(image: str) -> list[Step]:
             needs="CreateProcessingJob",
         ),
         Step("DeleteModel", {"ModelName": "MyModel"}),
+        *pipeline_steps(),
         Step("ListModelPackageGroups"),
         Step(
             "CreateModelPackageGroup",
@@ -416,6 +417,34 @@ def steps(image: str) -> list[Step]:
         Step("ListModelPackages", {**group, "ModelApprovalStatus": "Approved"}),
     ]
 
+
+def pipeline_steps() -> list[Step]:
+    """One life of a pipeline, whose execution is the latest that there is."""
+    name, text = {"PipelineName": "MyPipeline"}, {"PipelineDefinition": PIPELINE}
+    execution = {"PipelineExecutionArn": LATEST_EXECUTION}
+    return [
+        Step("CreatePipeline", {**name, **text, "RoleArn": ROLE, "Tags": TAGS}),
+        Step("DescribePipeline", name, creates="MyPipeline"),
+        Step("ListPipelines", {"PipelineNamePrefix": "My"}),
+        Step("UpdatePipeline", {**name, "PipelineDescription": "changed"}),
+        Step("StartPipelineExecution", name, wait=EXECUTED),
+        Step("ListPipelineExecutions", name),
+        Step("DescribePipelineExecution", execution),
+        Step("DescribePipelineDefinitionForExecution", execution),
+        Step("ListPipelineParametersForExecution", execution),
+        Step("DeletePipeline", name),
+    ]
+
+
+PIPELINE = json.dumps({
+    "Version": "2020-12-01",
+    "Parameters": [{"Name": "P", "Type": "String", "DefaultValue": "a"}],
+    "Steps": [{"Name": "Same", "Type": "Condition", "Arguments": {"Conditions": [
+        {"Type": "Equals", "LeftValue": 1, "RightValue": 1}]}}],
+})  # fmt: skip
+
+LATEST_EXECUTION = "the latest"
+"""Stands in a request for the ARN that StartPipelineExecution answered."""
 
 TUNED, EXECUTED = "hyper_parameter_tuning_job_ended", "pipeline_execution_ended"
 """What is waited for without a waiter of botocore's."""
