@@ -40,7 +40,9 @@ def pipeline(image, prefix):
     """Trains, and then registers or creates the model."""
     session = PipelineSession()
     df = ParameterInteger(name="Df", default_value=20)
-    then = ParameterString(name="Then", default_value="register", enum_values=["register", "create"])
+    then = ParameterString(
+        name="Then", default_value="register", enum_values=["register", "create"]
+    )
     channels = notebook.upload(session.default_bucket(), prefix)
     estimator = notebook.estimator(session, image, prefix, df=df)
     inputs = {name: TrainingInput(uri) for name, uri in channels.items()}

@@ -35,6 +35,7 @@ class Pipelines:
 
     def __init__(self, aws: AWS, name: str, image: str) -> None:
         self.aws = aws
+        self.sagemaker: Any = aws.sagemaker  # its stubs want a ClientRequestToken
         self.name = name
         self.image = image
         self.out = f"s3://{aws.bucket}/{name}"
@@ -104,18 +105,18 @@ class Pipelines:
             {"Name": "Role", "Type": "String", "DefaultValue": ROLE},
         ]
         text = json.dumps({"Version": "2020-12-01", "Parameters": parameters, "Steps": steps})
-        self.aws.sagemaker.create_pipeline(
+        self.sagemaker.create_pipeline(
             PipelineName=self.name, RoleArn=ROLE, PipelineDefinition=text,
             Tags=[{"Key": "team", "Value": "a"}],
         )  # fmt: skip
 
     def start(self, **members: Any) -> str:
-        started = self.aws.sagemaker.start_pipeline_execution(PipelineName=self.name, **members)
-        return started["PipelineExecutionArn"]
+        started = self.sagemaker.start_pipeline_execution(PipelineName=self.name, **members)
+        return str(started["PipelineExecutionArn"])
 
     def end(self, arn: str) -> dict[str, Any]:
         def ended() -> Any:
-            found = self.aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+            found = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
             running = found["PipelineExecutionStatus"] in ("Executing", "Stopping")
             return None if running else found
 
@@ -127,7 +128,7 @@ class Pipelines:
         return {name: each["FailureReason"] for name, each in steps if "FailureReason" in each}
 
     def steps(self, arn: str) -> dict[str, Any]:
-        listed = self.aws.sagemaker.list_pipeline_execution_steps(
+        listed = self.sagemaker.list_pipeline_execution_steps(
             PipelineExecutionArn=arn, SortOrder="Ascending"
         )
         return {each["StepName"]: each for each in listed["PipelineExecutionSteps"]}
@@ -139,8 +140,8 @@ def pipelines(aws: AWS, names: Names, probe_image: str) -> Pipelines:
 
 
 def test_every_kind_of_step_and_then_the_cache(pipelines: Pipelines) -> None:
-    aws, client = pipelines.aws, pipelines.aws.sagemaker
-    cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}
+    aws, client = pipelines.aws, pipelines.sagemaker
+    cache: Any = {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}
     endpoint = pipelines.name[-30:].strip("-")
     container = {
         "Image": pipelines.image,
@@ -233,7 +234,7 @@ def test_every_kind_of_step_and_then_the_cache(pipelines: Pipelines) -> None:
 def test_a_failed_step_leaves_those_behind_it_and_a_stop_stops_the_job(
     pipelines: Pipelines,
 ) -> None:
-    client = pipelines.aws.sagemaker
+    client = pipelines.sagemaker
     behind = pipelines.step("Behind", "Model", {
         "ExecutionRoleArn": ROLE,
         "PrimaryContainer": {

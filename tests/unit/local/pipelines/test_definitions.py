@@ -7,6 +7,7 @@ import copy
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given as generated
@@ -169,12 +170,12 @@ def test_documents(text, reason):
 
 def test_a_request_brings_one_definition(pipelines, aws):
     create = pipelines.sagemaker.create_pipeline
-    named = {"PipelineName": "none", "RoleArn": ROLE}
+    named: dict[str, Any] = {"PipelineName": "none", "RoleArn": ROLE}
     place = {"Bucket": aws.bucket, "ObjectKey": "none.json"}
     assert refusal(create, **named) == (
         "Either Pipeline Definition or Pipeline Definition S3 location should be provided."
     )
-    both = {"PipelineDefinition": "{}", "PipelineDefinitionS3Location": place}
+    both: dict[str, Any] = {"PipelineDefinition": "{}", "PipelineDefinitionS3Location": place}
     assert "shouldn't be present" in refusal(create, **named, **both)
     assert f"s3://{aws.bucket}/none.json" in refusal(
         create, **named, PipelineDefinitionS3Location=place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.unit.local.pipelines.conftest import ROLE, Client, condition, definit
 from tests.unit.local.pipelines.test_executions import callback
 
 NO_CAPACITY = Fault(event="InsufficientInstanceCapacity", operation="CreateTrainingJob")
-TRAIN = {
+TRAIN: dict[str, Any] = {
     "AlgorithmSpecification": {"TrainingImage": "none:1", "TrainingInputMode": "File"},
     "RoleArn": ROLE,
     "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
