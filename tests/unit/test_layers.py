@@ -42,6 +42,7 @@ LAYERS = """
     templates
     testing
     sdk
+    notebook
     session plugin
     cli
     __init__ __main__
