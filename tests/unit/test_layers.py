@@ -28,6 +28,7 @@ LAYERS = """
     local.lineage
     local.experiments
     local.jobs
+    local.pipelines
     local.search
     local.state
     local.page

@@ -17,9 +17,6 @@ _REFUSED_BY_MOTO = frozenset({
 })  # fmt: skip
 """In AWS's words, which are others than those of the rest."""
 
-_WITHOUT_CONFLICT = frozenset({"CreatePipeline"})
-"""Whose names AWS refuses by a `ValidationException`, which `Pipeline.upsert` looks for."""
-
 
 @functools.cache
 def _model() -> ServiceModel:
@@ -88,7 +85,7 @@ def _taken(operation: str, what: str, name: str) -> Exception:
         f"{kind} names must be unique within an AWS account and region. {kind} with name ({name}) "
         "already exists."
     )
-    if "ConflictException" in errors and operation not in _WITHOUT_CONFLICT:
+    if "ConflictException" in errors:
         return exceptions.ConflictException(text)
     return exceptions.ValidationError(message=text)
 
