@@ -31,6 +31,7 @@ from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.page.page import Page
 from harness.local.protocol.service import Service
+from harness.local.records.provider import Records
 from harness.local.state.keeper import Keeper
 from harness.local.state.turns import Turns
 
@@ -69,6 +70,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             EndpointConfigs(backend),
             Endpoints(backend),
             Tags(backend),
+            Records(backend),
         ],
         "sagemaker-runtime": [Runtime(backend), AsyncRuntime(backend)],
         "service-quotas": [Quotas()],

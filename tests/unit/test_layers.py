@@ -25,6 +25,7 @@ LAYERS = """
     local.data
     local.hosting
     local.jobs
+    local.records
     local.state
     local.page
     local.http
