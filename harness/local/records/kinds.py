@@ -52,6 +52,8 @@ class Line(TypedDict, total=False):
     """Members of answers and filters, by the path of what they repeat."""
     parents: list[list[str]]
     """Kinds that it belongs or refers to: one of that must be there if the members are given."""
+    aws: bool
+    """Whether AWS has some of its own, in accounts that are out of sight here."""
     cascade: list[str]
     """Kinds whose records in it are deleted with it. With others in it, it can't be deleted."""
     unique: list[str]
@@ -59,9 +61,11 @@ class Line(TypedDict, total=False):
     one_of: list[str]
     """Members of which exactly one must be given."""
     some_of: list[str]
-    """Members of which one must be given when it is created."""
+    """Paths of members of which one must be given when it is created."""
     alias: str
     """The member with further names of its own, one of which a request may give as `Alias`."""
+    apart: list[str]
+    """Members that one update can't have both of."""
     version: str
     """The member that counts its updates; all versions are kept."""
     moves: dict[str, dict[str, Any]]
@@ -111,9 +115,7 @@ class Kind:
 def words(noun: str) -> str:
     """A noun as it stands in a sentence: `UserProfile` as "user profile"."""
     parts = re.findall(r"[A-Z]{2,}(?=[A-Z][a-z]|$)|[A-Z][a-z]*", noun)
-    return " ".join(
-        _SPELT.get(each, each if each.isupper() else each.lower()) for each in parts
-    )
+    return " ".join(_SPELT.get(each, each if each.isupper() else each.lower()) for each in parts)
 
 
 def load(model: ServiceModel) -> dict[str, Kind]:
@@ -142,7 +144,7 @@ def operations(model: ServiceModel, noun: str) -> Iterator[tuple[str, str]]:
 def summaries(model: ServiceModel, operation: str) -> str:
     """The member of a List operation's answer that has the resources."""
     shape: Any = model.operation_model(operation).output_shape
-    return next(name for name, each in shape.members.items() if isinstance(each, ListShape))
+    return str(next(name for name, each in shape.members.items() if isinstance(each, ListShape)))
 
 
 def _kind(model: ServiceModel, noun: str, line: Line) -> Kind:

@@ -16,7 +16,7 @@ from harness.local.records import kinds, listing, refusals, special, structures
 from harness.local.records.answers import fitted, shown
 from harness.local.records.kinds import NO_VALUES, Kind
 from harness.local.records.record import Record
-from harness.local.records.shelf import Shelf
+from harness.local.records.shelf import Shelf, at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +74,8 @@ class Records:
 
     def _create(self, kind: Kind, context: RequestContext, request: Request) -> Mapping[str, Any]:
         _check(kind, context, request)
-        if (some := kind.line.get("some_of")) and not any(request.get(each) for each in some):
+        some = kind.line.get("some_of", [])
+        if some and all(at(request, path) in (None, []) for path in some):
             raise AwsError("ValidationException", f"One of {', '.join(some)} must be given.")
         with self._store.lock:
             record, _ = self._shelf.make(kind, context, request)
@@ -108,6 +109,11 @@ class Records:
         with self._store.lock:
             record = shelf.find(kind, context, request)
             self._moved(kind, context, record)
+            if (both := kind.line.get("apart")) and all(each in request for each in both):
+                raise AwsError(
+                    "ValidationException",
+                    f"Only one of {' and '.join(both)} can be updated at once.",
+                )
             apart = {*kind.key, *NO_VALUES, "Alias", "TargetVersion"}
             changes = {name: value for name, value in request.items() if name not in apart}
             required = shape.required_members if shape is not None else ()

@@ -104,9 +104,10 @@ class Shelf:
             wanted = dict(zip(parent.key, given, strict=True))
             if not str(given[-1]).startswith("arn:"):
                 yield parent, wanted, self.look(parent, context, wanted)
-            elif str(given[-1]).startswith(context.arn("")):  # others' are out of sight
-                found = self.store.get(given[-1])
-                yield parent, wanted, found if isinstance(found, Record) else None
+            elif not parent.line.get("aws") or given[-1].startswith(context.arn("")):
+                table: Table[Record] = self.store.table(parent.arn_kind)
+                found = table.get(given[-1])
+                yield parent, wanted, found if found and found.noun == noun else None
 
     def check_parents(
         self, kind: Kind, context: RequestContext, values: Mapping[str, Any]
@@ -204,6 +205,7 @@ class Shelf:
         cascade = kind.line.get("cascade", ())
         if needed := [each for each in children if each.noun not in cascade]:
             code = self.code(context, "ResourceInUse", "ConflictException")
+            code = "ResourceInUse" if code == "ValidationException" else code
             names = ", ".join(
                 f"{self.kind_of(each).words} {self.name(each)}" for each in needed[:3]
             )
