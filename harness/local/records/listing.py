@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.local.protocol.paging import DEFAULT_PAGE, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from botocore.model import OperationModel, Shape
 
@@ -36,8 +36,12 @@ def listed(
     member: str,
     known: Iterable[dict[str, Any]],
     request: Mapping[str, Any],
+    done: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The answer of a List operation on what is `known`, in which `member` has the resources."""
+    """The answer of a List operation on what is `known`, in which `member` has the resources.
+
+    `done` are filters that it has been through.
+    """
     shape: Any = operation.input_shape
     by = request.get("SortBy") or _default(shape.members.get("SortBy"), r"Name|CreationTime")
     by = _member(kind, by or "CreationTime")
@@ -56,7 +60,7 @@ def listed(
         if all(
             _is_wanted(kind, name, wanted, each)
             for name, wanted in request.items()
-            if name not in ORDER
+            if name not in ORDER and name not in done
         )
     ]
     asked = {name: value for name, value in request.items() if name != "StatusEquals"}

@@ -109,9 +109,9 @@ def _list_aliases(shelf: Shelf, context: RequestContext, request: Request) -> di
         ]
     operation = shelf.model.operation_model(context.operation)
     items = [{**each, kind.arn_member: each["Alias"], "Version": each["Alias"]} for each in aliases]
-    asked = {name: each for name, each in request.items() if name in listing.ORDER}
     member = "SageMakerImageVersionAliases"
-    answer = listing.listed(operation, kind, member, items, {**asked, "of": dict(request)})
+    done = ("ImageName", "Version", "Alias")
+    answer = listing.listed(operation, kind, member, items, request, done)
     return {**answer, member: [each["Alias"] for each in answer[member]]}
 
 

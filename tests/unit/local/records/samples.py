@@ -61,7 +61,7 @@ def text(shape: Shape, name: str = "") -> str:
 def shortest(pattern: str) -> str:
     """A text that matches a pattern, as short as its repetitions allow."""
     try:
-        return _text_of(_parser.parse(pattern.replace(r"\p{L}", "a")))
+        return _text_of(_parser.parse(re.sub(r"\\p\{\w+\}", "a", pattern)))
     except re.error:
         return ""
 

@@ -54,10 +54,10 @@ def test_a_notebook_instance_is_stopped_and_started(sagemaker, new):
         "NotebookInstances"
     ]
     assert listed["NotebookInstanceArn"] == arn
-    sagemaker.update_notebook_instance(NotebookInstanceName=name, InstanceType="ml.m5.large")
+    sagemaker.update_notebook_instance(NotebookInstanceName=name, InstanceType="ml.m5.xlarge")
     sagemaker.start_notebook_instance(NotebookInstanceName=name)
     found = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
-    assert (found["NotebookInstanceStatus"], found["InstanceType"]) == ("InService", "ml.m5.large")
+    assert (found["NotebookInstanceStatus"], found["InstanceType"]) == ("InService", "ml.m5.xlarge")
     sagemaker.stop_notebook_instance(NotebookInstanceName=name)
     sagemaker.delete_notebook_instance(NotebookInstanceName=name)
     assert failure(sagemaker.describe_notebook_instance, NotebookInstanceName=name) == (
