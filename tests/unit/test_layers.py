@@ -23,9 +23,13 @@ LAYERS = """
     local.moto
     local.core
     local.data
+    local.registry
     local.hosting
+    local.lineage
+    local.experiments
     local.jobs
     local.records
+    local.search
     local.state
     local.page
     local.http

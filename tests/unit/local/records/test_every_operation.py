@@ -25,8 +25,7 @@ PROVIDERS = make_providers(Backend(str, "us-east-1", "123456789012"))["sagemaker
 SERVICE = Service("sagemaker", PROVIDERS)
 (RECORDS,) = (each for each in PROVIDERS if isinstance(each, Records))
 
-MOTO = re.compile("Pipeline|ModelPackage|Experiment|Trial|Action|Artifact|Association|Context|"
-                  "Lineage|Search")  # fmt: skip
+MOTO = re.compile("Pipeline")
 """Operations of the kinds that moto still keeps."""
 
 
