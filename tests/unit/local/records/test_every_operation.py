@@ -76,7 +76,10 @@ def test_what_is_refused_says_why(client, operation):
         noun = operation.removeprefix("Create").removeprefix("Put")
         why = REFUSED["operations"].get(operation) or REFUSED["kinds"].get(noun)
         if why and (operation in REFUSED["operations"] or operation.startswith(("Create", "Put"))):
-            assert (said["Code"], said["Message"]) == ("ValidationException", f"{operation}: {why}.")
+            assert (said["Code"], said["Message"]) == (
+                "ValidationException",
+                f"{operation}: {why}.",
+            )
         else:
             errors = {each.name for each in MODEL.operation_model(operation).error_shapes}
             known = "ResourceNotFound" in errors

@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from harness.local.protocol import validation
 from harness.local.records import kinds
 from harness.local.records.answers import CREATED, MODIFIED
 from harness.local.records.kinds import NO_VALUES
-from harness.local.protocol import validation
 from tests.unit.local.records.kinds_of_records import KINDS, MODEL, Lab, Made
 from tests.unit.local.records.samples import sample
 
