@@ -22,7 +22,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MEMBERS_HEAD = """\
 # Members of requests
 
-What becomes of every input member of the operations that run for real:
+What becomes of every input member of the operations that run for real (of those on
+[records](../coverage.md) all are kept, and none is acted on but to tell, list and find them):
 
 - **acted on**: as on AWS.
 - **kept**: shown where AWS shows it, and otherwise without effect, which is harmless for the reason
@@ -58,7 +59,7 @@ def members_page() -> str:
 def _members_lines() -> Iterator[str]:
     for service in services():
         yield f"## {service.name}\n"
-        for operation in sorted(service.operations):
+        for operation in sorted(service.real):
             yield f"### {operation}\n"
             yield "| member | what becomes of it |\n|---|---|"
             yield from map(_row, members(service, operation))

@@ -39,6 +39,7 @@ from harness.local.page.page import Page
 from harness.local.pipelines.executions import PipelineExecutions
 from harness.local.pipelines.provider import Pipelines
 from harness.local.protocol.service import Service
+from harness.local.records.provider import Records
 from harness.local.registry.groups import ModelPackageGroups
 from harness.local.registry.packages import ModelPackages
 from harness.local.search.provider import Search
@@ -94,6 +95,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             LineageGroups(),
             Search(backend),
             Tags(backend),
+            Records(backend),
         ],
         "sagemaker-runtime": [Runtime(backend), AsyncRuntime(backend)],
         "sagemaker-metrics": [MetricsService(backend)],

@@ -29,6 +29,7 @@ LAYERS = """
     local.experiments
     local.jobs
     local.pipelines
+    local.records
     local.search
     local.state
     local.page

@@ -27,7 +27,7 @@ SERVICES: list[Service] = reference.services()
 EVERY = [
     (service, operation, member)
     for service in SERVICES
-    for operation in service.operations
+    for operation in service.real
     for member in reference.members(service, operation)
 ]
 
