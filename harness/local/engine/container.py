@@ -56,6 +56,8 @@ class Owner(Protocol):
 
     bridge_leads: bool | None
     """Whether containers are reached at their own addresses, once one was tried."""
+    inside: addresses.Inside | None
+    """The container that this process is in."""
 
     def forget(self, container: Container) -> None:
         """It is removed."""
@@ -162,7 +164,7 @@ class Container:
 
     def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
         try:
-            if self._port is None and self._owner.bridge_leads is None:
+            if (self._port, self._owner.bridge_leads, self._owner.inside) == (None, None, None):
                 self._try_bridge()
             self.exit_code = int(self._container.wait()["StatusCode"])
             reader.join(OUTPUT_TIMEOUT)
@@ -239,14 +241,18 @@ class Container:
         if addresses.runs(process, self.id):
             self._process = process
         settings, port = found["NetworkSettings"], cast("int", self._port)
-        if not found["HostConfig"]["PortBindings"]:
+        inside = self._owner.inside
+        if inside and inside.network in settings["Networks"]:
+            host = settings["Networks"][inside.network]["IPAddress"]
+        elif not found["HostConfig"]["PortBindings"]:
             host = addresses.first_network(found)["IPAddress"]
         elif own := addresses.own_address(found, port):
             host, port = own
             self._owner.bridge_leads = True
         else:
             bindings = (settings["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": 0}]
-            host, port = self._client.host(), int(bindings[0]["HostPort"])
+            machine = "localhost" if inside and inside.is_on_host else self._client.host()
+            host, port = machine, int(bindings[0]["HostPort"])
         if not host or not port:
             raise NotRunningError(f"container {self.name} has ended")
         return "127.0.0.1" if host == "localhost" else host, port

@@ -61,7 +61,8 @@ class JobNetwork:
         isolated: bool,
     ) -> None:
         self._network = network
-        self._isolated = isolated
+        self.isolated = isolated
+        """Whether it leads nowhere else."""
         self._on_removal = on_removal
         self.addresses = addresses
         """By host name."""
@@ -75,7 +76,7 @@ class JobNetwork:
         address = self.addresses[hostname]
         endpoint = client.client.api.create_endpoint_config(ipv4_address=address)
         return {
-            **(ISOLATION if self._isolated else {}),
+            **(ISOLATION if self.isolated else {}),
             "network": self.name,
             "networking_config": {self.name: endpoint},
             "extra_hosts": {
