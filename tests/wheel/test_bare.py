@@ -1,4 +1,4 @@
-"""The wheel without extras: the service, its page, the fixtures that start it; what else is told."""
+"""The wheel without extras: the service, its page, its fixtures; what else is told."""
 
 from __future__ import annotations
 
@@ -98,9 +98,7 @@ def test_it_is_not_large(bare: Installed) -> None:
     assert size < MEGABYTES * 1e6
 
 
-def test_the_service_and_its_page(
-    bare: Installed, service: dict[str, str], tmp_path: Path
-) -> None:
+def test_the_service_and_its_page(bare: Installed, service: dict[str, str], tmp_path: Path) -> None:
     said = bare.run("python", "-c", BOTO3, cwd=tmp_path, **service)
     assert said.out.splitlines() == ["[]", "['harness-local', 'mine']"], said.err
     url = service["AWS_ENDPOINT_URL"]

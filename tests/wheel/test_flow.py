@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import docker
 import pytest
+
+import docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

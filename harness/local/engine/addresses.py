@@ -7,8 +7,8 @@ be in one, too: then those that it makes are in its network.
 from __future__ import annotations
 
 import errno
-import socket
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 

@@ -44,9 +44,9 @@ from harness.local.engine.sessions import Session, clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
 
+    from docker import APIClient
     from harness.local.engine.image_registry import Registry
     from harness.local.engine.networks import Subnet
 
