@@ -30,7 +30,7 @@ taken up the container's port.
 MOUNTS = Path("/proc/self/mountinfo")
 
 _OWN_FILES = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
-"""Files of a container that its engine keeps in a folder which has the container's ID for a name."""
+"""Files of a container that its engine keeps in a folder whose name is the container's ID."""
 
 _ID = re.compile(r"/(?:overlay-)?containers/(?P<id>[0-9a-f]{64})/")
 

@@ -11,7 +11,6 @@ from harness.cli import main
 from harness.config import extras
 from harness.errors import MissingExtraError
 
-
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 
