@@ -25,12 +25,15 @@ from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
+from harness.local.jobs.transform.validation import PackageValidation
 from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.page.page import Page
 from harness.local.protocol.service import Service
+from harness.local.registry.groups import ModelPackageGroups
+from harness.local.registry.packages import ModelPackages
 from harness.local.state.keeper import Keeper
 from harness.local.state.turns import Turns
 
@@ -65,6 +68,8 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             TransformJobs(backend),
             TuningJobs(backend),
             ProcessingJobs(backend),
+            ModelPackageGroups(backend),
+            ModelPackages(backend, PackageValidation(backend)),
             Models(backend),
             EndpointConfigs(backend),
             Endpoints(backend),

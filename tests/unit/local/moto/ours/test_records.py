@@ -70,7 +70,6 @@ MORE: dict[str, dict[str, Any]] = {
         "OutputConfig": {"S3OutputLocation": "s3://bucket/none", "TargetDevice": "ml_c5"},
     },
     "CreateFeatureGroup": {"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://bucket/a"}}},
-    "CreateModelPackage": {"ModelPackageName": "none"},
     "CreatePipeline": {"PipelineDefinition": '{"Version": "2020-12-01", "Steps": []}'},
 }  # fmt: skip
 KEPT_BY_MOTO = [
@@ -79,7 +78,8 @@ KEPT_BY_MOTO = [
     if each.startswith("Create") and hasattr(SageMakerModelBackend, camelcase_to_underscores(each))
 ]
 OURS = {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateTrainingJob",
-        "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob"}  # fmt: skip
+        "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob",
+        "CreateModelPackageGroup", "CreateModelPackage"}  # fmt: skip
 BY_ANOTHER_NAME = {"CreateDomain"}  # several domains may have one
 
 
