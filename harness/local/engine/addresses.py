@@ -27,6 +27,9 @@ taken up the container's port.
 """
 
 
+DEFAULT_NETWORKS = ("bridge", "podman")
+"""What the engine's default network is called: Docker's, and Podman's."""
+
 MOUNTS = Path("/proc/self/mountinfo")
 
 _OWN_FILES = frozenset({"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"})
@@ -110,7 +113,8 @@ def own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
 def first_network(found: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a container has in the network that it was created with; it may have joined others."""
     networks, mode = found["NetworkSettings"]["Networks"], found["HostConfig"]["NetworkMode"]
-    network: Mapping[str, Any] = networks[mode if mode in networks else "bridge"]
+    names = (name for name in (mode, *DEFAULT_NETWORKS, *networks) if name in networks)
+    network: Mapping[str, Any] = networks[next(names)]
     return network
 
 

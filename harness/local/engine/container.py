@@ -14,6 +14,7 @@ from docker.errors import APIError
 
 from harness.errors import EngineError
 from harness.local.engine import addresses, errors, log_lines
+from harness.local.engine.addresses import DEFAULT_NETWORKS
 from harness.local.engine.archives import Archives
 from harness.local.engine.errors import (
     UNREACHABLE,
@@ -194,7 +195,8 @@ class Container:
     def _try_bridge(self) -> None:
         """See whether it is reached at its own address; where it doesn't listen, it refuses."""
         found = self._inspect()
-        if "bridge" in found["NetworkSettings"]["Networks"] and found["State"]["Running"]:
+        networks = found["NetworkSettings"]["Networks"]
+        if found["State"]["Running"] and any(name in networks for name in DEFAULT_NETWORKS):
             leads = addresses.own_address(found, DISCARD_PORT) is not None
             self._owner.bridge_leads = self._owner.bridge_leads or leads
 

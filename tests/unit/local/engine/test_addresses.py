@@ -162,3 +162,7 @@ def test_the_machine_of_the_engine_is_no_container(mounts):
 
 def test_a_container_of_another_engine_is_none_of_this_one(mounts):
     assert inside(Engine(bridge="172.17.0.2"), mounts(MOUNTS.replace("5", "6"))) is None
+
+
+def test_a_container_of_podman_has_its_default_network_by_another_name(port):
+    assert own_address(found(mode="bridge", network="podman"), port) == ("127.0.0.1", port)
