@@ -24,6 +24,7 @@ FILE = Path(__file__).parents[1] / "docs" / "coverage.md"
 # Our service, moto's module, and the class of its responses.
 SERVICES = (
     ("sagemaker", "moto.sagemaker.responses", "SageMakerResponse"),
+    ("sagemaker-metrics", "moto.sagemakermetrics.responses", "SageMakerMetricsResponse"),
     ("sagemaker-runtime", "moto.sagemakerruntime.responses", "SageMakerRuntimeResponse"),
 )
 

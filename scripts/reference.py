@@ -28,7 +28,8 @@ What becomes of every input member of the operations that run for real:
 - **kept**: shown where AWS shows it, and otherwise without effect, which is harmless for the reason
   given.
 - **refused**: answered with an error that says so in this sentence. What is switched off (false,
-  empty) isn't. "refused by CreateEndpoint" lets a configuration be kept, and no endpoint have it.
+  empty) isn't. "refused by CreateEndpoint" lets a configuration be kept, and no endpoint have it;
+  "refused by CreateModel" the same of model packages and models.
 
 A member with members is acted on by these; those below one that is refused are refused with it.
 

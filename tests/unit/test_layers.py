@@ -23,8 +23,12 @@ LAYERS = """
     local.moto
     local.core
     local.data
+    local.registry
     local.hosting
+    local.lineage
+    local.experiments
     local.jobs
+    local.search
     local.state
     local.page
     local.http

@@ -88,6 +88,8 @@ class Container:
         self._ended_by_us = False
         self._starves = False
         self._removing = threading.Lock()
+        self._ending = threading.Lock()
+        self._at_end: list[Callable[[], None]] = []
         self.removed = False
         self.exited = threading.Event()
         self.exit_code: int | None = None
@@ -172,9 +174,20 @@ class Container:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
             _log.debug("lost container %s: %s", self.name, error)
         finally:
-            self.exited.set()
+            with self._ending:
+                self.exited.set()
+            for call in self._at_end:
+                call()
             if on_exit:
                 on_exit()
+
+    def when_exited(self, call: Callable[[], None]) -> None:
+        """Call that once it has ended, from a thread of its own, or now if it has already."""
+        with self._ending:
+            if not self.exited.is_set():
+                self._at_end.append(call)
+                return
+        call()
 
     def _try_bridge(self) -> None:
         """See whether it is reached at its own address; where it doesn't listen, it refuses."""

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,10 +30,11 @@ from harness.local.engine.errors import (
     engine_lost,
 )
 from harness.local.engine.startup import PORT, Sockets, wait_healthy
-from harness.local.hosting import models
+from harness.local.hosting import models, upstream
 from harness.local.hosting.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.local.core.backend import Backend
@@ -73,12 +74,16 @@ class UnhealthyError(DeployError):
 class _Connection(urllib3.connection.HTTPConnection):
     """Sends nothing to whoever has the container's address when that has ended."""
 
-    def __init__(self, host: str, *, is_there: Callable[[], bool], **options: Any) -> None:
+    def __init__(
+        self, host: str, *, is_there: Callable[[], bool], sockets: upstream.Sockets, **options: Any
+    ) -> None:
         super().__init__(host, **options)
         self._is_there = is_there
+        self._sockets = sockets
 
     def connect(self) -> None:
         super().connect()
+        self._sockets.add(cast("socket.socket", self.sock))
         if not self._is_there():
             self.close()
             raise urllib3.exceptions.NewConnectionError(self, "the container has ended")
@@ -96,10 +101,17 @@ class Instance:
         self.is_debugged = is_debugged
         """Whether it may stand still, and is well then."""
         host, port = container.address
+        sockets = upstream.Sockets()
         self.http = _ConnectionPool(
-            host, port, maxsize=CONNECTIONS, retries=False, is_there=container.has_address
+            host,
+            port,
+            maxsize=CONNECTIONS,
+            retries=False,
+            is_there=container.has_address,
+            sockets=sockets,
         )
-        self.connections = Pool(host, port, container.has_address)
+        self.connections = Pool(host, port, container.has_address, sockets=sockets)
+        container.when_exited(sockets.end)
         self.requests = 0
         """How many requests it has been given and hasn't answered yet."""
         self.status: int | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.local.page import registry
 from harness.local.page.answers import place
 from harness.local.page.kinds import BEGUN, ENDED
 from harness.local.page.kinds import url as resource_url
@@ -40,6 +41,7 @@ def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
     pairs = [
         ("Image", algorithm.get("TrainingImage") or container.get("Image")
          or application.get("ImageUri")),
+        *registry.facts(found),
         ("Entrypoint", _words(algorithm.get("ContainerEntrypoint")
                               or application.get("ContainerEntrypoint"))),
         ("Arguments", _words(algorithm.get("ContainerArguments")
@@ -192,6 +194,7 @@ def outputs(s3: Any, found: dict[str, Any], region: str) -> list[dict[str, Any]]
     uris = [
         ("Model", found.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")),
         ("Model data", (found.get("PrimaryContainer") or {}).get("ModelDataUrl", "")),
+        ("Model data", registry.first_container(found).get("ModelDataUrl", "")),
         ("Output", found.get("OutputDataConfig", {}).get("S3OutputPath", "")),
         ("Checkpoints", found.get("CheckpointConfig", {}).get("S3Uri", "")),
         ("Output", found.get("TransformOutput", {}).get("S3OutputPath", "")),
@@ -224,8 +227,12 @@ def bucket_url(uri: str, region: str) -> str:
 
 
 def data_of(model: dict[str, Any]) -> set[str]:
-    """The URIs of a model's data."""
-    containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", [])]
+    """The URIs of a model's data, or a model package's."""
+    containers = [
+        model.get("PrimaryContainer") or {},
+        *model.get("Containers", []),
+        registry.first_container(model),
+    ]
     return {each["ModelDataUrl"] for each in containers if each.get("ModelDataUrl")}
 
 

@@ -119,15 +119,13 @@ class Service:
     @functools.cached_property
     def max_body(self) -> int:
         """Bytes of a body above which it is refused without being read."""
-        if self.model.protocol != "rest-json":
-            return MAX_JSON_BODY
         payloads = [
             int(shape.members[shape.serialization["payload"]].metadata.get("max", 0))
             for operation in self.model.operation_names
             if (shape := self.model.operation_model(operation).input_shape) is not None
             and "payload" in shape.serialization
         ]
-        return max(payloads) + TRANSPORT_ALLOWANCE
+        return max(payloads) + TRANSPORT_ALLOWANCE if payloads else MAX_JSON_BODY
 
     @functools.cached_property
     def _routes(self) -> Routes:

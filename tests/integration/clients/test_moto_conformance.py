@@ -216,6 +216,21 @@ def steps(image: str) -> list[Step]:
     processing = processing_job("MyProcessingJob", image)
     tuning = {"HyperParameterTuningJobName": "MyTuningJob"}
     asynchronous = {"EndpointName": "MyAsyncEndpoint", "EndpointConfigName": "MyAsyncConfig"}
+    package = {
+        "Containers": [{"Image": image, "ModelDataUrl": MODEL_DATA}],
+        "SupportedTransformInstanceTypes": ["ml.m5.large"],
+        "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    parts = ("TransformInput", "TransformOutput", "TransformResources")
+    profile = {
+        "ProfileName": "profile",
+        "TransformJobDefinition": {name: transform[name] for name in parts},
+    }
+    validation = {"ValidationRole": ROLE, "ValidationProfiles": [profile]}
+    # In small letters, which moto makes of the names in their ARNs.
+    group, version = {"ModelPackageGroupName": "my-group"}, f"{arn}:model-package/my-group/1"
     sleeping = processing_job("MyStoppedJob", image, "import time; time.sleep(600)")
     window = {"CreationTimeAfter": "2021-01-01", "CreationTimeBefore": "2099-01-01"}
     modified = {"LastModifiedTimeAfter": "2021-01-01", "LastModifiedTimeBefore": "2099-01-01"}
@@ -354,6 +369,50 @@ def steps(image: str) -> list[Step]:
             needs="CreateProcessingJob",
         ),
         Step("DeleteModel", {"ModelName": "MyModel"}),
+        Step("ListModelPackageGroups"),
+        Step(
+            "CreateModelPackageGroup",
+            {**group, "ModelPackageGroupDescription": "described", "Tags": TAGS},
+        ),
+        Step("DescribeModelPackageGroup", group, creates="my-group"),
+        Step("ListModelPackageGroups", {"NameContains": "my", "MaxResults": 1, **by_name}),
+        Step("ListTags", {"ResourceArn": f"{arn}:model-package-group/my-group"}),
+        Step(
+            "CreateModelPackage",
+            {
+                "ModelPackageName": "my-package",
+                "ModelPackageDescription": "described",
+                "InferenceSpecification": package,
+                "ValidationSpecification": validation,
+                "SkipModelValidation": "All",
+                "MetadataProperties": {"CommitId": "abc"},
+                "Domain": "MACHINE_LEARNING",
+                "Task": "REGRESSION",
+            },
+        ),
+        Step("DescribeModelPackage", {"ModelPackageName": "my-package"}, creates="my-package"),
+        Step(
+            "CreateModelPackage",
+            {
+                "ModelPackageDescription": "of a group",
+                **group,
+                "InferenceSpecification": package,
+                "CustomerMetadataProperties": {"a": "1", "b": "2"},
+            },
+        ),
+        Step("ListModelPackages", {**group, "MaxResults": 1, **window}),
+        Step("ListModelPackages", {"NameContains": "my", "ModelPackageType": "Both", **by_name}),
+        Step(
+            "UpdateModelPackage",
+            {
+                "ModelPackageArn": version,
+                "ModelApprovalStatus": "Approved",
+                "ApprovalDescription": "good",
+                "CustomerMetadataProperties": {"c": "3"},
+                "CustomerMetadataPropertiesToRemove": ["a"],
+            },
+        ),
+        Step("ListModelPackages", {**group, "ModelApprovalStatus": "Approved"}),
     ]
 
 

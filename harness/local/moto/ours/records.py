@@ -37,9 +37,6 @@ def prepare() -> None:
         method = camelcase_to_underscores(operation)
         if operation.startswith("Create") and hasattr(class_, method):
             setattr(class_, method, _once(getattr(class_, method), operation))
-    class_.create_trial = _of_experiment(class_.create_trial)
-    class_.list_trials = _of_experiment(class_.list_trials)
-    class_.associate_trial_component = _associate(class_.associate_trial_component)
     class_.describe_feature_group = _describe_feature_group(class_.describe_feature_group)
     class_._get_resource_from_arn = _tagged(class_._get_resource_from_arn)
 
@@ -94,37 +91,6 @@ def _taken(operation: str, what: str, name: str) -> Exception:
     if "ConflictException" in errors and operation not in _WITHOUT_CONFLICT:
         return exceptions.ConflictException(text)
     return exceptions.ValidationError(message=text)
-
-
-def _of_experiment(original: Callable[..., Any]) -> Callable[..., Any]:
-    """An operation that names an experiment, which has to be there."""
-    from moto.sagemaker.exceptions import ResourceNotFound
-
-    @functools.wraps(original)
-    def operation(self: Any, *arguments: Any, **named: Any) -> Any:
-        name = named.get("experiment_name")
-        if name is not None and name not in self.experiments:
-            arn = f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}"
-            raise ResourceNotFound(message=f"Experiment '{arn}:experiment/{name}' does not exist.")
-        return original(self, *arguments, **named)
-
-    return operation
-
-
-def _associate(original: Callable[..., Any]) -> Callable[..., Any]:
-    from moto.sagemaker.exceptions import ResourceNotFound
-
-    @functools.wraps(original)
-    def associate(self: Any, trial_name: str, trial_component_name: str) -> Any:
-        if trial_name in self.trials and trial_component_name not in self.trial_components:
-            arn = f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}"
-            raise ResourceNotFound(
-                message=f"Trial component '{arn}:experiment-trial-component/"
-                f"{trial_component_name}' does not exist."
-            )
-        return original(self, trial_name, trial_component_name)
-
-    return associate
 
 
 def _describe_feature_group(original: Callable[..., Any]) -> Callable[..., Any]:

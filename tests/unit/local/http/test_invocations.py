@@ -202,6 +202,7 @@ def make_instance(container):
     stand_in: Any = SimpleNamespace(
         address=container.server.getsockname(),
         has_address=lambda: True,
+        when_exited=lambda _: None,
         exited=threading.Event(),
         name="stand-in",
         remove=lambda: None,

@@ -7,6 +7,7 @@ import threading
 import time
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import pytest
@@ -328,6 +329,45 @@ class TestState:
         assert "TuningJobArn" in before[2]
         aws.server.save_state()
         assert found(start(state=tmp_path)) == before
+
+    def test_a_group_goes_on_counting_its_versions(self, start, tmp_path):
+        aws = start(state=tmp_path)
+        specification = {"Containers": [{"Image": "image:1"}]}
+        group = {"ModelPackageGroupName": "group"}
+        aws.sagemaker.create_model_package_group(**group)
+        request = {**group, "InferenceSpecification": specification, "ClientToken": "token"}
+        made = aws.sagemaker.create_model_package(**request)
+        name = {"ModelPackageName": made["ModelPackageArn"]}
+        aws.sagemaker.update_model_package(
+            ModelPackageArn=made["ModelPackageArn"], ModelApprovalStatus="Approved"
+        )
+        policy = '{"Statement": [{"Effect": "Allow"}]}'
+        aws.sagemaker.put_model_package_group_policy(**group, ResourcePolicy=policy)
+        aws.sagemaker.create_model(
+            ModelName="model", ExecutionRoleArn=ROLE, PrimaryContainer=dict(name)
+        )
+
+        def told():
+            found = [
+                aws.sagemaker.describe_model_package(**name),
+                aws.sagemaker.describe_model_package_group(**group),
+                aws.sagemaker.get_model_package_group_policy(**group),
+                aws.sagemaker.describe_model(ModelName="model"),
+            ]
+            for each in found:
+                each.pop("ResponseMetadata")
+            return found
+
+        before = told()
+        aws.server.save_state()
+        aws = start(state=tmp_path)
+        assert told() == before
+        assert aws.sagemaker.create_model_package(**request) == made | {"ResponseMetadata": ANY}
+        request["ClientToken"] = "another"
+        second = aws.sagemaker.create_model_package(**request)["ModelPackageArn"]
+        assert second == f"{ARN}model-package/group/2"
+        models = aws.server._keeper._backend.store.table("model").all()
+        assert [each.container["Image"] for each in models] == ["image:1"]
 
     def test_a_damaged_one_is_refused_and_leaves_nothing_half(self, start, tmp_path):
         aws = start(state=tmp_path)

@@ -15,43 +15,6 @@ from tests.unit.local.moto.ours.test_every_operation import MODEL, value
 ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 
 
-@pytest.fixture
-def experiment(aws, new):
-    name = new("experiment")
-    aws.sagemaker.create_experiment(ExperimentName=name)
-    return name
-
-
-def test_a_trial_component_keeps_its_parameters(aws, new):
-    name = new("component")
-    parameters = {"alpha": {"NumberValue": 1.0}}
-    aws.sagemaker.create_trial_component(TrialComponentName=name, Parameters=parameters)
-    assert failure(aws.sagemaker.create_trial_component, TrialComponentName=name) == (
-        400,
-        "ValidationException",
-        (
-            "Trial component names must be unique within an AWS account and region. Trial "
-            f"component with name ({name}) already exists."
-        ),
-    )
-    found = aws.sagemaker.describe_trial_component(TrialComponentName=name)
-    assert found["Parameters"] == parameters
-
-
-def test_experiments_and_trials_are_made_once(aws, new, experiment):
-    request = {"TrialName": new("trial"), "ExperimentName": experiment}
-    aws.sagemaker.create_trial(**request)
-    for call, given in (
-        (aws.sagemaker.create_trial, request),
-        (aws.sagemaker.create_experiment, {"ExperimentName": experiment}),
-    ):
-        status, code, text = failure(call, **given)
-        assert (status, code) == (400, "ValidationException")
-        assert text.endswith(" already exists.")
-    found = aws.sagemaker.list_trials(ExperimentName=experiment)["TrialSummaries"]
-    assert [each["TrialName"] for each in found] == [request["TrialName"]]
-
-
 # What a kind needs beyond the members that its model requires.
 MORE: dict[str, dict[str, Any]] = {
     "CreateAutoMLJobV2": {
@@ -70,7 +33,6 @@ MORE: dict[str, dict[str, Any]] = {
         "OutputConfig": {"S3OutputLocation": "s3://bucket/none", "TargetDevice": "ml_c5"},
     },
     "CreateFeatureGroup": {"OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": "s3://bucket/a"}}},
-    "CreateModelPackage": {"ModelPackageName": "none"},
     "CreatePipeline": {"PipelineDefinition": '{"Version": "2020-12-01", "Steps": []}'},
 }  # fmt: skip
 KEPT_BY_MOTO = [
@@ -79,11 +41,13 @@ KEPT_BY_MOTO = [
     if each.startswith("Create") and hasattr(SageMakerModelBackend, camelcase_to_underscores(each))
 ]
 OURS = {"CreateModel", "CreateEndpointConfig", "CreateEndpoint", "CreateTrainingJob",
-        "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob"}  # fmt: skip
+        "CreateProcessingJob", "CreateTransformJob", "CreateHyperParameterTuningJob",
+        "CreateModelPackageGroup", "CreateModelPackage",
+        "CreateExperiment", "CreateTrial", "CreateTrialComponent"}  # fmt: skip
 BY_ANOTHER_NAME = {"CreateDomain"}  # several domains may have one
 
 
-def request_of(operation, aws, new):
+def request_of(operation, new):
     shape = MODEL.operation_model(operation).input_shape
     assert shape
     request = value(shape, "", whole=False)
@@ -92,9 +56,6 @@ def request_of(operation, aws, new):
         place = {"EndpointName": "none", "LocalPath": "/opt/ml/processing/in"}
         member = operation.removeprefix("Create").removesuffix("Definition") + "Input"
         request[member] |= {"EndpointInput": place}
-    if operation == "CreateTrial":
-        request["ExperimentName"] = new("experiment")
-        aws.sagemaker.create_experiment(ExperimentName=request["ExperimentName"])
     what = operation.removeprefix("Create").removesuffix("V2")
     member = f"{what}Name" if f"{what}Name" in request else "JobDefinitionName"
     return request | {member: new("Twice")}, member
@@ -102,7 +63,7 @@ def request_of(operation, aws, new):
 
 @pytest.mark.parametrize("operation", sorted({*KEPT_BY_MOTO} - OURS - BY_ANOTHER_NAME))
 def test_a_name_is_taken_once(aws, new, operation):
-    request, member = request_of(operation, aws, new)
+    request, member = request_of(operation, new)
     aws.sagemaker._make_api_call(operation, request)
     describe = operation.replace("Create", "Describe")
     first = described(aws, describe, member, request)
@@ -122,24 +83,11 @@ def described(aws, describe, member, request):
     return {name: each for name, each in answer.items() if name != "ResponseMetadata"}
 
 
-def test_what_is_not_there(aws, new, experiment):
-    sagemaker, trial = aws.sagemaker, new("trial")
-    missing = f"Experiment '{ARN}:experiment/none' does not exist."
-    for call, given in (
-        (sagemaker.create_trial, {"TrialName": trial, "ExperimentName": "none"}),
-        (sagemaker.list_trials, {"ExperimentName": "none"}),
-    ):
-        assert failure(call, **given) == (400, "ResourceNotFound", missing)
-    for call, given in (
-        (sagemaker.describe_experiment, {"ExperimentName": "none"}),
-        (sagemaker.describe_feature_group, {"FeatureGroupName": "none"}),
-    ):
-        assert failure(call, **given)[:2] == (400, "ResourceNotFound")
-    sagemaker.create_trial(TrialName=trial, ExperimentName=experiment)
-    assert failure(sagemaker.associate_trial_component, TrialName=trial, TrialComponentName="none")[
-        :2
-    ] == (400, "ResourceNotFound")
-    assert sagemaker.list_trials(TrialComponentName="none")["TrialSummaries"] == []
+def test_what_is_not_there(aws):
+    assert failure(aws.sagemaker.describe_feature_group, FeatureGroupName="none")[:2] == (
+        400,
+        "ResourceNotFound",
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +112,7 @@ def test_tags_of_what_is_not_there(aws, resource):
     assert failure(aws.sagemaker.delete_tags, ResourceArn=arn, TagKeys=["a"]) == said
 
 
-def test_tags_of_what_moto_keeps(aws, new, experiment):
+def test_tags_of_what_moto_keeps(aws, new):
     group = new("group")
     aws.sagemaker.create_feature_group(
         FeatureGroupName=group,
@@ -174,9 +122,9 @@ def test_tags_of_what_moto_keeps(aws, new, experiment):
         OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://bucket/group"}},
         RoleArn="arn:aws:iam::123456789012:role/sagemaker",
     )
-    for arn in (f"{ARN}:experiment/{experiment}", f"{ARN}:feature-group/{group}"):
-        aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
-        assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "b"}]
+    arn = f"{ARN}:feature-group/{group}"
+    aws.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
+    assert aws.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
 def test_what_moto_cannot_do_without_is_named(aws, new):
