@@ -98,6 +98,7 @@ Each overrides the [key](settings.md) beside it. For names of the project's own:
 | `HARNESS_TARGET` | `target` |
 | `HARNESS_REGION` | `region` |"""
 
+
 def environment_page() -> str:
     """The text of docs/reference/environment.md."""
     keys = [

@@ -33,7 +33,9 @@ def entry(tag: str, root: Path = ROOT) -> str:
         )
     text = (root / "CHANGELOG.md").read_text()
     heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$"
-    if not (found := re.search(rf"{heading}(?P<entry>.*?)(?=^## |\Z)", text, re.M | re.S)):
+    if not (
+        found := re.search(rf"{heading}(?P<entry>.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    ):
         raise ReleaseError(
             f"CHANGELOG.md has no entry `## [{version}] - YYYY-MM-DD`: rename [Unreleased]"
         )

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import boto3
-    from docker import DockerClient
 
+    from docker import DockerClient
     from harness.local.aws import LocalAWS
 
 HERE = Path(__file__).parent
@@ -177,5 +177,3 @@ def last_lines(text: str) -> list[str]:
     """Those of the container that an error ends with."""
     found = text.partition("the container's last lines:\n")[2].splitlines()
     return [line.removeprefix("  | ") for line in found if line.startswith("  | ")]
-
-
