@@ -28,12 +28,14 @@ def entry(tag: str, root: Path = ROOT) -> str:
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
     if tag != f"v{version}":
         raise ReleaseError(
-            f"the tag is {tag}, and the version in pyproject.toml is {version}: tag v{version}, or "
-            "change the version first"
+            f"the tag is {tag}, and the version in pyproject.toml is {version}: tag v{version}, "
+            "or change the version first"
         )
     text = (root / "CHANGELOG.md").read_text()
     heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$"
-    if not (found := re.search(rf"{heading}(?P<entry>.*?)(?=^## |\Z)", text, re.M | re.S)):
+    if not (
+        found := re.search(rf"{heading}(?P<entry>.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    ):
         raise ReleaseError(
             f"CHANGELOG.md has no entry `## [{version}] - YYYY-MM-DD`: rename [Unreleased]"
         )

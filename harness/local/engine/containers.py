@@ -63,6 +63,11 @@ NVIDIA = Path("/dev/nvidiactl")
 _log = logging.getLogger(__name__)
 
 
+def is_rootless(said: Mapping[str, Any]) -> bool:
+    """Whether an engine runs without root, and so has a network of its own, by what it says."""
+    return any("name=rootless" in each for each in said.get("SecurityOptions") or [])
+
+
 class Mounts(NamedTuple):
     """What a container has from elsewhere, by the path that it has in it."""
 
@@ -169,7 +174,9 @@ class Containers:
         client, _ = self._connect()
         if self.inside and not self.inside.is_on_host:
             return self.inside.address
-        return networks.gateway(client) if self._is_near(client) else None
+        if not self._is_near(client) or is_rootless(self._info(client)):
+            return None  # its networks aren't this machine's, whoever has the same address here
+        return networks.gateway(client)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
