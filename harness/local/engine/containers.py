@@ -27,7 +27,7 @@ from harness import startup
 from harness.errors import EngineError
 from harness.local.engine import errors, inspection, networks
 from harness.local.engine import gate as gates
-from harness.local.engine.addresses import Inside, inside
+from harness.local.engine.addresses import Inside, inside, is_rootless
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
     ElsewhereError,
@@ -61,11 +61,6 @@ NVIDIA = Path("/dev/nvidiactl")
 """The device of Nvidia's driver, where there is one."""
 
 _log = logging.getLogger(__name__)
-
-
-def is_rootless(said: Mapping[str, Any]) -> bool:
-    """Whether an engine runs without root, and so has a network of its own, by what it says."""
-    return any("name=rootless" in each for each in said.get("SecurityOptions") or [])
 
 
 class Mounts(NamedTuple):
@@ -321,8 +316,11 @@ class Containers:
                 self._live.add(container)
                 if debugged:
                     self._debugged[debugged[1]] = container
-                if shared is not None and not shared.isolated:
-                    self._let_reach_us(client, container.id)
+                if shared and not shared.isolated and self.inside and self.inside.address:
+                    # No other network leads from there to us.
+                    client.client.api.connect_container_to_network(
+                        container.id, self.inside.network
+                    )
         except BaseException as error:
             # If the engine was lost, it may have made one all the same.
             self._is_unsure |= not isinstance(error.__cause__, APIError)
@@ -330,11 +328,6 @@ class Containers:
                 gate.remove()
             raise
         return container
-
-    def _let_reach_us(self, client: DockerClient, container_id: str) -> None:
-        """Give one that is in a job's network ours, too, where no other one leads here."""
-        if self.inside and not self.inside.is_on_host:
-            client.client.api.connect_container_to_network(container_id, self.inside.network)
 
     def _create(
         self, client: DockerClient, image: str, options: dict[str, Any], disk: int | None
