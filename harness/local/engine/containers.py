@@ -44,9 +44,9 @@ from harness.local.engine.sessions import Session, clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
 
-    from docker import APIClient
     from harness.local.engine.image_registry import Registry
     from harness.local.engine.networks import Subnet
 
@@ -57,8 +57,7 @@ for by default, so that one which starts them without end doesn't take the machi
 OUR_IMAGES = {"label": "harness.image"}
 """Which images the harness has built; whatever a project puts into one, it is a Python's mostly."""
 
-NVIDIA = Path("/dev/nvidiactl")
-"""The device of Nvidia's driver, where there is one."""
+NVIDIA = Path("/dev/nvidiactl")  # the device of Nvidia's driver, where there is one
 
 _log = logging.getLogger(__name__)
 
