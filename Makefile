@@ -29,7 +29,7 @@ lint: setup ## ruff, strict type checks, and a look at the CI's workflows
 	@$(BIN)/mypy
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action/action.yml
-	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose.yaml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec service-image/compose.yaml
 	@$(BIN)/zizmor --offline --quiet .github/workflows action
 
 bench: setup ## the figures of benchmarks/, which go into benchmarks/results.json, too

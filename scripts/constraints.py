@@ -1,7 +1,7 @@
 """Resolve constraints.txt anew: the newest versions that the harness and gam_model allow.
 
 One version of each package for Python 3.11 to 3.13, name and number only. Run `make constraints`,
-then the tests. What the service's image is made of, in docker/, follows.
+then the tests. What the service's image is made of, in service-image/, follows.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEADER = """\
 # What .venv is made of, for Python 3.11 to 3.13. Written by `make constraints`; don't edit.
 """
-IMAGE = ROOT / "docker"
+IMAGE = ROOT / "service-image"
 OF_IMAGE = """\
 # What the service's image has: the harness's own requirements, and those of its extra "tuning".
 # Written by `make constraints`; don't edit.

@@ -28,8 +28,8 @@ def entry(tag: str, root: Path = ROOT) -> str:
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
     if tag != f"v{version}":
         raise ReleaseError(
-            f"the tag is {tag}, and the version in pyproject.toml is {version}: tag v{version}, or "
-            "change the version first"
+            f"the tag is {tag}, and the version in pyproject.toml is {version}: tag v{version}, "
+            "or change the version first"
         )
     text = (root / "CHANGELOG.md").read_text()
     heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$"

@@ -1,4 +1,4 @@
-"""Build the service's image, `sagemaker-harness`, of docker/Dockerfile and the harness's own wheel.
+"""Build the service's image, `sagemaker-harness`, of its Dockerfile and the harness's own wheel.
 
     python scripts/service_image.py
 
@@ -23,7 +23,7 @@ NAME = "sagemaker-harness"
 
 def settings(base: str = "auto") -> Settings:
     """The image as that of a project."""
-    image = Image(name=NAME, context="docker", packages=["."], base=base)
+    image = Image(name=NAME, context="service-image", packages=["."], base=base)
     return Settings(root=ROOT, project=Project(name=NAME), image=image)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import docker
 import filelock
@@ -24,7 +24,7 @@ from harness.errors import EngineError
 from harness.image import debian
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 LOG = Path("/var/log/harness-dockerd.log")
@@ -95,10 +95,30 @@ def describe() -> str:
     client = connect()
     info, version = client.info(), client.version()
     return (
-        f"Docker {version['Version']} (API {version['ApiVersion']}, {version['Os']}/"
-        f"{version['Arch']}, {info['Driver']}, {info['NCPU']} CPUs, "
-        f"{info['MemTotal'] / 2**30:.0f} GiB) at {_host()}"
+        f"{_kind(info, version)} {version['Version']} (API {version['ApiVersion']}, "
+        f"{version['Os']}/{version['Arch']}, {info['Driver']}, {info['NCPU']} CPUs, "
+        f"{info['MemTotal'] / 2**30:.0f} GiB) at {_host()}{_limits(info)}"
     )
+
+
+def _kind(info: Mapping[str, Any], version: Mapping[str, Any]) -> str:
+    """Which engine it is: one of Docker's, or Podman behind the same API."""
+    parts = [str(each.get("Name", "")) for each in version.get("Components") or []]
+    if any("Podman" in name for name in parts):
+        return "Podman"
+    return "Docker Desktop" if info.get("OperatingSystem") == "Docker Desktop" else "Docker"
+
+
+def _limits(info: Mapping[str, Any]) -> str:
+    """What doesn't work with it, in a sentence; empty if all does."""
+    if any("name=rootless" in each for each in info.get("SecurityOptions") or []):
+        return "; rootless: containers of jobs don't reach the local AWS at AWS_ENDPOINT_URL"
+    if info.get("OperatingSystem") == "Docker Desktop":
+        return (
+            "; in a virtual machine: Pipe input mode isn't there, and containers of jobs don't "
+            "reach the local AWS at AWS_ENDPOINT_URL"
+        )
+    return ""
 
 
 def _default_host() -> str:

@@ -1,4 +1,4 @@
-"""The service's image, run as docker/compose.yaml has it, and boto3 on this machine.
+"""The service's image, run as service-image/compose.yaml has it, and boto3 on this machine.
 
 Compose itself isn't needed: its values are given to the engine as it would give them. Only the
 port is a free one, and the volume and the network have names of their own.
@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import pytest
-import yaml
-from docker.types import Healthcheck
-
 import docker
+import pytest
+import yaml  # type: ignore[import-untyped]
+from docker.types import Healthcheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 ROOT = Path(__file__).parents[2]
-COMPOSE = ROOT / "docker" / "compose.yaml"
+COMPOSE = ROOT / "service-image" / "compose.yaml"
 MODEL = ROOT / "tests" / "page" / "image"
 MODEL_TAG = "harness-service-image-test"
 BUILD_SECONDS = 1500
@@ -55,7 +54,8 @@ class Service:
             each if each.startswith("/") else f"{self.unique}:{each.partition(':')[2]}"
             for each in self._service["volumes"]
         ]
-        return self.client.containers.run(
+        run: Any = self.client.containers.run
+        container: Container = run(
             self._service["image"],
             detach=True,
             name=f"{self.unique}-{uuid.uuid4().hex[:4]}",
@@ -63,13 +63,14 @@ class Service:
             ports={f"{self._inner}/tcp": (self._address, None)},
             volumes=volumes,
             # As in the image, only sooner.
-            healthcheck=Healthcheck(interval=10**9, start_period=10**9),
+            healthcheck=dict(Healthcheck(interval=10**9, start_period=10**9)),
         )
+        return container
 
     @property
     def url(self) -> str:
         self.container.reload()
-        (bound,) = self.container.ports[f"{self._inner}/tcp"]
+        (bound,) = self.container.ports[f"{self._inner}/tcp"] or []
         return f"http://{bound['HostIp']}:{bound['HostPort']}"
 
     def boto(self, name: str) -> Any:

@@ -13,6 +13,7 @@ from tests.service_image.conftest import ROLE, ended, train
 
 if TYPE_CHECKING:
     import docker
+
     from tests.service_image.conftest import Service
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
@@ -110,4 +111,4 @@ def test_what_a_killed_one_left_is_removed_by_the_next(
         time.sleep(0.2)
     service.again(kill=True)
     with pytest.raises(NotFound):
-        engine.containers.get(running[0].id)
+        engine.containers.get(str(running[0].id))

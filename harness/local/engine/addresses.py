@@ -86,6 +86,11 @@ def _own_id(mounts: Path) -> str | None:
     return None
 
 
+def is_rootless(said: Mapping[str, Any]) -> bool:
+    """Whether an engine runs without root, and so has a network of its own, by what it says."""
+    return any("name=rootless" in each for each in said.get("SecurityOptions") or [])
+
+
 def own_address(found: Mapping[str, Any], port: int) -> tuple[str, int] | None:
     """A container's own address and `port`, if they lead from here to it and to nothing else.
 

@@ -27,7 +27,7 @@ from harness import startup
 from harness.errors import EngineError
 from harness.local.engine import errors, inspection, networks
 from harness.local.engine import gate as gates
-from harness.local.engine.addresses import Inside, inside
+from harness.local.engine.addresses import Inside, inside, is_rootless
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
     ElsewhereError,
@@ -44,9 +44,9 @@ from harness.local.engine.sessions import Session, clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
 
-    from docker import APIClient
     from harness.local.engine.image_registry import Registry
     from harness.local.engine.networks import Subnet
 
@@ -57,8 +57,7 @@ for by default, so that one which starts them without end doesn't take the machi
 OUR_IMAGES = {"label": "harness.image"}
 """Which images the harness has built; whatever a project puts into one, it is a Python's mostly."""
 
-NVIDIA = Path("/dev/nvidiactl")
-"""The device of Nvidia's driver, where there is one."""
+NVIDIA = Path("/dev/nvidiactl")  # the device of Nvidia's driver, where there is one
 
 _log = logging.getLogger(__name__)
 
@@ -171,7 +170,9 @@ class Containers:
         client, _ = self._connect()
         if self.inside and not self.inside.is_on_host:
             return self.inside.address
-        return networks.gateway(client) if self._is_near(client) else None
+        if not self._is_near(client) or is_rootless(self._info(client)):
+            return None  # its networks aren't this machine's, whoever has the same address here
+        return networks.gateway(client)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -314,8 +315,11 @@ class Containers:
                 self._live.add(container)
                 if debugged:
                     self._debugged[debugged[1]] = container
-                if shared is not None and not shared.isolated:
-                    self._let_reach_us(client, container.id)
+                if shared and not shared.isolated and self.inside and self.inside.address:
+                    # No other network leads from there to us.
+                    client.client.api.connect_container_to_network(
+                        container.id, self.inside.network
+                    )
         except BaseException as error:
             # If the engine was lost, it may have made one all the same.
             self._is_unsure |= not isinstance(error.__cause__, APIError)
@@ -323,11 +327,6 @@ class Containers:
                 gate.remove()
             raise
         return container
-
-    def _let_reach_us(self, client: DockerClient, container_id: str) -> None:
-        """Give one that is in a job's network ours, too, where no other one leads here."""
-        if self.inside and not self.inside.is_on_host:
-            client.client.api.connect_container_to_network(container_id, self.inside.network)
 
     def _create(
         self, client: DockerClient, image: str, options: dict[str, Any], disk: int | None

@@ -156,3 +156,21 @@ def test_a_pid_file_of_a_living_engine_stays() -> None:
         docker_engine._remove_stale(docker_engine.PID_FILE, name)
         assert docker_engine.PID_FILE.exists()
         living.communicate(b"\n", timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("info", "version", "said"),
+    [
+        ({}, {}, ("Docker", "")),
+        ({"SecurityOptions": ["name=seccomp", "name=rootless"]}, {}, ("Docker", "rootless")),
+        ({"OperatingSystem": "Docker Desktop"}, {}, ("Docker Desktop", "virtual machine")),
+        ({}, {"Components": [{"Name": "Podman Engine"}]}, ("Podman", "")),
+    ],
+)
+def test_doctor_tells_which_engine_it_is_and_what_it_lacks(
+    info: dict[str, object], version: dict[str, object], said: tuple[str, str]
+) -> None:
+    kind, limits = said
+    assert docker_engine._kind(info, version) == kind
+    assert limits in docker_engine._limits(info)
+    assert bool(limits) == bool(docker_engine._limits(info))
