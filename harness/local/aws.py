@@ -36,7 +36,10 @@ from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.page.page import Page
+from harness.local.pipelines.executions import PipelineExecutions
+from harness.local.pipelines.provider import Pipelines
 from harness.local.protocol.service import Service
+from harness.local.records.provider import Records
 from harness.local.registry.groups import ModelPackageGroups
 from harness.local.registry.packages import ModelPackages
 from harness.local.search.provider import Search
@@ -68,12 +71,15 @@ _NEEDED = ("moto.iam.models", "moto.moto_server.werkzeug_app", "moto.s3.models")
 
 def make_providers(backend: Backend) -> dict[str, list[object]]:
     """What runs here, by botocore's service name: a further kind of resource is a further line."""
+    pipelines = Pipelines(backend)
     return {
         "sagemaker": [
             TrainingJobs(backend),
             TransformJobs(backend),
             TuningJobs(backend),
             ProcessingJobs(backend),
+            pipelines,
+            PipelineExecutions(backend, pipelines),
             ModelPackageGroups(backend),
             ModelPackages(backend, PackageValidation(backend)),
             Models(backend),
@@ -89,6 +95,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             LineageGroups(),
             Search(backend),
             Tags(backend),
+            Records(backend),
         ],
         "sagemaker-runtime": [Runtime(backend), AsyncRuntime(backend)],
         "sagemaker-metrics": [MetricsService(backend)],

@@ -28,6 +28,8 @@ LAYERS = """
     local.lineage
     local.experiments
     local.jobs
+    local.pipelines
+    local.records
     local.search
     local.state
     local.page
@@ -41,6 +43,7 @@ LAYERS = """
     templates
     testing
     sdk
+    notebook
     session plugin
     cli
     __init__ __main__

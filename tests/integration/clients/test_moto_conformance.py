@@ -9,6 +9,7 @@ not IAM's, locations without `s3://`, models without a container, sort keys in l
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -384,6 +385,7 @@ def steps(image: str) -> list[Step]:
             needs="CreateProcessingJob",
         ),
         Step("DeleteModel", {"ModelName": "MyModel"}),
+        *pipeline_steps(),
         Step("ListModelPackageGroups"),
         Step(
             "CreateModelPackageGroup",
@@ -448,7 +450,35 @@ def steps(image: str) -> list[Step]:
     ]
 
 
-TUNED = "hyper_parameter_tuning_job_ended"
+def pipeline_steps() -> list[Step]:
+    """One life of a pipeline, whose execution is the latest that there is."""
+    name, text = {"PipelineName": "MyPipeline"}, {"PipelineDefinition": PIPELINE}
+    execution = {"PipelineExecutionArn": LATEST_EXECUTION}
+    return [
+        Step("CreatePipeline", {**name, **text, "RoleArn": ROLE, "Tags": TAGS}),
+        Step("DescribePipeline", name, creates="MyPipeline"),
+        Step("ListPipelines", {"PipelineNamePrefix": "My"}),
+        Step("UpdatePipeline", {**name, "PipelineDescription": "changed"}),
+        Step("StartPipelineExecution", name, wait=EXECUTED),
+        Step("ListPipelineExecutions", name),
+        Step("DescribePipelineExecution", execution),
+        Step("DescribePipelineDefinitionForExecution", execution),
+        Step("ListPipelineParametersForExecution", execution),
+        Step("DeletePipeline", name),
+    ]
+
+
+PIPELINE = json.dumps({
+    "Version": "2020-12-01",
+    "Parameters": [{"Name": "P", "Type": "String", "DefaultValue": "a"}],
+    "Steps": [{"Name": "Same", "Type": "Condition", "Arguments": {"Conditions": [
+        {"Type": "Equals", "LeftValue": 1, "RightValue": 1}]}}],
+})  # fmt: skip
+
+LATEST_EXECUTION = "the latest"
+"""Stands in a request for the ARN that StartPipelineExecution answered."""
+
+TUNED, EXECUTED = "hyper_parameter_tuning_job_ended", "pipeline_execution_ended"
 """What is waited for without a waiter of botocore's."""
 
 NAMES = {
@@ -468,6 +498,15 @@ def until_tuned(sagemaker: Any, name: str) -> None:
     raise AssertionError(f"{name} doesn't end")
 
 
+def until_executed(sagemaker: Any, arn: str) -> None:
+    for _ in range(WAIT):
+        execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if execution["PipelineExecutionStatus"] != "Executing":
+            return
+        time.sleep(1)
+    raise AssertionError(f"{arn} doesn't end")
+
+
 def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     """Take the steps; returns the answers to them."""
     client: Any = session.client  # its overloads are for names that are written out
@@ -479,10 +518,18 @@ def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w:gz").close()
     s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=archive.getvalue())
-    answers = []
+    answers: list[dict[str, Any]] = []
+    latest = ""
     for step in taken:
-        answers.append(getattr(clients[step.service], xform_name(step.operation))(**step.request))
-        if step.wait == TUNED:
+        request = {
+            name: latest if value == LATEST_EXECUTION else value
+            for name, value in step.request.items()
+        }
+        answers.append(getattr(clients[step.service], xform_name(step.operation))(**request))
+        latest = answers[-1].get("PipelineExecutionArn", latest)
+        if step.wait == EXECUTED:
+            until_executed(clients["sagemaker"], latest)
+        elif step.wait == TUNED:
             until_tuned(clients["sagemaker"], step.request["HyperParameterTuningJobName"])
         elif step.wait:
             name = NAMES[step.wait]
@@ -635,6 +682,7 @@ def test_what_moto_repeats_of_a_request_we_repeat(compared):
 def test_the_statuses_are_motos(compared):
     for each in compared:
         for name in ("TrainingJobStatus", "EndpointStatus", "ProcessingJobStatus",
-                     "TransformJobStatus", "HyperParameterTuningJobStatus"):  # fmt: skip
+                     "TransformJobStatus", "HyperParameterTuningJobStatus",
+                     "PipelineExecutionStatus", "PipelineStatus"):  # fmt: skip
             if name in each.moto:
                 assert each.ours[name] == each.moto[name], each.step.operation

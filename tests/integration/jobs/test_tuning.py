@@ -221,6 +221,7 @@ def test_no_more_run_at_once_than_the_machine_has_room_for_and_all_stop(
     assert not aws.containers(name)
 
 
+@pytest.mark.slow
 def test_one_failure_is_told_and_nothing_but_failures_fail_the_tuning_job(
     aws: AWS, tune: Callable[..., str]
 ) -> None:
@@ -242,6 +243,7 @@ def test_one_failure_is_told_and_nothing_but_failures_fail_the_tuning_job(
     assert 5 <= job["TrainingJobStatusCounters"]["NonRetryableError"] <= 6
 
 
+@pytest.mark.slow
 def test_a_warm_start_knows_its_parents_and_a_target_ends_it(
     aws: AWS, tune: Callable[..., str]
 ) -> None:

@@ -20,6 +20,7 @@ from harness.local.jobs.job import CUT_OFF
 from harness.local.jobs.processing.job import ProcessingJob
 from harness.local.jobs.training.job import TrainingJob
 from harness.local.protocol.messages import RequestContext
+from harness.local.records.provider import Records
 from harness.local.state import backends, pickles
 from harness.local.state.keeper import Keeps
 
@@ -479,6 +480,8 @@ class TestState:
             for name in ("_table", "_jobs")
             if hasattr(each, name)
         }
+        records = next(each for each in keeper._providers.values() if isinstance(each, Records))
+        kept |= {kind.arn_kind for kind in records._shelf.kinds.values()}
         assert kept == keeper._backend.store._tables.keys()
         assert all(isinstance(each, Keeps) for each in keeper._providers.values())
 
