@@ -127,10 +127,15 @@ def test_a_training_job_s_component_has_what_it_was_given_and_what_came_out(
     )
     assert [each["TrainingJob"]["TrainingJobName"] for each in matched["Results"]] == [name]
 
-    graph = aws.sagemaker.query_lineage(StartArns=[component["TrialComponentArn"]])
-    types = {each["Type"] for each in graph["Vertices"]}
-    assert types == {"TrainingJob", "Image", "DataSet", "Model"}
-    assert {each["AssociationType"] for each in graph["Edges"]} == {"ContributedTo", "Produced"}
+    def reached(direction: Any) -> tuple[set[str], set[str]]:
+        graph = aws.sagemaker.query_lineage(
+            StartArns=[component["TrialComponentArn"]], Direction=direction
+        )
+        types = {each["Type"] for each in graph["Vertices"]}
+        return types, {each["AssociationType"] for each in graph["Edges"]}
+
+    assert reached("Ascendants") == ({"TrainingJob", "Image", "DataSet"}, {"ContributedTo"})
+    assert reached("Descendants") == ({"TrainingJob", "Model"}, {"Produced"})
     (artifact,) = aws.sagemaker.list_artifacts(SourceUri=model)["ArtifactSummaries"]
     assert artifact["ArtifactType"] == "Model"
 
