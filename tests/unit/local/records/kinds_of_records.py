@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from botocore.config import Config
 from botocore.model import ServiceModel
 
 from harness.aws_model.loader import LOADER
 from harness.local.records import kinds
-from harness.local.records.kinds import Kind
 from tests.unit.local.records.samples import sample
+
+if TYPE_CHECKING:
+    from harness.local.records.kinds import Kind
 
 MODEL = ServiceModel(LOADER.load_service_model("sagemaker", "service-2"), "sagemaker")
 KINDS = kinds.load(MODEL)

@@ -22,9 +22,8 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 MORE: dict[str, dict[str, Any]] = {
     "CreatePipeline": {"PipelineDefinition": '{"Version": "2020-12-01", "Steps": []}'},
 }
-SERVICE = Service(
-    "sagemaker", make_providers(Backend(str, "us-east-1", "123456789012"))["sagemaker"]
-)
+PROVIDERS = make_providers(Backend(str, "us-east-1", "123456789012"))
+SERVICE = Service("sagemaker", PROVIDERS["sagemaker"])
 KEPT_BY_MOTO = [
     each
     for each in MODEL.operation_names

@@ -6,23 +6,29 @@ import pytest
 
 from tests.clients import failure
 
-RESOURCE = "ModelPackageGroup"
+RESOURCE = "FeatureGroup"
 
 
 @pytest.fixture(scope="module")
 def groups(aws):
     """Two of them: one with tags, one without."""
-    made = aws.sagemaker.create_model_package_group(ModelPackageGroupName="search-one")
-    aws.sagemaker.add_tags(
-        ResourceArn=made["ModelPackageGroupArn"], Tags=[{"Key": "team", "Value": "red"}]
-    )
-    aws.sagemaker.create_model_package_group(ModelPackageGroupName="search-two")
+    features = [{"FeatureName": "id", "FeatureType": "String"}]
+    for name, tags in (("one", [{"Key": "team", "Value": "red"}]), ("two", [])):
+        aws.sagemaker.create_feature_group(
+            FeatureGroupName=f"search-{name}",
+            RecordIdentifierFeatureName="id",
+            EventTimeFeatureName="at",
+            FeatureDefinitions=features,
+            OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://bucket/group"}},
+            RoleArn="arn:aws:iam::123456789012:role/sagemaker",
+            Tags=tags,
+        )
 
 
 def found(aws, *filters, **more):
     expression = {"Filters": list(filters), **more} if filters else more
     answer = aws.sagemaker.search(Resource=RESOURCE, SearchExpression=expression)
-    return sorted(each[RESOURCE]["ModelPackageGroupName"] for each in answer["Results"])
+    return [each[RESOURCE]["FeatureGroupName"] for each in answer["Results"]]
 
 
 def condition(name, how=None, value=None):
@@ -39,8 +45,8 @@ def condition(name, how=None, value=None):
         (("Tags.team", None, "red"), ["one"]),
         (("Tags.team", "NotEquals", "red"), ["two"]),
         (("Tags.team", "In", "blue, red"), ["one"]),
-        (("ModelPackageGroupName", "Equals", "search-two"), ["two"]),
-        (("ModelPackageGroupName", "Contains", "search-"), ["one", "two"]),
+        (("FeatureGroupName", "Equals", "search-two"), ["two"]),
+        (("FeatureGroupName", "Contains", "search-"), ["one", "two"]),
         (("CreationTime", "GreaterThan", "2020-01-01T00:00:00"), ["one", "two"]),
         (("CreationTime", "LessThan", "2020-01-01T00:00:00"), []),
     ],
@@ -51,7 +57,7 @@ def test_operators(aws, given, expected):
 
 @pytest.mark.usefixtures("groups")
 def test_several_conditions(aws):
-    both = condition("Tags.team", "Exists"), condition("ModelPackageGroupName", None, "search-two")
+    both = condition("Tags.team", "Exists"), condition("FeatureGroupName", None, "search-two")
     assert found(aws, *both) == []
     assert found(aws, *both, Operator="Or") == ["search-one", "search-two"]
     assert found(aws, SubExpressions=[{"Filters": [both[0]]}]) == ["search-one"]
@@ -64,8 +70,8 @@ def test_several_conditions(aws):
         (("Tags.team", "Equals"),
          "SearchExpression.Filters: Tags.team needs a Value for the operator Equals."),
         (("Nothing", "Exists"), "Unknown property name: Nothing"),
-        (("ModelPackageGroupName", "GreaterThan", "b"),
-         "SearchExpression.Filters: ModelPackageGroupName and 'b' are no numbers, and no times."),
+        (("FeatureGroupName", "GreaterThan", "b"),
+         "SearchExpression.Filters: FeatureGroupName and 'b' are no numbers, and no times."),
     ],
 )  # fmt: skip
 def test_what_is_refused(aws, given, said):
