@@ -98,7 +98,10 @@ def hyperparameters(text: str) -> dict[str, str]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"--hyperparameters is not JSON: {error}") from error
+        raise ConfigError(
+            f"--hyperparameters is not JSON: {error}; names and texts stand in double quotes, as in "
+            '\'{"depth": 3, "mode": "fast"}\'.'
+        ) from error
     if not isinstance(value, dict):
         raise ConfigError("--hyperparameters must be a JSON object: names and values")
     return {name: as_hyperparameter(each) for name, each in value.items()}

@@ -55,6 +55,14 @@ OTHER_VARIABLES = frozenset(
 _SHOWN = 200
 """Characters of a wrong value that are told."""
 
+_MEANT = {
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_parsing": "should be a number",
+    "bool_parsing": "should be true or false",
+}
+"""pydantic's words for a value of another kind, in ours."""
+
 SECTIONS: dict[str, type[BaseModel]] = {
     "project": Project,
     "image": Image,
@@ -123,10 +131,19 @@ def _read(file: Path) -> dict[str, Any]:
     except RecursionError:
         raise ConfigError(f"{file}: its lists or tables are too deep in each other.") from None
     except ValueError as error:  # of TOML, of UTF-8, or of a number with too many digits
-        raise ConfigError(f"{file}: is not valid TOML: {error}.") from None
+        raise ConfigError(f"{file}: is not valid TOML: {error}{_line(file, error)}.") from None
     if "root" in data:
         raise ConfigError(f"{file}: root: unknown key (it is the folder of this file).")
     return data
+
+
+def _line(file: Path, error: ValueError) -> str:
+    """The line that an error of TOML names, to stand behind it."""
+    found = re.search(r"at line (\d+)", str(error))
+    lines = file.read_bytes().decode(errors="replace").splitlines() if found else []
+    if not found or int(found[1]) > len(lines):
+        return ""
+    return f": {_shown(lines[int(found[1]) - 1].strip())}; text stands in quotes"
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
@@ -233,6 +250,8 @@ def _problem(
         return f"{where}: must be given"
     if error["type"] == "value_error":
         return f"{where}: {error['ctx']['error']}"
+    if error["type"] in _MEANT:
+        error |= {"msg": _MEANT[error["type"]]}
     return f"{where} = {_shown(error['input'])}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 

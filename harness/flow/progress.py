@@ -159,7 +159,9 @@ class Log:
 
     def with_last_lines(self, error: FlowError) -> FlowError:
         """The error, with what was written last."""
-        error.last_lines = [plain(line.text) for line in self.lines][-LAST_LINES:]
+        told = [line.text for line in self.lines]
+        told = [line for line in told if not is_of_ping(line)] or told
+        error.last_lines = [plain(line) for line in told][-LAST_LINES:]
         return error
 
     def show_now_and_then(self) -> None:

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from harness.account.checks.settings import check_instance_types
 from harness.config.settings import metric_name
+from harness.console import Needed
 from harness.errors import ConfigError, FlowError, HarnessError
 from harness.flow.connection import Connection, connect
 from harness.flow.context import begin
@@ -191,6 +193,10 @@ def check(settings: Settings, plan: Plan) -> list[RequestSet]:
     if missing := [key for key in ("role_arn", "bucket") if not getattr(place, key)]:
         keys = " and ".join(f"{settings.target}.{key}" for key in missing)
         raise ConfigError(f"{keys}: must be given, in harness.toml or by a variable.")
+    if settings.target == "local":  # of AWS, the preflight has looked already
+        for each in check_instance_types(settings):
+            if not each.ok:
+                raise ConfigError(f"{each.detail}: {each.remedy}.")
     check_folder(plan.output or settings.root / RUNS)
     record.check(settings)
     staging.check(settings, plan)
@@ -235,7 +241,10 @@ def _steps(
         made.submitted = training.submitted(job)
         made.metrics |= training.logged_metrics(job)
         made.phases = training.phases(job)
-        made.model = str(output.model(boto, made.model_data))
+        archive = output.model(boto, made.model_data)
+        made.model = str(archive)
+        if warning := training.nothing_left(archive):
+            this.progress(Needed(warning))
         if settings.report.curve:
             made.training_output = output.training_output(boto, made.model_data)
     elif plan.model:

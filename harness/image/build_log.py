@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from harness.console import plain
 from harness.errors import BuildError
 from harness.image.debian import last_lines
 
@@ -30,7 +31,7 @@ class BuildLog:
 
     def read(self, entry: dict[str, Any]) -> None:
         if "error" in entry:
-            said = f" It said: {last_lines(chr(10).join(self._said))}" if self._said else ""
+            said = f" It said: {last_lines(chr(10).join(map(plain, self._said)))}" if self._said else ""
             at = f" at {self._step}" if self._step else ""
             # The step says already which command it was.
             reason = re.sub(r"^The command '.*' (?=returned)", "it ", entry["error"].strip())

@@ -124,6 +124,11 @@ def _why(host: str, error: Exception) -> str:
                 f"{where}: you may not use that socket; add yourself to its group "
                 f"(`usermod -aG docker $USER`, then log in again), or run as root."
             )
+        if isinstance(cause, ConnectionRefusedError):
+            return (
+                f"{where} (nothing listens there): start it, by `systemctl start docker`, "
+                f"`dockerd` or Docker Desktop."
+            )
         return f"{where}: {_words(cause)}; start `dockerd`, or end the one that hangs."
     return f"{where}: {_words(cause)}; start it, or correct DOCKER_HOST or the Docker context."
 

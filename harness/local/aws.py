@@ -31,10 +31,13 @@ from harness.local.jobs.transform.validation import PackageValidation
 from harness.local.jobs.tuning.provider import TuningJobs
 from harness.local.lineage.artifacts import Actions, Artifacts, Contexts
 from harness.local.lineage.associations import Associations
+from harness.local.lineage.groups import LineageGroups
 from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.page.page import Page
+from harness.local.pipelines.executions import PipelineExecutions
+from harness.local.pipelines.provider import Pipelines
 from harness.local.protocol.service import Service
 from harness.local.records.provider import Records
 from harness.local.registry.groups import ModelPackageGroups
@@ -68,12 +71,15 @@ _NEEDED = ("moto.iam.models", "moto.moto_server.werkzeug_app", "moto.s3.models")
 
 def make_providers(backend: Backend) -> dict[str, list[object]]:
     """What runs here, by botocore's service name: a further kind of resource is a further line."""
+    pipelines = Pipelines(backend)
     return {
         "sagemaker": [
             TrainingJobs(backend),
             TransformJobs(backend),
             TuningJobs(backend),
             ProcessingJobs(backend),
+            pipelines,
+            PipelineExecutions(backend, pipelines),
             ModelPackageGroups(backend),
             ModelPackages(backend, PackageValidation(backend)),
             Models(backend),
@@ -86,6 +92,7 @@ def make_providers(backend: Backend) -> dict[str, list[object]]:
             Actions(backend),
             Contexts(backend),
             Associations(backend),
+            LineageGroups(),
             Search(backend),
             Tags(backend),
             Records(backend),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.config.settings import Settings
 from harness.errors import ConfigError, HarnessError
+from harness.limits import disk
 from harness.templates import data
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
             if content.startswith(b"#!"):
                 file.chmod(file.stat().st_mode | 0o111)
     except OSError as error:
+        if disk.is_full(error):
+            raise HarnessError(f"{disk.sentence(error, folder)}.") from None
         raise HarnessError(f"{error.filename}: can't be written: {error.strerror}.") from None
 
 

@@ -28,6 +28,7 @@ LAYERS = """
     local.lineage
     local.experiments
     local.jobs
+    local.pipelines
     local.records
     local.search
     local.state
@@ -42,6 +43,7 @@ LAYERS = """
     templates
     testing
     sdk
+    notebook
     session plugin
     cli
     __init__ __main__

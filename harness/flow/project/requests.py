@@ -57,6 +57,7 @@ def read(settings: Settings) -> list[RequestSet]:
     """
     for name, each in settings.requests.items():
         _check(settings.root, _key(name), each.source)
+        _check_type(name, each)
     return [_read(settings.root, name, each) for name, each in settings.requests.items()]
 
 
@@ -66,6 +67,15 @@ def _check(root: Path, key: str, source: str) -> None:
             f"{key} = {source!r}: requests are read from files on this machine; copy it first."
         )
     sources.check(root, source, key)
+
+
+def _check_type(name: str, requests: Requests) -> None:
+    if requests.target is not None and plain(requests.content_type) not in TYPES:
+        key = _key(name).replace("source", "content_type")
+        raise ConfigError(
+            f"{key} = {requests.content_type!r}: rows of a csv can't be sent as that; there are "
+            f"{', '.join(TYPES)}: choose one, or leave `target` out and send files as they are."
+        )
 
 
 def _key(name: str) -> str:

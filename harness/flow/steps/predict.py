@@ -81,6 +81,18 @@ def _whole(endpoint: Endpoint, parts: list[Array]) -> Array:
     return np.concatenate(parts)
 
 
+def _amount(part: Array) -> str:
+    """How many rows there are, and of what shape where one is more than a value."""
+    rows = f"{len(part)} row{'' if len(part) == 1 else 's'}"
+    return rows if part.ndim == 1 else f"{rows} (an array of shape {part.shape})"
+
+
+def _beginning(content: bytes, most: int = 60) -> str:
+    """The first characters of an answer, as Python writes them."""
+    text = content[: 4 * most].decode(errors="replace")
+    return repr(text if len(text) <= most else f"{text[:most]}…")
+
+
 def _text(value: object) -> str:
     """Empty where the SDK has a value of its own for what wasn't said."""
     return value if isinstance(value, str) else ""
@@ -95,8 +107,8 @@ def _part(endpoint: Endpoint, content: bytes, content_type: str, body: Body) -> 
     numbers = part.dtype.kind in "biuf"
     if body.rows is not None and len(part) != body.rows:
         raise FlowError(
-            f"endpoint {endpoint.endpoint_name} answered an array of shape {part.shape} where "
-            f"{body.rows} rows were due: look at the container's predict_fn."
+            f"endpoint {endpoint.endpoint_name} answered {_amount(part)} where {body.rows} rows "
+            f"were due: {_beginning(content)}; look at the container's predict_fn."
         )
     if numbers and not np.isfinite(part).all():
         raise FlowError(

@@ -170,6 +170,23 @@ def wait_for_start(
         time.sleep(poll)
 
 
+def nothing_left(archive: Path) -> str:
+    """What to say of a model archive with no file in it; empty where there is one.
+
+    SageMaker takes it, and the container then serves without a model, or fails for want of one.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            if any(member.isfile() or member.issym() or member.islnk() for member in tar):
+                return ""
+    except tarfile.TarError:
+        return ""
+    return (
+        "the training has left nothing in /opt/ml/model, so model.tar.gz is empty: save the model "
+        "there (SM_MODEL_DIR); what is written elsewhere is gone with the container."
+    )
+
+
 def logged_metrics(job: TrainingJob) -> dict[str, float]:
     """The job's metrics, of its log, by name: the last value of each."""
     found = getattr(job, "final_metric_data_list", None)

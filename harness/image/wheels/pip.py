@@ -24,6 +24,9 @@ _TOLD = re.compile(
 )
 """Lines that say how far it is."""
 
+_VERSIONS = re.compile(r"\(from versions: (?:[^,)]+, ){9,}((?:[^,)]+, ){3}[^,)]+)\)")
+"""All versions that there are: the last ones will do."""
+
 SECONDS = 1800
 """How long it may take."""
 
@@ -106,5 +109,10 @@ def environment_elsewhere() -> dict[str, str]:
 
 
 def failure(command: str | Path, said: str) -> str:
-    errors = [line for line in said.splitlines() if line.lstrip().startswith("ERROR: ")]
-    return f"`pip {command}` failed: {last_lines(chr(10).join(errors) or said)}."
+    errors = [
+        line
+        for line in said.splitlines()
+        if line.lstrip().startswith("ERROR: ") and "ERROR: Ignored the following" not in line
+    ]
+    told = _VERSIONS.sub(r"(from versions: … \1)", "\n".join(errors) or said)
+    return f"`pip {command}` failed: {last_lines(told)}."

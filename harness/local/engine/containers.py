@@ -87,6 +87,8 @@ class Containers:
         self._live: set[Container] = set()
         self._networks: set[JobNetwork] = set()
         self._closed = False
+        self._debugged: dict[int, Container | None] = {}
+        """Who has the port; None while its container is being made."""
         self._is_unsure = False
         """Whether there may be a container that isn't known of."""
         self.bridge_leads: bool | None = None
@@ -231,12 +233,15 @@ class Containers:
         cpus: int | None = None,
         disk: int | None = None,
         gpus: int = 0,
+        debugged: tuple[int, int] | None = None,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
         `port` is the one that the container listens on, to be reached at `Container.address`.
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
+        `debugged` is another port of it, and the one of the engine's machine, `reserve`d before,
+        that it is published on, on loopback only.
         `memory` is what it may take, in bytes, `cpus` how many processors, and `disk` the bytes
         that it may write, each where the engine can limit that; `gpus` is how many GPUs it gets of
         the engine's, which refuses to start it where it hasn't so many. `PIDS` holds for every one,
@@ -279,6 +284,9 @@ class Containers:
         elif port is not None and not self.bridge_leads:
             # Only this machine may reach it, unless the engine is on another one.
             options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if _is_near(client) else None}
+        if debugged:
+            own, outer = debugged
+            options["ports"] = {**options.get("ports", {}), f"{own}/tcp": ("127.0.0.1", outer)}
         try:
             # Under the lock, so that `close` never misses a container that is being made.
             with self._lock, engine_errors():
@@ -287,6 +295,8 @@ class Containers:
                 created = self._create(client, image, options, disk)
                 container = Container(self, client, created, port, gate)
                 self._live.add(container)
+                if debugged:
+                    self._debugged[debugged[1]] = container
         except BaseException as error:
             # If the engine was lost, it may have made one all the same.
             self._is_unsure |= not isinstance(error.__cause__, APIError)
@@ -389,6 +399,24 @@ class Containers:
         """It is removed."""
         with self._lock:
             self._live.discard(container)
+            self._debugged = {
+                port: each for port, each in self._debugged.items() if each is not container
+            }
+
+    def reserve(self, port: int) -> bool:
+        """Keep a port for the debugger of a container to come; False if one has it already."""
+        with self._lock:
+            holder = self._debugged.get(port)
+            if port in self._debugged and (holder is None or not holder.exited.is_set()):
+                return False
+            self._debugged[port] = None
+            return True
+
+    def free(self, port: int) -> None:
+        """Give back a port that was reserved for a container which isn't made."""
+        with self._lock:
+            if port in self._debugged and self._debugged[port] is None:
+                del self._debugged[port]
 
     def close(self) -> None:
         """Remove every container and network that is left, within twice `errors.TIMEOUT`."""

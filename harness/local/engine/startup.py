@@ -36,7 +36,8 @@ LOOK_INTERVAL = 1.0
 
 ELSEWHERE = 3.0
 """Seconds for which it must have listened elsewhere, and not where it should, for that to be told:
-a server may have other ports besides, and open them first."""
+a server may have other ports besides, and open them first. And for which it must have answered with
+another status than 200."""
 
 
 class Pinged(Protocol):
@@ -85,9 +86,18 @@ class Sockets:
         self._look = look
         self._next = time.monotonic() + LOOK_INTERVAL
         self._since: float | None = None
+        self._unhealthy: float | None = None
         self._told = False
         self.hint = ""
         """That it listens elsewhere, and what to do about that; empty if it doesn't."""
+
+    def answered(self, status: int) -> None:
+        """Tell of a status that isn't 200, if it stays so: it is waited for in silence else."""
+        now = time.monotonic()
+        self._unhealthy = self._unhealthy or now
+        if now - self._unhealthy >= ELSEWHERE and not self._told:
+            self._told = True
+            self._tell(f"GET /ping answers {status}, and is asked again until that is 200")
 
     def look(self, *, refused: bool, at_once: bool = False) -> None:
         """Look at them, if it is time to, and tell of a place that stays wrong."""
@@ -145,6 +155,8 @@ def wait_healthy(
             return False
         if pinged.status is None and not flapped:
             sockets.look(refused=pinged.refused)
+        elif pinged.status is not None and not flapped:
+            sockets.answered(pinged.status)
         pause = FLAP_INTERVAL if flapped else pauses.next(answered=pinged.status is not None)
         left = deadline - time.monotonic()
         if container.exited.wait(max(0.0, min(pause, left))):

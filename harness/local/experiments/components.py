@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from harness.local.experiments import jobs
 from harness.local.experiments.metrics import Metrics
-from harness.local.lineage.entity import Entity, context_of
+from harness.local.lineage.entity import Entity, context_of, group_arn
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class TrialComponent(Entity):
             # Where there is nothing in them, too: SDK v2's ExperimentAnalytics needs maps.
             **{member: self._map(member) for member in MAPS},
             "Metrics": self.metrics.summaries(),
+            "LineageGroupArn": group_arn(context_of(self.arn)),
         }
 
     def _map(self, member: str) -> dict[str, Any]:

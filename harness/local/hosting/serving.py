@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.aws_model import instance_types, volumes
 from harness.errors import EngineError
+from harness.local.core.debug import debugger as debugging
 from harness.local.data import model_archive, opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
 from harness.local.data.volumes import FullVolumeError, Volume
@@ -95,8 +96,10 @@ class _ConnectionPool(urllib3.HTTPConnectionPool):
 class Instance:
     """A container that serves: its connections, and the requests that it is answering."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, is_debugged: bool = False) -> None:
         self.container = container
+        self.is_debugged = is_debugged
+        """Whether it may stand still, and is well then."""
         host, port = container.address
         sockets = upstream.Sockets()
         self.http = _ConnectionPool(
@@ -260,15 +263,22 @@ def start(
         if on_transfer:
             on_transfer(text)
 
-    container = backend.containers.create(
+    own = {**model.container.get("Environment", {}), **(environment or {})}
+    try:
+        debugger = debugging.wanted(backend.containers, image, own, isolated=model.isolated)
+    except debugging.DebugError as error:
+        raise DeployError(f"{error}.") from error
+    container = _create(
+        backend,
         image,
+        debugger,
         name=name,
         hostname=hostname,
         command=["serve"],
         environment=backend.container_environment(
             context,
             image,
-            {**model.container.get("Environment", {}), **(environment or {})},
+            {**own, **debugger.environment} if debugger else own,
             isolated=model.isolated,
         ),
         port=PORT,
@@ -283,13 +293,28 @@ def start(
         put_model(backend, container, model, tell, volume, download_limit)
         if on_transfer:
             on_transfer("")
+        if debugger:
+            container.put("/", opt_ml.tar_stream(opt_ml.files(debugging.files())))
+            limit = max(limit, debugging.SECONDS)
         return _serve(
             container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit,
-            flaps=flaps, hint=hint,
+            flaps=flaps, hint=hint, is_debugged=debugger is not None,
         )  # fmt: skip
     except BaseException:
         container.remove()
         raise
+
+
+def _create(
+    backend: Backend, image: str, debugger: debugging.Debugger | None, **options: Any
+) -> Container:
+    """The container, with its debugger's port published, if it has one."""
+    if debugger is None:
+        return backend.containers.create(image, **options)
+    try:
+        return backend.containers.create(image, **options, debugged=debugger.ports)
+    finally:
+        backend.containers.free(debugger.port)
 
 
 def _serve(
@@ -303,6 +328,7 @@ def _serve(
     on_exit: Callable[[], None] | None,
     flaps: Callable[[], bool],
     hint: Callable[[str], None],
+    is_debugged: bool,
 ) -> Instance:
     """Start the container, and wait until it is healthy."""
     deadline = time.monotonic() + limit
@@ -317,7 +343,7 @@ def _serve(
     instance: Instance | None = None
     sockets = Sockets(container, hint)
     try:
-        instance = Instance(container)
+        instance = Instance(container, is_debugged=is_debugged)
     except NotRunningError:
         container.exited.wait(PING_TIMEOUT)
     if instance is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,8 @@ class Server(Host):
             )
         except OSError as error:
             raise OSError(
-                f"The local AWS can't listen on {host}, port {port}: {error}. Choose another port "
-                "or address, or stop what listens there."
+                f"The local AWS can't listen on {host}, port {port}: {_words(error)}. Choose "
+                "another port or address, or stop what listens there."
             ) from error
         pool = self.workers
         if workers is not None:
@@ -145,6 +146,12 @@ class Server(Host):
         for each in self.clients():
             if each.deadline < now:
                 each.expire()
+
+
+def _words(error: OSError) -> str:
+    """The system's own, without the address, which the sentence has."""
+    known = isinstance(error, socket.gaierror) or not error.errno
+    return str(error.strerror or error) if known else os.strerror(error.errno or 0)
 
 
 def _log_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

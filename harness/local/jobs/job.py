@@ -115,6 +115,7 @@ class Job(Resource):
         """Set when something has happened that the job's thread should look at."""
         self.stopping = False
         self.abandoned = False
+        self._listeners: list[Callable[[], None]] = []
         self.component: TrialComponent | None = None
         """What experiments have of it; None of one that was saved."""
         self.blamed = False
@@ -144,6 +145,14 @@ class Job(Resource):
         """Forget the job: its local AWS is being shut down."""
         self.abandoned = True
         self.wake.set()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Have this called, in any thread, once the job has ended; at once if it has."""
+        with self.lock:
+            if self.status in ("InProgress", "Stopping"):
+                self._listeners.append(call)
+                return
+        call()
 
     def saved(self) -> dict[str, Any]:
         """What there is to be known of it; `restore` goes on from there."""
@@ -292,6 +301,9 @@ class Job(Resource):
             self.ended = self.modified = datetime.now(UTC)
             self._on_end(why)
             self.status = status
+            listeners, self._listeners = self._listeners, []
+        for call in listeners:
+            call()
         if not self.abandoned:
             seconds = (self.ended - self.created).total_seconds()
             reason = f": {plain(self.failure_reason or '')}" if status == "Failed" else ""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from harness.local.lineage.entity import Entities, Entity, settle
+from harness.local.lineage.entity import Entities, Entity, context_of, group_arn, settle
 from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ class LineageEntity(Entity):
     @property
     def type(self) -> str:
         return str(self.members[f"{self.noun}Type"])
+
+    def describe(self) -> dict[str, Any]:
+        return {**super().describe(), "LineageGroupArn": group_arn(context_of(self.arn))}
 
     @property
     def uri(self) -> str:

@@ -140,6 +140,11 @@ def context_of(arn: str) -> RequestContext:
     return RequestContext(service, "", region, account_id, "")
 
 
+def group_arn(context: RequestContext) -> str:
+    """The ARN of the lineage group that all entities of an account are in."""
+    return context.arn("lineage-group/sagemaker-default-lineage-group")
+
+
 def listed(
     summaries: Iterable[tuple[str, dict[str, Any]]],
     request: Mapping[str, Any],

@@ -238,3 +238,22 @@ def data_of(model: dict[str, Any]) -> set[str]:
 
 def named(kind: str, name: str, said: str, region: str) -> Link:
     return said, name, resource_url(kind, name, region)
+
+
+def component(found: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a trial component consists of: titles, each with names and what they stand for."""
+    parameters = {
+        name: str(each.get("NumberValue", each.get("StringValue", "")))
+        for name, each in found.get("Parameters", {}).items()
+    }
+    metrics = {
+        each["MetricName"]: f"{each['Last']:g} (of {each['Count']}: {each['Min']:g} … "
+        f"{each['Max']:g}, {each['Avg']:g} on average)"
+        for each in found.get("Metrics", [])
+    }
+    inputs, outputs = (
+        {name: each["Value"] for name, each in found.get(member, {}).items()}
+        for member in ("InputArtifacts", "OutputArtifacts")
+    )
+    whole = {"Parameters": parameters, "Metrics": metrics, "Inputs": inputs, "Outputs": outputs}
+    return [(title, sorted(pairs.items())) for title, pairs in whole.items() if pairs]

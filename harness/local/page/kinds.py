@@ -19,6 +19,8 @@ class Kind:
     title: str
     log_group: str = ""
     log_prefix: str = ""
+    is_listed: bool = True
+    """Whether it is on the first page, and not only where something leads to it."""
 
     @property
     def list_operation(self) -> str:
@@ -60,6 +62,7 @@ KINDS = {
         Kind("ModelPackage", "Model packages"),
         Kind("Model", "Models"),
         Kind("EndpointConfig", "Endpoint configurations"),
+        Kind("TrialComponent", "Trial components", is_listed=False),
     )
 }
 
@@ -133,7 +136,7 @@ class Row:
 
 def row(kind: Kind, region: str, found: dict[str, Any]) -> Row:
     """That of a Describe operation's answer."""
-    status = found.get(f"{kind.noun}Status") or ""
+    status = found.get(f"{kind.noun}Status") or found.get("Status", {}).get("PrimaryStatus") or ""
     step = found.get("SecondaryStatus") or found.get("ModelApprovalStatus") or ""
     created = found["CreationTime"]
     seconds: float | None = None

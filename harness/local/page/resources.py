@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from harness.local.experiments.jobs import SUFFIXES
 from harness.local.page import answers, details, logs, registry
 from harness.local.page.kinds import KINDS, row, subject
 from harness.local.page.parts import commands
@@ -29,6 +30,7 @@ LIMIT = 100
 """Resources of a kind that are shown, the latest first."""
 
 TUNING = "HyperParameterTuningJob"
+COMPONENT = "TrialComponent"
 
 _TEXTS = {
     "Stop": "It is stopped as SageMaker does it, with the time to write its model.",
@@ -50,7 +52,8 @@ class Resources:
     def overview(self, asked: Asked) -> Response:
         """All of them: what runs first, then what has ended, those that failed folded."""
         words, status = asked.query.get("q", "").strip(), asked.query.get("status", "")
-        kinds = [k for k in KINDS.values() if k.list_operation in self._local.service.operations]
+        operations = self._local.service.operations
+        kinds = [k for k in KINDS.values() if k.is_listed and k.list_operation in operations]
         rows = {kind: self._rows(kind, asked.region, words) for kind in kinds}
         shown = {kind: [r for r in some if _is_wanted(r, words, status)] for kind, some in
                  rows.items()}  # fmt: skip
@@ -129,6 +132,7 @@ class Resources:
             timeline=[(each, bar(each, ends)) for each in phases],
             plots=[(each, plot(each) if len(each.values) > 1 else "") for each in series],
             hyperparameters=_pairs(found.get("HyperParameters")),
+            component=details.component(found),
             environment=_pairs(
                 found.get("Environment")
                 or (found.get("PrimaryContainer") or {}).get("Environment")
@@ -191,7 +195,16 @@ class Resources:
         def named(noun: str, said: str, name: str) -> Link:
             return details.named(noun, name, said, region)
 
-        if kind.noun == "TrainingJob":
+        if kind.noun in SUFFIXES:
+            component = f"{name}{SUFFIXES[kind.noun]}".lower()
+            if found_component := self._describe(KINDS[COMPONENT], region, component):
+                yield named(COMPONENT, "Trial component", found_component["TrialComponentName"])
+        if kind.noun == COMPONENT:
+            source = found.get("Source", {"SourceType": ""})
+            noun = source["SourceType"].removeprefix("SageMaker")
+            if noun in SUFFIXES:
+                yield named(noun, KINDS[noun].title[:-1], source["SourceArn"].rpartition("/")[2])
+        elif kind.noun == "TrainingJob":
             if tuning := found.get("TuningJobArn"):
                 yield named(TUNING, "Tuned by", tuning.rpartition("/")[2])
             uri = found.get("ModelArtifacts", {}).get("S3ModelArtifacts")

@@ -58,7 +58,7 @@ class _Counts:
             )
 
 
-def test_of(kind: Kind, expression: Mapping[str, Any]) -> Test:
+def filter_of(kind: Kind, expression: Mapping[str, Any]) -> Test:
     """What tells whether a record of the kind is searched for. Raises `ValidationException`."""
     return _expression(kind, expression, _Counts())
 
@@ -106,7 +106,7 @@ def _nested(kind: Kind, nested: Mapping[str, Any], counts: _Counts) -> Test:
         inner = Property(whole.name, whole.parts[len(items.parts) :], whole.type)
         fits = _condition(kind, whole, condition, counts)
         tests.append(lambda item, inner=inner, fits=fits: fits(_values(item, inner)))  # type: ignore[misc]
-    return lambda record: any(all(test(item) for test in tests) for item in items.values(record))
+    return lambda record: any(all(test(item) for test in tests) for item in items.items(record))
 
 
 def _values(item: Record, inner: Property) -> list[Any]:

@@ -32,6 +32,9 @@ WHOLE = "whole"
 STATISTICS = ("Max", "Min", "Last", "Count", "Avg", "StdDev")
 """Of a trial component's metrics (`TrialComponentMetricSummary`)."""
 
+ORDERED = 500
+"""Characters of a text by which it is put in order: the place of a page's end is in its token."""
+
 _TYPES = {
     "string": TEXT, "character": TEXT, "boolean": BOOLEAN, "timestamp": TIME,
     "integer": NUMBER, "long": NUMBER, "float": NUMBER, "double": NUMBER,
@@ -67,7 +70,12 @@ class Property:
                 return [text for each in record["Tags"] for text in each.values()]
             case "metrics", (*rest,) if rest and self.type == NUMBER:
                 return list(_metrics(record, rest))
-        return [each for each in _walk(record, self.parts) if each not in (None, {})]
+        found = (_plain(each) for each in _walk(record, self.parts))
+        return [each for each in found if each not in (None, {})]
+
+    def items(self, record: Record) -> list[Any]:
+        """Those of a list of structures, as they are."""
+        return list(_walk(record, self.parts))
 
 
 def find(kind: Kind, name: str) -> Property:
@@ -75,7 +83,7 @@ def find(kind: Kind, name: str) -> Property:
     parts = tuple(name.split("."))
     first = parts[0].lower()
     if first == "tags" and "Tags" in kind.shape.members and all(parts):
-        return Property(name, parts, TEXT)
+        return Property(name, parts, TEXT, is_list=len(parts) == 1)
     if first == "metrics" and len(parts) > 1 and all(parts):
         if "FinalMetricDataList" in kind.shape.members:
             return Property(name, parts, NUMBER)
@@ -131,7 +139,7 @@ def _walk(value: Any, parts: Sequence[str]) -> Iterator[Any]:
         for each in value:
             yield from _walk(each, parts)
     elif not parts:
-        yield _plain(value)
+        yield value
     elif isinstance(value, dict):
         for count in range(len(parts), 0, -1):
             key = ".".join(parts[:count])
@@ -187,7 +195,7 @@ def order(value: Any) -> str:
     try:
         size = number(value)
     except ValueError:
-        return f"z{value}"
+        return f"z{str(value)[:ORDERED]}"
     bits = int.from_bytes(struct.pack(">d", size + 0.0), "big")
     bits = bits ^ 0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else bits | 1 << 63
     return f"n{bits:016x}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.local.protocol.errors import AwsError, LeaveToMoto
 from harness.local.protocol.paging import page
 from harness.local.search import properties
-from harness.local.search.expressions import test_of
+from harness.local.search.expressions import filter_of
 from harness.local.search.kinds import KINDS, Kind, Record
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Search:
         kind = self._kind(request["Resource"])
         by = properties.find(kind, request["SortBy"]) if "SortBy" in request else None
         expression = request.get("SearchExpression")
-        fits = test_of(kind, expression) if expression is not None else lambda _: True
+        fits = filter_of(kind, expression) if expression is not None else lambda _: True
         backwards = request.get("SortOrder", "Descending") == "Descending"
         found = [
             {

@@ -405,6 +405,7 @@ def test_no_thread_outlives_a_container_that_is_removed(
     assert [each.name for each in threading.enumerate() if name in each.name] == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc to look into")
 def test_a_container_that_has_ended_leaves_no_connection_open(
     made: Containers, probe_image: str, name: str

@@ -22,11 +22,8 @@ JOBS = 20
 def searched(aws: AWS, resource: str, *filters: tuple[str, str, str], **more: Any) -> list[Any]:
     conditions = [{"Name": name, "Operator": how, "Value": value} for name, how, value in filters]
     expression: Any = {"Filters": conditions}
-    pages = aws.sagemaker.get_paginator("search").paginate(
-        Resource=resource,
-        SearchExpression=expression,
-        **more,  # type: ignore[arg-type]
-    )
+    paginator: Any = aws.sagemaker.get_paginator("search")
+    pages = paginator.paginate(Resource=resource, SearchExpression=expression, **more)
     return [next(iter(each.values())) for page in pages for each in page["Results"]]
 
 
@@ -35,7 +32,9 @@ def trial(aws: AWS, names: Names) -> dict[str, str]:
     """The `ExperimentConfig` of a job in it."""
     config = {"ExperimentName": names.new("experiment"), "TrialName": names.new("trial")}
     aws.sagemaker.create_experiment(ExperimentName=config["ExperimentName"])
-    aws.sagemaker.create_trial(**config)
+    aws.sagemaker.create_trial(
+        ExperimentName=config["ExperimentName"], TrialName=config["TrialName"]
+    )
     return config
 
 
@@ -102,6 +101,31 @@ def test_a_training_job_s_component_has_what_it_was_given_and_what_came_out(
             aws, "TrainingJob", by_metric, ("TrainingJobName", "Equals", name)
         )
     ] == [name]  # fmt: skip
+
+    nested: Any = [
+        {
+            "NestedPropertyName": "FinalMetricDataList",
+            "Filters": [
+                {"Name": "FinalMetricDataList.MetricName", "Value": "probe:r2"},
+                {"Name": "FinalMetricDataList.Value", "Operator": "Equals", "Value": "0.75"},
+            ],
+        },
+        {
+            "NestedPropertyName": "InputDataConfig",
+            "Filters": [
+                {"Name": "InputDataConfig.ChannelName", "Operator": "Equals", "Value": "train"},
+                {
+                    "Name": "InputDataConfig.DataSource.S3DataSource.S3Uri",
+                    "Operator": "Contains",
+                    "Value": data,
+                },
+            ],
+        },
+    ]
+    matched = aws.sagemaker.search(
+        Resource="TrainingJob", SearchExpression={"NestedFilters": nested}
+    )
+    assert [each["TrainingJob"]["TrainingJobName"] for each in matched["Results"]] == [name]
 
     graph = aws.sagemaker.query_lineage(StartArns=[component["TrialComponentArn"]])
     types = {each["Type"] for each in graph["Vertices"]}

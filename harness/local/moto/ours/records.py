@@ -13,9 +13,6 @@ from harness.aws_model.loader import LOADER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_WITHOUT_CONFLICT = frozenset({"CreatePipeline"})
-"""Whose names AWS refuses by a `ValidationException`, which `Pipeline.upsert` looks for."""
-
 
 @functools.cache
 def _model() -> ServiceModel:
@@ -83,7 +80,7 @@ def _taken(operation: str, what: str, name: str) -> Exception:
         f"{kind} names must be unique within an AWS account and region. {kind} with name ({name}) "
         "already exists."
     )
-    if "ConflictException" in errors and operation not in _WITHOUT_CONFLICT:
+    if "ConflictException" in errors:
         return exceptions.ConflictException(text)
     return exceptions.ValidationError(message=text)
 

@@ -143,7 +143,8 @@ def test_what_is_found_is_filtered(aws, graph):
 
 
 def test_what_is_found_is_paged(aws, graph):
-    seen, edges, token = [], [], {}
+    seen, edges = [], []
+    token: dict[str, str] = {}
     while True:
         page = aws.sagemaker.query_lineage(StartArns=[graph.data], MaxResults=2, **token)
         assert len(page["Vertices"]) <= 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.clients import failure
@@ -110,3 +112,21 @@ def test_there_are_only_so_many_contexts(aws, source):
     pages = region.get_paginator("list_contexts").paginate(PaginationConfig={"PageSize": 100})
     names = [each["ContextName"] for page in pages for each in page["ContextSummaries"]]
     assert names == [f"context-{number}" for number in reversed(range(500))]
+
+
+def test_an_account_has_one_lineage_group(aws, source):
+    (group,) = aws.sagemaker.list_lineage_groups(SortBy="Name")["LineageGroupSummaries"]
+    name = group["LineageGroupName"]
+    assert group["LineageGroupArn"] == f"{ARN}:lineage-group/{name}"
+    assert aws.sagemaker.describe_lineage_group(LineageGroupName=name)["CreationTime"]
+    assert failure(aws.sagemaker.describe_lineage_group, LineageGroupName="none")[1:] == (
+        "ResourceNotFound",
+        f"Lineage group '{ARN}:lineage-group/none' does not exist.",
+    )
+    made = aws.sagemaker.create_artifact(
+        ArtifactType="t", Source={"SourceUri": source["SourceUri"]}
+    )
+    found = aws.sagemaker.describe_artifact(ArtifactArn=made["ArtifactArn"])
+    assert found["LineageGroupArn"] == group["LineageGroupArn"]
+    future = {"CreatedAfter": group["CreationTime"] + timedelta(days=1)}
+    assert aws.sagemaker.list_lineage_groups(**future)["LineageGroupSummaries"] == []

@@ -552,3 +552,16 @@ def test_the_same_request_at_once_makes_one_version(aws, group, register):
     for thread in threads:
         thread.join(60)
     assert made == [f"{ARN}:model-package/{group}/1"] * 8
+
+
+def test_search_finds_versions_by_their_group_and_approval(aws, group, register):
+    approved = register(ModelApprovalStatus="Approved")
+    register()
+    filters = [
+        {"Name": "ModelPackageGroupName", "Operator": "Equals", "Value": group},
+        {"Name": "ModelApprovalStatus", "Operator": "Equals", "Value": "Approved"},
+    ]
+    found = aws.sagemaker.search(Resource="ModelPackage", SearchExpression={"Filters": filters})
+    (result,) = found["Results"]
+    assert result["ModelPackage"]["ModelPackageArn"] == approved
+    assert result["ModelPackage"]["ModelPackageVersion"] == 1

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from harness.local.search import properties
+from harness.local.search.expressions import filter_of
+from harness.local.search.kinds import KINDS
 from tests.clients import failure
 from tests.unit.local.moto.ours.test_every_operation import SCOPE, asked
 
@@ -131,6 +135,48 @@ def test_nested_filters_are_of_one_item(aws):
 
 
 @pytest.mark.usefixtures("components")
+def test_nested_filters_are_of_lists(aws):
+    def nested(name, *filters):
+        conditions = [condition(f"{name}.{each}", how, value) for each, how, value in filters]
+        given = {"NestedPropertyName": name, "Filters": conditions}
+        return search(aws, {"NestedFilters": [given]})
+
+    assert nested("Tags", ("Key", "Equals", "team"), ("Value", "Equals", "red")) == ["one"]
+    assert nested("Tags", ("Key", "Equals", "team"), ("Value", "Equals", "z")) == []
+    assert nested("Parents", ("TrialName", "Contains", "trial")) == ["one"]
+    for name, filters, said in (
+        ("Status", [("PrimaryStatus", "Exists", None)],
+         "NestedFilters: Status is not a list of structures."),
+        ("Nothing", [("x", "Exists", None)], "Unknown property name: Nothing"),
+    ):  # fmt: skip
+        conditions = [condition(f"{name}.{each}", how, value) for each, how, value in filters]
+        given = {"NestedFilters": [{"NestedPropertyName": name, "Filters": conditions}]}
+        assert failure(aws.sagemaker.search, Resource=RESOURCE, SearchExpression=given)[2] == said
+    given = {"NestedFilters": [{"NestedPropertyName": "Parents", "Filters": [
+        condition("DisplayName", "Exists")]}]}  # fmt: skip
+    assert failure(aws.sagemaker.search, Resource=RESOURCE, SearchExpression=given)[2] == (
+        "NestedFilters: DisplayName is not a property of Parents."
+    )
+
+
+def test_the_items_of_a_list_are_whole():
+    record = {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0},
+                                      {"MetricName": "r2", "Value": 0.9}]}  # fmt: skip
+
+    def fits(name, limit):
+        filters = [
+            condition("FinalMetricDataList.MetricName", "Equals", name),
+            condition("FinalMetricDataList.Value", "GreaterThan", limit),
+        ]
+        nested = {"NestedPropertyName": "FinalMetricDataList", "Filters": filters}
+        return filter_of(KINDS["TrainingJob"], {"NestedFilters": [nested]})(record)
+
+    assert fits("r2", "0.5")
+    assert not fits("r2", "0.95")
+    assert fits("loss", "0.95")
+
+
+@pytest.mark.usefixtures("components")
 def test_results_are_in_order_and_paged(aws):
     assert search(aws) == ["three", "two", "one"]  # the last modified first
     assert search(aws, SortOrder="Ascending") == ["one", "two", "three"]
@@ -150,6 +196,15 @@ def test_results_are_in_order_and_paged(aws):
     assert failure(aws.sagemaker.search, Resource=RESOURCE, SortBy="DisplayName", **token)[1] == (
         "ValidationException"
     )
+
+
+def test_the_order_of_values():
+    numbers = [-1e300, -2.5, -0.0, 0.25, 3, 1e300]
+    times = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)]
+    ordered = [properties.order(each) for each in (*numbers, *times, "a", "b", "b" * 4000)]
+    assert ordered == sorted(ordered)
+    assert properties.order(0.0) == properties.order("0")
+    assert max(map(len, ordered)) < 1000  # they are in tokens
 
 
 @pytest.mark.usefixtures("components")
