@@ -39,7 +39,9 @@ def keep(notebook: Any) -> None:
             continue
         number += 1
         kept = KEEP in cell.metadata.get("tags", [])
-        cell.outputs = cell.outputs if kept else []
+        cell.outputs = [
+            output for output in cell.outputs if kept and output.get("name") != "stderr"
+        ]
         cell.execution_count = number if kept else None
         for output in cell.outputs:
             if "execution_count" in output:

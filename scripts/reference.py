@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli import reference as cli
-from harness.config import reference
+from harness.config import loading, reference
 from harness.flow.record import reference as report
 from harness.local.aws import make_providers
 from harness.local.core.backend import Backend
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from harness.local.protocol.members import Member
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+MESSAGES = FOLDER.parent.parent / "tests" / "errors" / "messages.toml"
+"""What a newcomer is told."""
 
 MEMBERS_HEAD = """\
 # Members of requests
@@ -37,6 +41,71 @@ A member with members is acted on by these; those below one that is refused are 
 Made by `make reference` of the files `members.toml` beside what acts on them; don't edit. A test
 walks botocore's service models, and fails on a member without a line.
 """
+
+
+TROUBLE_HEAD = """\
+# Troubleshooting, by message
+
+What a first failure says, what it means, and what to do. `…` stands for what differs from case to case.
+A failure of a step ends with the same three: what went wrong and where, what to do, and the container's
+last lines. `harness doctor` looks at the machine, `harness check` at an image.
+
+Made by `make reference` of `tests/errors/messages.toml`, against which `tests/errors` holds what is really
+said; don't edit.
+"""
+
+
+def troubleshooting_page() -> str:
+    """The text of docs/troubleshooting.md."""
+    return "\n".join([TROUBLE_HEAD, *_troubles()])
+
+
+def _troubles() -> Iterator[str]:
+    part = ""
+    for each in tomllib.loads(MESSAGES.read_text(encoding="utf-8"))["message"]:
+        if each["part"] != part:
+            part = each["part"]
+            yield f"## {part}\n"
+        yield f"```text\n{each['says']}\n```\n"
+        yield f"{each['means']} {each['do']}\n"
+
+
+ENVIRONMENT_HEAD = """\
+# Environment variables
+
+Made by `make reference` of the code; don't edit.
+
+## Read
+
+| variable | what it does |
+|---|---|
+| `HARNESS_CONFIG` | names the project file, instead of the nearest `harness.toml` |
+| `HARNESS_NO_ENGINE_SETUP` | `1`: no Docker engine is installed or started |
+| `HARNESS_MEMORY_LIMIT` | megabytes that the local AWS takes at most, 200 or more; 0: no limit |
+| `HARNESS_HOST` | a name of this machine that stays, where the host name changes from run to run |
+| `NO_COLOR` | anything: no colours |
+| `DOCKER_HOST`, `DOCKER_CONTEXT` | which Docker engine, as for the `docker` command |
+| `AWS_ENDPOINT_URL` | for `LocalSession`: the local AWS that runs already |
+| `GITHUB_STEP_SUMMARY` | a run's summary is added to this file |
+
+## Settings
+
+Each overrides the [key](settings.md) beside it. For names of the project's own:
+`HARNESS_HYPERPARAMETERS_NAME`, `HARNESS_THRESHOLDS_METRIC` (a minimum).
+
+| variable | key |
+|---|---|
+| `HARNESS_TARGET` | `target` |
+| `HARNESS_REGION` | `region` |"""
+
+def environment_page() -> str:
+    """The text of docs/reference/environment.md."""
+    keys = [
+        f"| `HARNESS_{section.upper()}_{key.upper()}` | `{section}.{key}` |"
+        for section, model in loading.SECTIONS.items()
+        for key in model.model_fields
+    ]
+    return "\n".join([ENVIRONMENT_HEAD, *keys]) + "\n"
 
 
 def services() -> list[Service]:
@@ -78,5 +147,7 @@ if __name__ == "__main__":
     (FOLDER / "cli.md").write_text(cli.markdown(), encoding="utf-8")
     (FOLDER / "settings.md").write_text(reference.markdown(), encoding="utf-8")
     (FOLDER / "members.md").write_text(members_page(), encoding="utf-8")
+    (FOLDER / "environment.md").write_text(environment_page(), encoding="utf-8")
+    (FOLDER.parent / "troubleshooting.md").write_text(troubleshooting_page(), encoding="utf-8")
     (FOLDER / "report.md").write_text(report.markdown(), encoding="utf-8")
     (FOLDER / "report.schema.json").write_text(report.schema(), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -17,7 +19,7 @@ def suite(pytester, project, monkeypatch, tmp_path):
     def suite(text, **files):
         for name, content in {"test_mine.py": text, **files}.items():
             (folder / name).write_text(content)
-        ran = pytester.run("python", "-m", "pytest", "-p", "no:cacheprovider", str(folder))
+        ran = pytester.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder))
         assert ran.ret == 1
         return ran.stdout.str()
 
@@ -30,7 +32,7 @@ def test_a_key_is_misspelt(suite, told):
 
 
 def test_the_file_is_misspelt(suite, told):
-    (said) = suite("def test(harness_settings): pass", **{"harness.toml": "[trainig]\nspot = 1\n"})
+    said = suite("def test(harness_settings): pass", **{"harness.toml": "[trainig]\nspot = 1\n"})
     told("unknown-table", said)
 
 

@@ -57,7 +57,7 @@ def start(harness, project, local_aws, docker_client, bare_image, tmp_path):
     def start(dockerfile, train="#!/bin/sh\n"):
         folder = tmp_path / "context"
         folder.mkdir()
-        (folder / "Dockerfile").write_text(FROM + dockerfile)
+        (folder / "Dockerfile").write_text(FROM + "LABEL of=errors\n" + dockerfile)
         (folder / "train").write_bytes(train if isinstance(train, bytes) else train.encode())
         image, _ = docker_client.images.build(
             path=str(folder), buildargs={"BASE_IMAGE": bare_image}, rm=True, forcerm=True

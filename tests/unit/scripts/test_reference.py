@@ -101,3 +101,16 @@ def test_the_page_is_current():
 @pytest.mark.parametrize("wanted", ["InvokeEndpointAsync", "CreateTrainingJob"])
 def test_the_page_has_operations(wanted):
     assert f"### {wanted}\n" in reference.members_page()
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("troubleshooting.md", reference.troubleshooting_page),
+        ("reference/environment.md", reference.environment_page),
+    ],
+)
+def test_the_other_pages_are_current(page, text):
+    written = (reference.FOLDER.parent / page).read_text(encoding="utf-8")
+
+    assert written == text(), "run `make reference`"
