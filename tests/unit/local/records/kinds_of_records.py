@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.model import ServiceModel
@@ -106,7 +106,7 @@ class Lab:
     def described(self, made: Made) -> dict[str, Any]:
         """What Describe tells of it, without the member that it may all be in."""
         answer = self.call(f"Describe{made.kind.noun}", made.key)
-        return answer.get(made.kind.noun, answer)  # type: ignore[no-any-return]
+        return answer.get(made.kind.noun, answer)
 
 
 def _holds(request: dict[str, Any], path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -191,7 +191,8 @@ def test_a_filter_lets_through_what_it_says(lab, noun, operation, name):
         assert not found(lab, made, operation, {**needed, name: sample(shape.members[name])})
         return
     if name.endswith(("After", "Before")):
-        yes, no = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+        yes: Any = datetime(2020, 1, 1, tzinfo=UTC)
+        no: Any = datetime(2099, 1, 1, tzinfo=UTC)
         if name.endswith("Before"):
             yes, no = no, yes
     else:
