@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.model import ServiceModel
 
 from harness.aws_model.loader import LOADER
 from harness.local.records import kinds
-from harness.local.records.kinds import Kind
 from tests.unit.local.records.samples import sample
+
+if TYPE_CHECKING:
+    from harness.local.records.kinds import Kind
 
 MODEL = ServiceModel(LOADER.load_service_model("sagemaker", "service-2"), "sagemaker")
 KINDS = kinds.load(MODEL)
@@ -104,7 +106,7 @@ class Lab:
     def described(self, made: Made) -> dict[str, Any]:
         """What Describe tells of it, without the member that it may all be in."""
         answer = self.call(f"Describe{made.kind.noun}", made.key)
-        return answer.get(made.kind.noun, answer)  # type: ignore[no-any-return]
+        return answer.get(made.kind.noun, answer)
 
 
 def _holds(request: dict[str, Any], path: str) -> bool:

@@ -213,7 +213,7 @@ def test_a_hub_s_contents_have_versions(sagemaker, new):
 def test_a_cluster_has_no_nodes(sagemaker, new):
     name = new("cluster")
     group = {"InstanceGroupName": "a", "InstanceType": "ml.t3.medium", "InstanceCount": 2,
-             "ExecutionRole": ROLE, "LifeCycleConfig": {"SourceS3Uri": "s3://b", "OnCreate": "c"}}  # fmt: skip
+             "ExecutionRole": ROLE, "LifeCycleConfig": {"SourceS3Uri": "s3://b"}}  # fmt: skip
     made = sagemaker.create_cluster(ClusterName=name, InstanceGroups=[group])
     other = {**group, "InstanceGroupName": "b"}
     sagemaker.update_cluster(
@@ -348,16 +348,15 @@ def test_there_are_so_many_records_at_most(records, monkeypatch):
     monkeypatch.setattr(shelf, "MAX_RECORDS", 2)
     create(records, "a")
     create(records, "b")
-    with pytest.raises(AwsError, match="ResourceLimitExceeded: .* keeps 2 records of a kind"):
+    with pytest.raises(AwsError, match="keeps 2 records of a kind"):
         create(records, "c")
 
 
 def test_records_take_so_much_room_at_most(records, monkeypatch):
-    monkeypatch.setattr(shelf, "MAX_BYTES", 1024)
+    monkeypatch.setattr(shelf, "MAX_BYTES", 500)
     create(records, "a")
-    with pytest.raises(AwsError, match="ResourceLimitExceeded: .* no room for this one"):
-        for name in "bcdefghi":
-            create(records, name)
+    with pytest.raises(AwsError, match="have no room for this one"):
+        create(records, "b")
     update = records.handler("UpdateHub")
     assert update is not None
     context = CONTEXT._replace(operation="UpdateHub")
