@@ -28,7 +28,9 @@ lint: setup ## ruff, strict type checks, and a look at the CI's workflows
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(BIN)/zizmor --offline --quiet .github/workflows
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action/action.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose.yaml
+	@$(BIN)/zizmor --offline --quiet .github/workflows action
 
 bench: setup ## the figures of benchmarks/, which go into benchmarks/results.json, too
 	@$(BIN)/python benchmarks/run.py $(ARGS)

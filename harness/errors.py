@@ -26,6 +26,10 @@ class ConfigError(HarnessError):
     exit_code = 2
 
 
+class MissingExtraError(ConfigError):
+    """A part of the harness is needed that isn't installed; the sentence ends with how to."""
+
+
 class EngineError(HarnessError):
     """No Docker engine answers, or the one that does can't do what is needed."""
 

@@ -196,6 +196,9 @@ def harness_factories(
 ) -> Factories:
     """What the factories below have in common."""
     global _made
+    from harness.config import extras
+
+    extras.require("flow", "a fixture that makes jobs or endpoints")
     from harness.testing.factories import Factories
 
     factories = Factories(harness_target, tmp_path_factory.mktemp("harness"))
@@ -242,6 +245,9 @@ def container_check(harness_target: Target) -> Callable[..., Results]:
     train={"train": path}, payload=b"1,2", content_type="text/csv", only=["serving"])` about any:
     see `harness.check.run.assert_contract`.
     """
+    from harness.config import extras
+
+    extras.require("flow", "the fixture container_check")
     from harness.check import project
     from harness.check.inputs import Inputs
     from harness.check.run import assert_contract

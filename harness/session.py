@@ -11,12 +11,20 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from harness.config import extras
+
 try:
     from sagemaker.core.helper.session_helper import Session
     from sagemaker.core.local import LocalSession as _SDKLocalSession
 except ModuleNotFoundError:  # the SDK's v2, which no environment has beside v3
-    from sagemaker.local import LocalSession as _SDKLocalSession
-    from sagemaker.session import Session
+    try:
+        from sagemaker.local import LocalSession as _SDKLocalSession
+        from sagemaker.session import Session
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("sagemaker"):
+            raise
+        extras.require("sdk", "harness.LocalSession")
+        raise
 
 from harness.errors import ConfigError
 from harness.flow.connection import connect

@@ -18,16 +18,20 @@ from moto.core.utils import camelcase_to_underscores
 from harness.local.aws import make_providers
 from harness.local.core.backend import Backend
 from harness.local.protocol.service import Service
+from harness.local.records.provider import HEADER, Records
 
 FILE = Path(__file__).parents[1] / "docs" / "coverage.md"
 
 # Our service, moto's module, and the class of its responses.
 SERVICES = (
     ("sagemaker", "moto.sagemaker.responses", "SageMakerResponse"),
+    ("sagemaker-metrics", "moto.sagemakermetrics.responses", "SageMakerMetricsResponse"),
     ("sagemaker-runtime", "moto.sagemakerruntime.responses", "SageMakerRuntimeResponse"),
 )
 
-REAL, RECORD, MISSING = "runs for real", "kept as a record by moto", "not there"
+REAL, RECORD, REFUSED = "runs for real", "a record", "refused"
+MOTOS, MISSING = "kept as a record by moto", "not there"
+STATES = (REAL, RECORD, REFUSED, MOTOS, MISSING)
 
 INTRODUCTION = f"""\
 # Operations
@@ -37,7 +41,14 @@ What the local AWS makes of every operation of SageMaker's service models, those
 
 - **{REAL}**: validated, carried out and answered as on AWS, in Docker where something is to run.
   What can't be carried out is refused in one sentence.
-- **{RECORD}**: [moto](https://docs.getmoto.org) stores and returns what it is given; nothing runs.
+- **{RECORD}**: created, described, listed, changed and deleted as on AWS, with AWS's validation,
+  names, ARNs, errors, tags, filters and pages; **nothing runs**, and each answer says so by the
+  header `{HEADER}: true`. What is answered comes from requests, but for what the table
+  [kinds.toml](../harness/local/records/kinds.toml) names. Lists of what is never there are empty.
+- **{REFUSED}**: what would be an invention. It is answered with an error that says why in one
+  sentence; those are in [refused.toml](../harness/local/records/refused.toml). What can't be
+  created is not found either.
+- **{MOTOS}**: [moto](https://docs.getmoto.org) stores and returns what it is given; nothing runs.
 - **{MISSING}**: answered with an error in AWS's form that names the operation.
 """
 
@@ -48,16 +59,26 @@ def versions() -> str:
 
 
 def states() -> dict[str, dict[str, str]]:
-    """By service and operation: one of the three states."""
+    """By service and operation: one of the states."""
     providers = make_providers(Backend(str, "us-east-1", "123456789012"))
     found: dict[str, dict[str, str]] = {}
     for name, module, responses in SERVICES:
         service = Service(name, providers[name])
         kept = vars(getattr(importlib.import_module(module), responses))
+        refused = {
+            operation
+            for each in providers[name]
+            if isinstance(each, Records)
+            for operation in each.refused
+        }
         found[name] = {
             operation: REAL
-            if operation in service.operations
+            if operation in service.real
+            else REFUSED
+            if operation in refused
             else RECORD
+            if operation in service.operations
+            else MOTOS
             if camelcase_to_underscores(operation) in kept
             else MISSING
             for operation in sorted(service.model.operation_names)
@@ -71,7 +92,7 @@ def document() -> str:
     for service, operations in states().items():
         counts = Counter(operations.values())
         lines += [f"## {service}", "", "| state | operations |", "|---|---:|"]
-        lines += [f"| {state} | {counts[state]} |" for state in (REAL, RECORD, MISSING)]
+        lines += [f"| {state} | {counts[state]} |" for state in STATES if counts[state]]
         lines += ["", "| operation | state |", "|---|---|"]
         lines += [
             f"| {operation} | {f'**{state}**' if state == REAL else state} |"

@@ -26,13 +26,15 @@ MESSAGES = FOLDER.parent.parent / "tests" / "errors" / "messages.toml"
 MEMBERS_HEAD = """\
 # Members of requests
 
-What becomes of every input member of the operations that run for real:
+What becomes of every input member of the operations that run for real (of those on
+[records](../coverage.md) all are kept, and none is acted on but to tell, list and find them):
 
 - **acted on**: as on AWS.
 - **kept**: shown where AWS shows it, and otherwise without effect, which is harmless for the reason
   given.
 - **refused**: answered with an error that says so in this sentence. What is switched off (false,
-  empty) isn't. "refused by CreateEndpoint" lets a configuration be kept, and no endpoint have it.
+  empty) isn't. "refused by CreateEndpoint" lets a configuration be kept, and no endpoint have it;
+  "refused by CreateModel" the same of model packages and models.
 
 A member with members is acted on by these; those below one that is refused are refused with it.
 
@@ -126,7 +128,7 @@ def members_page() -> str:
 def _members_lines() -> Iterator[str]:
     for service in services():
         yield f"## {service.name}\n"
-        for operation in sorted(service.operations):
+        for operation in sorted(service.real):
             yield f"### {operation}\n"
             yield "| member | what becomes of it |\n|---|---|"
             yield from map(_row, members(service, operation))

@@ -97,7 +97,7 @@ def install() -> None:
     options: list[str | Path] = ["--constraint", constraints, "--compile-bytecode"]
     packages: list[str | Path] = [
         "--editable",
-        ROOT,
+        f"{ROOT}[all]",
         "--editable",
         ROOT / "gam_model",
         "--group",

@@ -82,6 +82,14 @@ def port(text: str) -> int:
     return int(text)
 
 
+def debug_port(text: str) -> int:
+    """A port that a container may be reached at."""
+    found = port(text)
+    if found < 1024:
+        raise argparse.ArgumentTypeError(f"{text} is no port for a debugger: 1024 to 65535")
+    return found
+
+
 def seconds(text: str) -> float:
     """A time to wait for something."""
     try:

@@ -9,18 +9,19 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from harness.checks import Check
+from harness.config import extras
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.config.settings import Settings
 
 NEEDED_GB = 3  # base image, wheelhouse, image, and room to build it
-PACKAGES = ("sagemaker-core", "boto3", "moto", "docker", "testcontainers")
+PACKAGES = ("boto3", "moto", "docker", "testcontainers")
 
 
 def examine(settings: Settings) -> list[Check]:
     """Every check that the settings' target calls for."""
-    checks = [_python(), _packages(), _disk(settings), _engine()]
+    checks = [_python(), _packages(), _extras(), _disk(settings), _engine()]
     if settings.target == "aws":
         from harness.account import preflight
 
@@ -43,6 +44,14 @@ def _packages() -> Check:
             missing.append(name)
     detail = ", ".join(found + [f"{name} is missing" for name in missing])
     return Check.of("packages", not missing, detail, f"pip install {' '.join(missing)}")
+
+
+def _extras() -> Check:
+    """What isn't installed is no fault: not everybody needs it."""
+    lacking = [name for name in extras.EXTRAS if extras.missing(name)]
+    there = ", ".join(name for name in extras.EXTRAS if name not in lacking) or "none"
+    how = f"; not installed: {extras.command(','.join(lacking))}" if lacking else ""
+    return Check("extras", True, f"{there}{how}")
 
 
 def _disk(settings: Settings) -> Check:

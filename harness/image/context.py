@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from docker.utils.build import exclude_paths
 
 from harness.errors import BuildError
+from harness.image.dockerfile import arguments, copies, expanded, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,16 +31,9 @@ LEFT_OUT = (
 )  # fmt: skip
 """What no image needs, in the patterns of .dockerignore, at any depth."""
 
-_CONTINUED = re.compile(r"\\[ \t]*\n(?:[ \t]*#.*\n)*")
-"""Where an instruction goes on in the next line, but for comments."""
-
-_ARG = re.compile(r"^[ \t]*ARG[ \t]+(?P<all>.*)", re.IGNORECASE | re.MULTILINE)
-_DEFAULT = re.compile(r"""(?P<name>\w+)(?:=(?P<default>"[^"]*"|'[^']*'|\S*))?""")
 _FROM = re.compile(
     r"^[ \t]*FROM[ \t]+(?:--platform=\S+[ \t]+)?(?P<image>\S+)", re.IGNORECASE | re.MULTILINE
 )
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<how>:?[-+])(?P<word>[^}]*))?\}|\$(?P<plain>\w+)")
-
 BASE_ARG = "BASE_IMAGE"
 """The Dockerfile's argument that `image.base` is given as."""
 
@@ -84,19 +78,19 @@ class Sources:
     @property
     def takes_base(self) -> bool:
         """Whether the Dockerfile is given the base image."""
-        return any(name == BASE_ARG for name, _ in _arguments(_joined(self.dockerfile)))
+        return any(name == BASE_ARG for name, _ in arguments(joined(self.dockerfile)))
 
     @property
     def first_base(self) -> str:
         """The image that the first stage is built on, which its wheels have to fit."""
-        text = _joined(self.dockerfile)
+        text = joined(self.dockerfile)
         match = _FROM.search(text)
         if match is None:
             raise BuildError(f"{self.context[self.dockerfile_name]} has no FROM.")
         values: dict[str, str] = {}
-        for name, default in _arguments(text[: match.start()]):  # the others are of a stage
-            values[name] = self.image.build_args.get(name, _expanded(default, values))
-        found = _expanded(match["image"], values)
+        for name, default in arguments(text[: match.start()]):  # the others are of a stage
+            values[name] = self.image.build_args.get(name, expanded(default, values))
+        found = expanded(match["image"], values)
         if not found:
             raise BuildError(
                 f"{self.context[self.dockerfile_name]} is built on {match['image']}, which is no "
@@ -112,6 +106,11 @@ class Sources:
     @property
     def constraints(self) -> Path | None:
         return self.context.get(self.image.constraints)
+
+    @property
+    def copies(self) -> list[tuple[str, str]]:
+        """Which folders of the context stand where in the image, and single files likewise."""
+        return copies(self.dockerfile, self.image, self.context)
 
     def content_hash(self, base: str) -> str:
         """The hash of all of it and of the base image's ID, in 64 hex digits."""
@@ -140,32 +139,6 @@ def _missing(root: Path, image: Image) -> str:
 def _text(file: Path) -> str:
     """A file's text as Docker reads it: without a mark at its start, and with whatever bytes."""
     return file.read_text(encoding="utf-8-sig", errors="surrogateescape")
-
-
-def _joined(dockerfile: str) -> str:
-    """A Dockerfile with each instruction in one line."""
-    return _CONTINUED.sub(" ", dockerfile)
-
-
-def _arguments(text: str) -> Iterator[tuple[str, str]]:
-    """The names and defaults of the `ARG`s in a text."""
-    for line in _ARG.finditer(text):
-        for each in _DEFAULT.finditer(line["all"]):
-            yield each["name"], (each["default"] or "").strip("\"'")
-
-
-def _expanded(text: str, values: Mapping[str, str]) -> str:
-    """A text with the values of its variables, as Docker knows them: `${A:-b}` and its kin."""
-
-    def value(variable: re.Match[str]) -> str:
-        name, how, word = variable["name"] or variable["plain"], variable["how"], variable["word"]
-        found = values.get(name, "")
-        there = bool(found) if how in {":-", ":+"} else name in values
-        if how in {":+", "+"}:
-            return word if there else ""
-        return found if there or how is None else word
-
-    return _VARIABLE.sub(value, text)
 
 
 def _sent(folder: Path, dockerfile: str) -> dict[str, Path]:

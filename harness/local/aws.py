@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 from harness.local.core.backend import Backend
 from harness.local.core.ours import Ours
 from harness.local.core.tags import Tags
+from harness.local.experiments.experiments import Experiments, Trials
+from harness.local.experiments.provider import MetricsService, TrialComponents
 from harness.local.faults.faults import Faults
 from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
@@ -25,12 +27,22 @@ from harness.local.http.trust import Trust
 from harness.local.jobs.processing.provider import ProcessingJobs
 from harness.local.jobs.training.provider import TrainingJobs
 from harness.local.jobs.transform.provider import TransformJobs
+from harness.local.jobs.transform.validation import PackageValidation
 from harness.local.jobs.tuning.provider import TuningJobs
+from harness.local.lineage.artifacts import Actions, Artifacts, Contexts
+from harness.local.lineage.associations import Associations
+from harness.local.lineage.groups import LineageGroups
 from harness.local.moto.app import MotoApp
 from harness.local.moto.ours.accounts import account_of
 from harness.local.moto.quotas import Quotas
 from harness.local.page.page import Page
+from harness.local.pipelines.executions import PipelineExecutions
+from harness.local.pipelines.provider import Pipelines
 from harness.local.protocol.service import Service
+from harness.local.records.provider import Records
+from harness.local.registry.groups import ModelPackageGroups
+from harness.local.registry.packages import ModelPackages
+from harness.local.search.provider import Search
 from harness.local.state.keeper import Keeper
 from harness.local.state.turns import Turns
 
@@ -59,18 +71,34 @@ _NEEDED = ("moto.iam.models", "moto.moto_server.werkzeug_app", "moto.s3.models")
 
 def make_providers(backend: Backend) -> dict[str, list[object]]:
     """What runs here, by botocore's service name: a further kind of resource is a further line."""
+    pipelines = Pipelines(backend)
     return {
         "sagemaker": [
             TrainingJobs(backend),
             TransformJobs(backend),
             TuningJobs(backend),
             ProcessingJobs(backend),
+            pipelines,
+            PipelineExecutions(backend, pipelines),
+            ModelPackageGroups(backend),
+            ModelPackages(backend, PackageValidation(backend)),
             Models(backend),
             EndpointConfigs(backend),
             Endpoints(backend),
+            Experiments(backend),
+            Trials(backend),
+            TrialComponents(backend),
+            Artifacts(backend),
+            Actions(backend),
+            Contexts(backend),
+            Associations(backend),
+            LineageGroups(),
+            Search(backend),
             Tags(backend),
+            Records(backend),
         ],
         "sagemaker-runtime": [Runtime(backend), AsyncRuntime(backend)],
+        "sagemaker-metrics": [MetricsService(backend)],
         "service-quotas": [Quotas()],
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from harness.aws_model import endpoints, waiters
-from harness.service.state import data_folder, defaults_file
+from harness.service.state import DEFAULTS, data_folder, defaults_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,10 +34,13 @@ _START = str(Path(__file__).parent / "python")
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
 
-def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str | None]:
+def variables_for(
+    running: Running, environ: Mapping[str, str], folder: Path | None = None
+) -> dict[str, str | None]:
     """The variables that any SDK needs, and as None those that must not be set.
 
-    `environ` is the environment that they are meant for.
+    `environ` is the environment that they are meant for. `folder` has the files that they lead to;
+    by default it is the service's own.
     """
     from harness.local.core.client import DUMMY_KEY
 
@@ -49,11 +52,11 @@ def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str
         "AWS_DEFAULT_REGION": running.region,
         # Host prefixes ("sync-127.0.0.1") don't resolve.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(defaults_file()),
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(folder / DEFAULTS if folder else defaults_file()),
         # With which these defaults cost nothing.
         "PYTHONPATH": _with(_START, environ.get("PYTHONPATH", "")),
         # boto3's waiters would look at a job every two minutes, and old ones at AWS.
-        "AWS_DATA_PATH": _data_path(environ.get("AWS_DATA_PATH", ""), running.url),
+        "AWS_DATA_PATH": _data_path(environ.get("AWS_DATA_PATH", ""), running.url, folder),
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",
     }
     if any(environ.get(name) for name in _PROXIES):
@@ -65,22 +68,21 @@ def variables_for(running: Running, environ: Mapping[str, str]) -> dict[str, str
     return variables | dict.fromkeys((*_UNSET, *others))
 
 
-def _data_path(own: str, url: str) -> str:
-    folder = str(_write_data(url))
+def _data_path(own: str, url: str, folder: Path | None) -> str:
+    folder = folder / "botocore" if folder else data_folder()
+    _write_data(url, folder)
     if own or Path(endpoints.OWN_MODELS, endpoints.FILE).expanduser().is_file():
-        return endpoints.data_path(own, folder)
-    return folder
+        return endpoints.data_path(own, str(folder))
+    return str(folder)
 
 
-def _write_data(url: str) -> Path:
-    """What botocore reads beside its own models; returns the folder.
+def _write_data(url: str, folder: Path) -> None:
+    """What botocore reads beside its own models.
 
     Waiters that look more often, and where AWS is, for those that AWS_ENDPOINT_URL doesn't tell.
     """
-    folder = data_folder()
     for name, document in (waiters.extras(), *endpoints.files(url).items()):
         _write(folder / name, json.dumps(document))
-    return folder
 
 
 def _write(file: Path, text: str) -> None:

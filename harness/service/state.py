@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 READY_SECONDS = 60
 """In which a service must be ready."""
 
+DEFAULTS = "sagemaker-defaults.yaml"
+"""The name of the SageMaker SDK's defaults file."""
+
 _LOCK_SECONDS = 1
 _PROBE_SECONDS = 0.1  # others, too, hold the lock for a moment to see whether it is free
 _POLL_SECONDS = 0.05
@@ -153,7 +156,7 @@ def log_file() -> Path:
 
 def defaults_file() -> Path:
     """The SageMaker SDK's defaults for those who use the service."""
-    return _folder() / "sagemaker-defaults.yaml"
+    return _folder() / DEFAULTS
 
 
 def data_folder() -> Path:

@@ -1,13 +1,14 @@
 """A new project from a template: which files it has, and how they come into its folder.
 
 A template is a folder of `files/`, and what several of them share. Beside that there is data, made
-up by `harness.templates.data`, and for those with our serving app, the files of `container/`.
+up by `harness.templates.data`, and what is taken of the checkout that the harness is made from: for
+those with our serving app, the files of `container/`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,18 +22,38 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parent / "files"
 
-SERVING_APP = ("entrypoint.py", "later.py", "training.py", "serving")
+SERVING_APP = {
+    f"container/{name}": f"container/{name}"
+    for name in ("entrypoint.py", "later.py", "training.py", "serving")
+}
 """What a project takes of container/: all that is between SageMaker and the user's functions."""
+
+GAUSS3 = {
+    "container": "container",
+    "gam_model/LICENSE": "gam_model/LICENSE",
+    "gam_model/README.md": "gam_model/README.md",
+    "gam_model/pyproject.toml": "gam_model/pyproject.toml",
+    "gam_model/src": "gam_model/src",
+    "data/gauss3.csv": "examples/gauss3/gauss3.csv",
+    "data/gauss3.py": "examples/gauss3/gauss3.py",
+    "harness.toml": "harness.toml",
+}
+"""The project of the checkout: files and folders, and where they stand there."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """`folders` of `files/`, in which a later file replaces an earlier one of its name."""
+    """`folders` of `files/`, in which a later file replaces an earlier one of its name.
+
+    `taken` is what comes from the checkout, by the path in the project. `replaced` are texts of the
+    files that are filled in, and what stands there instead.
+    """
 
     line: str
     folders: tuple[str, ...]
-    data: Callable[[], Mapping[str, str]]
-    serving_app: bool = False
+    data: Callable[[], Mapping[str, str]] = dict
+    taken: Mapping[str, str] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
 
 TEMPLATES = {
@@ -40,7 +61,7 @@ TEMPLATES = {
         "functions for training and predicting (hooks), on a serving app that is there already",
         ("common", "serving_app", "sklearn"),
         data.fruit,
-        serving_app=True,
+        SERVING_APP,
     ),
     "flask": Template(
         "programs of your own, train and serve: a Flask app on gunicorn",
@@ -51,7 +72,16 @@ TEMPLATES = {
         "script mode: an image that runs the script which comes with each job",
         ("common", "serving_app", "script"),
         data.customers,
-        serving_app=True,
+        SERVING_APP,
+    ),
+    "gauss3": Template(
+        "a generalized additive model on NIST's Gauss3 data, in a package of its own",
+        ("common", "gauss3"),
+        taken=GAUSS3,
+        replaced={
+            'name = "gam"  # the image is harness-gam': 'name = "@PROJECT@"',
+            "examples/gauss3/": "data/",
+        },
     ),
     "image": Template(
         "around an image that exists (--image NAME); nothing is built",
@@ -70,19 +100,16 @@ def project(template: str, name: str, image: str = "", about: str = "") -> dict[
     a comment.
     """
     of = TEMPLATES[template]
-    values = {"@PROJECT@": name, "@IMAGE@": image, "@ABOUT@": about}
-    files: dict[str, bytes] = {}
+    values = {**of.replaced, "@PROJECT@": name, "@IMAGE@": image, "@ABOUT@": about}
+    found: dict[str, Path] = {}
     for folder in of.folders:
-        for path, file in _below(FILES / folder).items():
-            content = file.read_bytes()
-            if path in {"harness.toml", "README.md"}:
-                content = _filled(content.decode(), values).encode()
-            files[path] = content
-    if of.serving_app:
-        for path, file in _below(_container(), SERVING_APP).items():
-            files[f"container/{path}"] = file.read_bytes()
-    files |= {f"data/{path}": text.encode() for path, text in of.data().items()}
-    return files
+        found |= _below(FILES / folder)
+    for path, source in of.taken.items():
+        found |= _below(_checkout() / source, path)
+    files = {path: file.read_bytes() for path, file in found.items()}
+    for path in files.keys() & {"harness.toml", "README.md"}:
+        files[path] = _filled(files[path].decode(), values).encode()
+    return files | {f"data/{path}": text.encode() for path, text in of.data().items()}
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -137,14 +164,18 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _below(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Path]:
-    """The files below a folder by their paths in a project, where `dot_x` is `.x`."""
+def _below(source: Path, path: str = "") -> dict[str, Path]:
+    """A file, or those below a folder, by their paths in a project, where `dot_x` is `.x`.
+
+    `path` is the source's own there.
+    """
+    if source.is_file():
+        return {path: source}
     found = {}
-    for file in sorted(folder.rglob("*")):
-        parts = file.relative_to(folder).parts
-        if not file.is_file() or "__pycache__" in parts or (only and parts[0] not in only):
-            continue
-        found["/".join(_dotted(part) for part in parts)] = file
+    for file in sorted(source.rglob("*")):
+        parts = file.relative_to(source).parts
+        if file.is_file() and "__pycache__" not in parts:
+            found["/".join([*filter(None, [path]), *map(_dotted, parts)])] = file
     return found
 
 
@@ -152,7 +183,7 @@ def _dotted(part: str) -> str:
     return f".{part[4:]}" if part.startswith("dot_") else part
 
 
-def _container() -> Path:
-    """The folder with our serving app: in the wheel beside the templates, else in the checkout."""
-    packed = FILES / "container"
-    return packed if packed.is_dir() else Path(__file__).parents[2] / "container"
+def _checkout() -> Path:
+    """The folder that has what is taken of the checkout: in the wheel, a copy of those files."""
+    packed = FILES / "checkout"
+    return packed if packed.is_dir() else Path(__file__).parents[2]

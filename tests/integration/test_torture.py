@@ -22,6 +22,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     assert service.left() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_nothing_goes_wrong(attack: Attack, service: Service, probe_image: str) -> None:
     tally = attack.against(service, probe_image, attack.short, seed=13)

@@ -140,6 +140,21 @@ class Stage:
             lambda found: found["EndpointStatus"] == "InService",
         )
 
+    def register(self, group: str, job: str) -> None:
+        """Two versions of the job's model, the first one rejected."""
+        data = self.ended(job)["ModelArtifacts"]["S3ModelArtifacts"]
+        self.sagemaker.create_model_package_group(
+            ModelPackageGroupName=group, ModelPackageGroupDescription="What houses cost"
+        )
+        for approval in ("Rejected", "PendingManualApproval"):
+            self.sagemaker.create_model_package(
+                ModelPackageGroupName=group,
+                ModelPackageDescription="with one more season",
+                ModelApprovalStatus=approval,
+                InferenceSpecification={"Containers": [{"Image": TAG, "ModelDataUrl": data}]},
+                CustomerMetadataProperties={"team": "prices"},
+            )
+
     def all(self) -> None:
         """What the screenshots show."""
         self.train("house-prices-2026-11-26", epochs="24", pause="0.25", depth="6")
@@ -147,6 +162,7 @@ class Stage:
             self.train(f"house-prices-broken-{number}", epochs="2", then="fail")
         self.ended("house-prices-2026-11-26")
         self.deploy("house-prices", "house-prices-2026-11-26")
+        self.register("house-prices", "house-prices-2026-11-26")
         for number in range(4):
             self.ended(f"house-prices-broken-{number}")
         self.tune("house-prices-tuning")

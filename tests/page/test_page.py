@@ -37,6 +37,8 @@ PAGES = {
     "tuning": "/_harness/page/sagemaker/HyperParameterTuningJob/house-prices-tuning",
     "endpoint": ENDPOINT,
     "model": "/_harness/page/sagemaker/Model/house-prices",
+    "group": "/_harness/page/sagemaker/ModelPackageGroup/house-prices",
+    "package": "/_harness/page/sagemaker/ModelPackage/house-prices%2F2",
     "configuration": "/_harness/page/sagemaker/EndpointConfig/house-prices",
     "buckets": "/_harness/page/s3",
     "folder": f"/_harness/page/s3/list?bucket={BUCKET}",

@@ -23,8 +23,14 @@ LAYERS = """
     local.moto
     local.core
     local.data
+    local.registry
     local.hosting
+    local.lineage
+    local.experiments
     local.jobs
+    local.pipelines
+    local.records
+    local.search
     local.state
     local.page
     local.http
@@ -37,6 +43,7 @@ LAYERS = """
     templates
     testing
     sdk
+    notebook
     session plugin
     cli
     __init__ __main__

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import seconds, settings_of
 from harness.cli.output import colour, print_json, say
+from harness.config import extras
 from harness.errors import ConfigError, HarnessError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
+    extras.require("flow", "harness check")
     from harness.check import project, report
     from harness.check.inputs import Limits, of_arguments
     from harness.check.run import Options, select

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.output import print_json, say
+from harness.config import extras
 from harness.console import Needed
 from harness.errors import ConfigError
 
@@ -29,7 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="folder of the project, made if it isn't there; by default this one",
     )
     parser.add_argument(
-        "--template", metavar="NAME", help="sklearn (the default), flask, script or image"
+        "--template",
+        metavar="NAME",
+        help="sklearn (the default), flask, script, gauss3 or image",
     )
     parser.add_argument(
         "--image", default="", metavar="NAME", help="for the template image: the one that exists"
@@ -51,6 +54,8 @@ def run(arguments: Namespace, _: Signals) -> int:
     following = ["harness run", "pytest", "harness run --keep"]
     if folder.resolve() != Path.cwd():
         following = [f"cd {shlex.quote(str(folder))}", *following[:2]]
+    if extras.missing("flow"):
+        following = [extras.command("flow"), *following]
     if arguments.json:
         print_json(
             folder=str(folder.resolve()), template=template, files=sorted(files), next=following

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.arguments import settings_of
+from harness.cli.arguments import debug_port, settings_of
 from harness.cli.output import colour, print_json, say
+from harness.config import extras
 from harness.console import Needed
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from contextlib import AbstractContextManager
 
     from harness.cli.signals import Signals
     from harness.config.settings import Settings
@@ -71,9 +73,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="for the report, the model, the predictions and the logs; by default build/runs/RUN",
     )
+    parser.add_argument(
+        "--debug",
+        nargs="?",
+        const="train",
+        choices=("train", "serve"),
+        help="local: have this container wait for a debugger (VS Code's, say); by default train",
+    )
+    parser.add_argument(
+        "--debug-port",
+        type=debug_port,
+        default=5678,
+        metavar="PORT",
+        help="with --debug: where it is reached, on this machine only (default: 5678)",
+    )
 
 
 def run(arguments: Namespace, signals: Signals) -> int:
+    extras.require("flow", "harness run")
     if arguments.dry_run:
         return _dry_run(arguments, settings_of(arguments))
     from harness.local.process import LocalProcess
@@ -118,13 +135,17 @@ def _run(
         else:
             say(Needed(how))
 
+    plan = _plan(arguments, settings)
+    to: AbstractContextManager[Connection] = connect(settings, local)
+    if arguments.debug:
+        settings, to = _debugged(arguments, settings, plan, to)
     report = flow.run(
         settings,
         progress=say,
-        plan=_plan(arguments, settings),
+        plan=plan,
         hold=hold if arguments.keep else None,
         show=None if arguments.keep or arguments.json else show,
-        to=connect(settings, local),
+        to=to,
     )
     if not arguments.keep:
         if arguments.json:
@@ -145,6 +166,21 @@ def _plan(arguments: Namespace, settings: Settings) -> Plan:
         model=arguments.model,
         output=output.absolute() if output else None,
     )
+
+
+def _debugged(
+    arguments: Namespace,
+    settings: Settings,
+    plan: Plan,
+    to: AbstractContextManager[Connection],
+) -> tuple[Settings, AbstractContextManager[Connection]]:
+    """The settings and the connection of a run that is debugged; says where to attach."""
+    from harness.flow.debug import attaching
+
+    what, port = arguments.debug, arguments.debug_port
+    attaching.require(settings, plan, what, port)
+    say(Needed(attaching.how(settings, what, port)))
+    return attaching.debugged(settings, what, port), attaching.patient(to)
 
 
 def _dry_run(arguments: Namespace, settings: Settings) -> int:

@@ -72,7 +72,7 @@ class Backend:
         self.store = Store()
         self.containers = Containers(Registry(registry, account_id) if registry else None)
         self.logs = LogStreams(self.logs_client)
-        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str, float | None], Any] = {}
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
@@ -89,12 +89,17 @@ class Backend:
     def cloudwatch(self, region: str, account_id: str = "") -> Any:
         return self.client("cloudwatch", region, account_id)
 
-    def client(self, service: str, region: str, account_id: str = "") -> Any:
-        """A client of another of this local AWS's services, which is kept."""
-        key = service, region, account_id
+    def client(
+        self, service: str, region: str, account_id: str = "", *, patience: float | None = None
+    ) -> Any:
+        """A client of another of this local AWS's services, which is kept.
+
+        `patience` are the seconds that an answer may take; nothing is asked twice then.
+        """
+        key = service, region, account_id, patience
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._client(service, region, account_id)
+                self._clients[key] = self._client(service, region, account_id, patience)
             return self._clients[key]
 
     def ecr(self, region: str, account_id: str = "") -> ECRClient:
@@ -105,10 +110,16 @@ class Backend:
         """The access key by which services are called in the name of an account."""
         return DUMMY_KEY if account_id in ("", self.account_id) else account_id
 
-    def _client(self, service: str, region: str, account_id: str = "") -> Any:
+    def _client(
+        self, service: str, region: str, account_id: str = "", patience: float | None = None
+    ) -> Any:
         session = local_boto_session(self._url(), region, self._key(account_id))
         make: Any = session.client  # overloaded by service name
-        return make(service, config=Config(max_pool_connections=CONNECTIONS))
+        config = Config(max_pool_connections=CONNECTIONS)
+        if patience is not None:
+            once = Config(read_timeout=patience, retries={"total_max_attempts": 1})
+            config = config.merge(once)
+        return make(service, config=config)
 
     def gpus(self, instance_type: str) -> int:
         """How many GPUs a container gets for an instance of the type."""

@@ -14,6 +14,7 @@ from docker.errors import APIError
 
 from harness.errors import EngineError
 from harness.local.engine import addresses, errors, log_lines
+from harness.local.engine.addresses import DEFAULT_NETWORKS
 from harness.local.engine.archives import Archives
 from harness.local.engine.errors import (
     UNREACHABLE,
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
     from testcontainers.core.docker_client import DockerClient
 
+    from docker import APIClient
     from harness.local.engine.archives import Archive
     from harness.local.engine.gate import Gate
     from harness.local.engine.streams.pieces import Piece
@@ -56,6 +57,8 @@ class Owner(Protocol):
 
     bridge_leads: bool | None
     """Whether containers are reached at their own addresses, once one was tried."""
+    inside: addresses.Inside | None
+    """The container that this process is in."""
 
     def forget(self, container: Container) -> None:
         """It is removed."""
@@ -88,6 +91,8 @@ class Container:
         self._ended_by_us = False
         self._starves = False
         self._removing = threading.Lock()
+        self._ending = threading.Lock()
+        self._at_end: list[Callable[[], None]] = []
         self.removed = False
         self.exited = threading.Event()
         self.exit_code: int | None = None
@@ -162,7 +167,7 @@ class Container:
 
     def _wait(self, reader: threading.Thread, on_exit: Callable[[], None] | None) -> None:
         try:
-            if self._port is None and self._owner.bridge_leads is None:
+            if (self._port, self._owner.bridge_leads, self._owner.inside) == (None, None, None):
                 self._try_bridge()
             self.exit_code = int(self._container.wait()["StatusCode"])
             reader.join(OUTPUT_TIMEOUT)
@@ -172,14 +177,26 @@ class Container:
             # Removed while it ran (ours to do, at shutdown), or the engine is gone.
             _log.debug("lost container %s: %s", self.name, error)
         finally:
-            self.exited.set()
+            with self._ending:
+                self.exited.set()
+            for call in self._at_end:
+                call()
             if on_exit:
                 on_exit()
+
+    def when_exited(self, call: Callable[[], None]) -> None:
+        """Call that once it has ended, from a thread of its own, or now if it has already."""
+        with self._ending:
+            if not self.exited.is_set():
+                self._at_end.append(call)
+                return
+        call()
 
     def _try_bridge(self) -> None:
         """See whether it is reached at its own address; where it doesn't listen, it refuses."""
         found = self._inspect()
-        if "bridge" in found["NetworkSettings"]["Networks"] and found["State"]["Running"]:
+        networks = found["NetworkSettings"]["Networks"]
+        if found["State"]["Running"] and any(name in networks for name in DEFAULT_NETWORKS):
             leads = addresses.own_address(found, DISCARD_PORT) is not None
             self._owner.bridge_leads = self._owner.bridge_leads or leads
 
@@ -239,14 +256,18 @@ class Container:
         if addresses.runs(process, self.id):
             self._process = process
         settings, port = found["NetworkSettings"], cast("int", self._port)
-        if not found["HostConfig"]["PortBindings"]:
+        inside = self._owner.inside
+        if inside and inside.network in settings["Networks"]:
+            host = settings["Networks"][inside.network]["IPAddress"]
+        elif not found["HostConfig"]["PortBindings"]:
             host = addresses.first_network(found)["IPAddress"]
         elif own := addresses.own_address(found, port):
             host, port = own
             self._owner.bridge_leads = True
         else:
             bindings = (settings["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": 0}]
-            host, port = self._client.host(), int(bindings[0]["HostPort"])
+            machine = "localhost" if inside and inside.is_on_host else self._client.host()
+            host, port = machine, int(bindings[0]["HostPort"])
         if not host or not port:
             raise NotRunningError(f"container {self.name} has ended")
         return "127.0.0.1" if host == "localhost" else host, port

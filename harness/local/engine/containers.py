@@ -27,6 +27,7 @@ from harness import startup
 from harness.errors import EngineError
 from harness.local.engine import errors, inspection, networks
 from harness.local.engine import gate as gates
+from harness.local.engine.addresses import Inside, inside
 from harness.local.engine.container import Container
 from harness.local.engine.errors import (
     ElsewhereError,
@@ -43,9 +44,9 @@ from harness.local.engine.sessions import Session, clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
 
+    from docker import APIClient
     from harness.local.engine.image_registry import Registry
     from harness.local.engine.networks import Subnet
 
@@ -87,6 +88,8 @@ class Containers:
         self._live: set[Container] = set()
         self._networks: set[JobNetwork] = set()
         self._closed = False
+        self._debugged: dict[int, Container | None] = {}
+        """Who has the port; None while its container is being made."""
         self._is_unsure = False
         """Whether there may be a container that isn't known of."""
         self.bridge_leads: bool | None = None
@@ -99,6 +102,8 @@ class Containers:
         self._bounds_disks = True
         """Whether the engine bounds what a container writes, or that wasn't tried."""
         self._said: dict[str, Any] | None = None
+        self.inside: Inside | None = None
+        """The container that this process is in, if it is one of the engine's."""
 
     def _connect(self) -> tuple[DockerClient, Session]:
         """testcontainers' client and this process's session, made at first use."""
@@ -112,6 +117,7 @@ class Containers:
                     for name in clean(connected.client):
                         _log.warning("removed %s, left by a run that was killed", name)
                     _start_reaper(connected)
+                    self.inside = inside(connected.client.api)
                 self._session = Session()
                 self._docker = connected
             return self._docker, self._session
@@ -161,9 +167,11 @@ class Containers:
         return client.client.api
 
     def gateway(self) -> str | None:
-        """The address at which containers reach this machine, if the engine is on it."""
+        """The address at which containers reach this process, if the engine is on this machine."""
         client, _ = self._connect()
-        return networks.gateway(client) if _is_near(client) else None
+        if self.inside and not self.inside.is_on_host:
+            return self.inside.address
+        return networks.gateway(client) if self._is_near(client) else None
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -172,7 +180,9 @@ class Containers:
         One that a killed process leaves is removed as containers are. Raises `ElsewhereError`.
         """
         client, session = self._connect()
-        if not _is_near(client) or not self._is_kernel_ours(client):
+        if self.inside:
+            raise ElsewhereError("the local AWS is in a container, whose files no other one sees")
+        if not self._is_near(client) or not self._is_kernel_ours(client):
             raise ElsewhereError(f"the Docker engine at {engine_host()} is not on this machine")
         folder = session.folder / uuid.uuid4().hex[:12]
         with self._lock:
@@ -191,6 +201,12 @@ class Containers:
         """Whether the engine isn't in a virtual machine, as Docker Desktop's is."""
         return bool(self._info(client)["KernelVersion"] == platform.release())
 
+    def _is_near(self, client: DockerClient) -> bool:
+        """Whether the engine is reached over this machine, if only by a tunnel's end."""
+        if self.inside:
+            return self.inside.is_on_host
+        return client.host() in ("localhost", "127.0.0.1")
+
     def has_gpus(self) -> bool:
         """Whether the engine can give containers Nvidia's GPUs, by what it says of itself.
 
@@ -203,7 +219,7 @@ class Containers:
         return (
             "nvidia" in (said.get("Runtimes") or {})
             or any("nvidia.com/gpu" in each for each in devices)
-            or (_is_near(client) and self._is_kernel_ours(client) and NVIDIA.exists())
+            or (self._is_near(client) and self._is_kernel_ours(client) and NVIDIA.exists())
         )
 
     def is_container(self, address: str) -> bool:
@@ -231,12 +247,15 @@ class Containers:
         cpus: int | None = None,
         disk: int | None = None,
         gpus: int = 0,
+        debugged: tuple[int, int] | None = None,
     ) -> Container:
         """Create a container, not started yet, so that files can be put into it first.
 
         `port` is the one that the container listens on, to be reached at `Container.address`.
         `isolated`: no network at all, in or out, but for this machine's access to `port`.
         `shared` is the network that it is in with others, which reach it by its host name.
+        `debugged` is another port of it, and the one of the engine's machine, `reserve`d before,
+        that it is published on, on loopback only.
         `memory` is what it may take, in bytes, `cpus` how many processors, and `disk` the bytes
         that it may write, each where the engine can limit that; `gpus` is how many GPUs it gets of
         the engine's, which refuses to start it where it hasn't so many. `PIDS` holds for every one,
@@ -276,9 +295,15 @@ class Containers:
         elif isolated:
             gate = self._gate(image, name, hostname, cast("int", port))
             options |= gate.network.options(client, hostname)
+        elif self.inside and not self.inside.is_on_host:
+            options["network"] = self.inside.network
         elif port is not None and not self.bridge_leads:
             # Only this machine may reach it, unless the engine is on another one.
-            options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if _is_near(client) else None}
+            near = self._is_near(client)
+            options["ports"] = {f"{port}/tcp": ("127.0.0.1", None) if near else None}
+        if debugged:
+            own, outer = debugged
+            options["ports"] = {**options.get("ports", {}), f"{own}/tcp": ("127.0.0.1", outer)}
         try:
             # Under the lock, so that `close` never misses a container that is being made.
             with self._lock, engine_errors():
@@ -287,6 +312,10 @@ class Containers:
                 created = self._create(client, image, options, disk)
                 container = Container(self, client, created, port, gate)
                 self._live.add(container)
+                if debugged:
+                    self._debugged[debugged[1]] = container
+                if shared is not None and not shared.isolated:
+                    self._let_reach_us(client, container.id)
         except BaseException as error:
             # If the engine was lost, it may have made one all the same.
             self._is_unsure |= not isinstance(error.__cause__, APIError)
@@ -294,6 +323,11 @@ class Containers:
                 gate.remove()
             raise
         return container
+
+    def _let_reach_us(self, client: DockerClient, container_id: str) -> None:
+        """Give one that is in a job's network ours, too, where no other one leads here."""
+        if self.inside and not self.inside.is_on_host:
+            client.client.api.connect_container_to_network(container_id, self.inside.network)
 
     def _create(
         self, client: DockerClient, image: str, options: dict[str, Any], disk: int | None
@@ -343,8 +377,8 @@ class Containers:
         """A network of its own for an isolated container, and the way in to its port."""
         client, _ = self._connect()
         network = self.network(name, [hostname, gates.NAME], isolated=True)
-        # In a container, we are its neighbour there: testcontainers lets it have our network.
-        neighbours = "neighbours" if client.find_host_network() else ""
+        # In a container, we are its neighbour in the ordinary network.
+        neighbours = "neighbours" if self.inside and not self.inside.is_on_host else ""
         command = [gates.PROGRAM, network.addresses[hostname], str(port), neighbours]
 
         def images() -> Iterator[str]:
@@ -389,6 +423,24 @@ class Containers:
         """It is removed."""
         with self._lock:
             self._live.discard(container)
+            self._debugged = {
+                port: each for port, each in self._debugged.items() if each is not container
+            }
+
+    def reserve(self, port: int) -> bool:
+        """Keep a port for the debugger of a container to come; False if one has it already."""
+        with self._lock:
+            holder = self._debugged.get(port)
+            if port in self._debugged and (holder is None or not holder.exited.is_set()):
+                return False
+            self._debugged[port] = None
+            return True
+
+    def free(self, port: int) -> None:
+        """Give back a port that was reserved for a container which isn't made."""
+        with self._lock:
+            if port in self._debugged and self._debugged[port] is None:
+                del self._debugged[port]
 
     def close(self) -> None:
         """Remove every container and network that is left, within twice `errors.TIMEOUT`."""
@@ -433,11 +485,6 @@ class Containers:
                     ignore_gone(self._docker.client.images.remove, name, noprune=True)
         except EngineError as error:
             _log.warning("left image %s: %s", name, error)
-
-
-def _is_near(client: DockerClient) -> bool:
-    """Whether the engine is reached over this machine, if only by a tunnel's end."""
-    return client.host() in ("localhost", "127.0.0.1")
 
 
 def _start_reaper(client: DockerClient) -> None:

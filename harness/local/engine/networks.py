@@ -13,6 +13,7 @@ from docker.errors import APIError
 from docker.types import IPAMConfig, IPAMPool
 
 from harness.errors import EngineError
+from harness.local.engine.addresses import DEFAULT_NETWORKS
 from harness.local.engine.errors import engine_errors, ignore_gone
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class JobNetwork:
         isolated: bool,
     ) -> None:
         self._network = network
-        self._isolated = isolated
+        self.isolated = isolated
+        """Whether it leads nowhere else."""
         self._on_removal = on_removal
         self.addresses = addresses
         """By host name."""
@@ -75,7 +77,7 @@ class JobNetwork:
         address = self.addresses[hostname]
         endpoint = client.client.api.create_endpoint_config(ipv4_address=address)
         return {
-            **(ISOLATION if self._isolated else {}),
+            **(ISOLATION if self.isolated else {}),
             "network": self.name,
             "networking_config": {self.name: endpoint},
             "extra_hosts": {
@@ -134,11 +136,11 @@ def create_for_hosts(
 def gateway(client: DockerClient) -> str | None:
     """The engine's own address in its default network."""
     with engine_errors():
-        networks = client.client.api.networks(names=["bridge"])
+        networks = client.client.api.networks(names=list(DEFAULT_NETWORKS))
     for network in networks:
         for config in network["IPAM"]["Config"] or []:
             subnet = ipaddress.ip_network(config["Subnet"])
-            if network["Name"] == "bridge" and subnet.version == 4:
+            if network["Name"] in DEFAULT_NETWORKS and subnet.version == 4:
                 # Engine 20.10 names the default network's gateway only once it was restarted.
                 return str(config.get("Gateway") or subnet[1])
     return None

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.local.core.debug import debugger
 from harness.local.data import s3_objects
 from harness.local.data.opt_ml import CHUNK
 from harness.local.protocol.errors import AwsError
@@ -187,6 +188,8 @@ class Queue:
         try:
             size, body = self._input(invocation)
             limit = invocation.request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT)
+            if instance.is_debugged:
+                limit = max(limit, debugger.SECONDS)
             deadline = time.monotonic() + limit
             headers = {**invocation.headers, "Content-Length": str(size)}
             response = instance.http.urlopen(

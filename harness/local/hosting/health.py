@@ -38,7 +38,7 @@ def watch(
     """Ping an endpoint's containers until it is stopped, and end those that don't answer.
 
     That they have ended lets the endpoint replace them. One that is answering a request isn't
-    pinged: many answer one at a time.
+    pinged: many answer one at a time. Nor is one that is debugged, which may stand still.
 
     Args:
         name: the endpoint's.
@@ -66,7 +66,7 @@ def watch(
 
 def _failures(instance: Instance, before: int, flaps: Callable[[], bool]) -> int:
     """How many pings in a row have failed, with the one that is made now."""
-    if not flaps() and (instance.requests or instance.ping()):
+    if not flaps() and (instance.requests or instance.is_debugged or instance.ping()):
         return 0
     # It may be waiting for the next request of a connection that we hold.
     instance.connections.rest()

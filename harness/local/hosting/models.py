@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from harness.local.core.store import Resource
 from harness.local.data import s3_objects
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.paging import page
+from harness.local.registry import deploying
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -34,6 +35,8 @@ class Model(Resource):
     arn: str
     request: dict[str, Any]
     created: datetime
+    packaged: dict[str, Any] = field(default_factory=dict)
+    """What its container has of a model package, as it was when the model was created."""
 
     @property
     def name(self) -> str:
@@ -45,9 +48,12 @@ class Model(Resource):
 
     @property
     def container(self) -> dict[str, Any]:
-        """The one container: `PrimaryContainer`, or the only one of `Containers`."""
-        primary = self.request.get("PrimaryContainer") or self.request["Containers"][0]
-        return dict(primary)
+        """The one container, with what it has of a model package."""
+        asked = asked_container(self.request)
+        if not self.packaged:
+            return dict(asked)
+        environment = {**self.packaged.get("Environment", {}), **asked.get("Environment", {})}
+        return {**self.packaged, **asked, "Environment": environment}
 
     @property
     def data_source(self) -> dict[str, Any]:
@@ -66,6 +72,12 @@ class Model(Resource):
     @property
     def isolated(self) -> bool:
         return bool(self.request.get("EnableNetworkIsolation"))
+
+
+def asked_container(request: dict[str, Any]) -> dict[str, Any]:
+    """The one that is asked for: `PrimaryContainer`, or the only one of `Containers`."""
+    primary: dict[str, Any] = request.get("PrimaryContainer") or request["Containers"][0]
+    return primary
 
 
 def objects(client: S3Client, source: dict[str, Any]) -> list[s3_objects.Object]:
@@ -97,7 +109,10 @@ class Models:
 
     def create_model(self, context: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         arn = self._table.arn(context, request["ModelName"])
-        model = Model(arn, request, datetime.now(UTC))
+        _check_count(request)
+        asked = asked_container(request)
+        packaged = deploying.container(self._backend.store, context, asked) or {}
+        model = Model(arn, request, datetime.now(UTC), packaged)
         self._check(model)
         images.check_model(self._backend, model.container["Image"])
         with self._backend.store.lock:
@@ -109,25 +124,12 @@ class Models:
         return {"ModelArn": arn}
 
     def _check(self, model: Model) -> None:
-        request = model.request
-        containers = request.get("Containers") or []
-        if bool(request.get("PrimaryContainer")) == bool(containers):
-            raise AwsError(
-                "ValidationException",
-                "Exactly one of PrimaryContainer and Containers must be given.",
-            )
-        if len(containers) > 1:
-            raise AwsError(
-                "ValidationException",
-                "Containers: the local AWS runs models of one container; inference pipelines run "
-                "on AWS only.",
-            )
         container = model.container
         if not container.get("Image"):
             raise AwsError(
                 "ValidationException",
-                "Image: the local AWS needs the container's image; model packages and inference "
-                "specifications run on AWS only.",
+                "Image: the container's image must be given, or the ModelPackageName of a model "
+                "package that has one.",
             )
         if container.get("Mode") == "MultiModel":
             raise AwsError(
@@ -189,6 +191,21 @@ class Models:
     def delete_model(self, context: RequestContext, request: dict[str, Any]) -> None:
         with self._backend.store.lock:
             self._table.remove(self.find(context, request["ModelName"]))
+
+
+def _check_count(request: dict[str, Any]) -> None:
+    containers = request.get("Containers") or []
+    if bool(request.get("PrimaryContainer")) == bool(containers):
+        raise AwsError(
+            "ValidationException",
+            "Exactly one of PrimaryContainer and Containers must be given.",
+        )
+    if len(containers) > 1:
+        raise AwsError(
+            "ValidationException",
+            "Containers: the local AWS runs models of one container; inference pipelines run on "
+            "AWS only.",
+        )
 
 
 def _check_archive(url: str | None) -> None:

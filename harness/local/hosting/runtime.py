@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config.faults import times
 from harness.console import plain
+from harness.local.core.debug import debugger
 from harness.local.data import s3_objects
 from harness.local.hosting import stateful
 from harness.local.hosting.asynchronous import Invocation
@@ -197,9 +198,10 @@ class _Call:
             for member, header in _HEADERS.items()
             if self._request.get(member)
         }
+        limit = debugger.SECONDS if self._instance.is_debugged else INVOCATION_TIMEOUT
         try:
             answer = await self._instance.connections.ask(
-                "/invocations", headers, self._request.get("Body", b""), INVOCATION_TIMEOUT
+                "/invocations", headers, self._request.get("Body", b""), limit
             )
         except OSError as error:
             raise self._broken(error) from error

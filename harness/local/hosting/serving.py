@@ -10,13 +10,14 @@ import logging
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.aws_model import instance_types, volumes
 from harness.errors import EngineError
+from harness.local.core.debug import debugger as debugging
 from harness.local.data import model_archive, opt_ml, s3_objects
 from harness.local.data.transfers import PASSING, Transfer
 from harness.local.data.volumes import FullVolumeError, Volume
@@ -29,10 +30,11 @@ from harness.local.engine.errors import (
     engine_lost,
 )
 from harness.local.engine.startup import PORT, Sockets, wait_healthy
-from harness.local.hosting import models
+from harness.local.hosting import models, upstream
 from harness.local.hosting.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.local.core.backend import Backend
@@ -72,12 +74,16 @@ class UnhealthyError(DeployError):
 class _Connection(urllib3.connection.HTTPConnection):
     """Sends nothing to whoever has the container's address when that has ended."""
 
-    def __init__(self, host: str, *, is_there: Callable[[], bool], **options: Any) -> None:
+    def __init__(
+        self, host: str, *, is_there: Callable[[], bool], sockets: upstream.Sockets, **options: Any
+    ) -> None:
         super().__init__(host, **options)
         self._is_there = is_there
+        self._sockets = sockets
 
     def connect(self) -> None:
         super().connect()
+        self._sockets.add(cast("socket.socket", self.sock))
         if not self._is_there():
             self.close()
             raise urllib3.exceptions.NewConnectionError(self, "the container has ended")
@@ -90,13 +96,22 @@ class _ConnectionPool(urllib3.HTTPConnectionPool):
 class Instance:
     """A container that serves: its connections, and the requests that it is answering."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, is_debugged: bool = False) -> None:
         self.container = container
+        self.is_debugged = is_debugged
+        """Whether it may stand still, and is well then."""
         host, port = container.address
+        sockets = upstream.Sockets()
         self.http = _ConnectionPool(
-            host, port, maxsize=CONNECTIONS, retries=False, is_there=container.has_address
+            host,
+            port,
+            maxsize=CONNECTIONS,
+            retries=False,
+            is_there=container.has_address,
+            sockets=sockets,
         )
-        self.connections = Pool(host, port, container.has_address)
+        self.connections = Pool(host, port, container.has_address, sockets=sockets)
+        container.when_exited(sockets.end)
         self.requests = 0
         """How many requests it has been given and hasn't answered yet."""
         self.status: int | None = None
@@ -248,15 +263,22 @@ def start(
         if on_transfer:
             on_transfer(text)
 
-    container = backend.containers.create(
+    own = {**model.container.get("Environment", {}), **(environment or {})}
+    try:
+        debugger = debugging.wanted(backend.containers, image, own, isolated=model.isolated)
+    except debugging.DebugError as error:
+        raise DeployError(f"{error}.") from error
+    container = _create(
+        backend,
         image,
+        debugger,
         name=name,
         hostname=hostname,
         command=["serve"],
         environment=backend.container_environment(
             context,
             image,
-            {**model.container.get("Environment", {}), **(environment or {})},
+            {**own, **debugger.environment} if debugger else own,
             isolated=model.isolated,
         ),
         port=PORT,
@@ -271,13 +293,28 @@ def start(
         put_model(backend, container, model, tell, volume, download_limit)
         if on_transfer:
             on_transfer("")
+        if debugger:
+            container.put("/", opt_ml.tar_stream(opt_ml.files(debugging.files())))
+            limit = max(limit, debugging.SECONDS)
         return _serve(
             container, log, limit, abandoned, owner=owner, resource=resource, on_exit=on_exit,
-            flaps=flaps, hint=hint,
+            flaps=flaps, hint=hint, is_debugged=debugger is not None,
         )  # fmt: skip
     except BaseException:
         container.remove()
         raise
+
+
+def _create(
+    backend: Backend, image: str, debugger: debugging.Debugger | None, **options: Any
+) -> Container:
+    """The container, with its debugger's port published, if it has one."""
+    if debugger is None:
+        return backend.containers.create(image, **options)
+    try:
+        return backend.containers.create(image, **options, debugged=debugger.ports)
+    finally:
+        backend.containers.free(debugger.port)
 
 
 def _serve(
@@ -291,6 +328,7 @@ def _serve(
     on_exit: Callable[[], None] | None,
     flaps: Callable[[], bool],
     hint: Callable[[str], None],
+    is_debugged: bool,
 ) -> Instance:
     """Start the container, and wait until it is healthy."""
     deadline = time.monotonic() + limit
@@ -305,7 +343,7 @@ def _serve(
     instance: Instance | None = None
     sockets = Sockets(container, hint)
     try:
-        instance = Instance(container)
+        instance = Instance(container, is_debugged=is_debugged)
     except NotRunningError:
         container.exited.wait(PING_TIMEOUT)
     if instance is not None:

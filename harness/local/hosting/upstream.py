@@ -11,6 +11,8 @@ import functools
 import re
 import select
 import socket
+import threading
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
@@ -45,6 +47,29 @@ class MalformedError(ConnectionError):
     """What the container answers is not HTTP; the text says why."""
 
 
+class Sockets:
+    """Those that lead to one container, whoever reads from them. For all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def add(self, connected: socket.socket) -> None:
+        with self._lock:
+            self._open.add(connected)
+
+    def end(self) -> None:
+        """Let their readers find the end, behind what has come. The container has ended.
+
+        Its kernel says so as well, but what it says is lost where the container's network goes
+        first, as it may on a busy machine; then a reader would wait for as long as it may.
+        """
+        with self._lock:
+            for each in self._open:
+                with contextlib.suppress(OSError):  # it is closed
+                    each.shutdown(socket.SHUT_RD)
+
+
 class Pool:
     """Connections to one container, each made when none is idle. It belongs to the loop using it.
 
@@ -55,6 +80,7 @@ class Pool:
             address is still the container's.
         connect: called in a thread, returns a socket that is connected to the container, where
             that is more than to connect to the address.
+        sockets: where its connections are to stand.
     """
 
     def __init__(
@@ -63,7 +89,9 @@ class Pool:
         port: int,
         is_there: Callable[[], bool],
         connect: Callable[[], socket.socket] | None = None,
+        sockets: Sockets | None = None,
     ) -> None:
+        self._sockets = Sockets() if sockets is None else sockets
         self._address = (host, port)
         self._host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._is_there = is_there
@@ -145,6 +173,7 @@ class Pool:
                 connected = await self._connected(loop)
         except TimeoutError as error:  # it hasn't been asked, so it isn't slow to answer
             raise ConnectionError("the container doesn't accept a connection") from error
+        self._sockets.add(connected)
         if not self._is_there():
             connected.close()
             raise ConnectionError("the container has ended")

@@ -41,13 +41,17 @@ class Trust:
         to be ours are refused, addresses can't be rebound.
         """
         origin = request.headers.get("origin")
-        return (origin is None or self._is_our_page(origin)) and (
-            self._host not in _LOOPBACK or _is_ours(request.headers.get("host", ""))
+        host = request.headers.get("host", "")
+        return (origin is None or self._is_our_page(origin, host)) and (
+            self._host not in _LOOPBACK or _is_ours(host)
         )
 
-    def _is_our_page(self, origin: str) -> bool:
+    def _is_our_page(self, origin: str, host: str) -> bool:
+        """Whether an origin is our own page's, also where its port is another one outside."""
         url = self._url()
-        return origin in {url, f"http://localhost:{urlsplit(url).port}"}
+        if origin in {url, f"http://localhost:{urlsplit(url).port}"}:
+            return True
+        return origin == f"http://{host}" and _is_address(_name(host))
 
     def refusal(self, request: Request) -> Response:
         """What a request gets that isn't allowed."""
@@ -70,12 +74,19 @@ def refusal(message: str) -> Response:
 @functools.lru_cache
 def _is_ours(host: str) -> bool:
     """Whether a Host header is an address, or a name that leads nobody but us to loopback."""
+    name = _name(host)
+    return not name or _is_address(name) or f".{name}".endswith(_OUR_NAMES)
+
+
+def _name(host: str) -> str:
+    """What stands in a Host header before the port."""
     name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-    name = name.strip("[]").lower()
-    if f".{name}".endswith(_OUR_NAMES):
-        return True
+    return name.strip("[]").lower()
+
+
+def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return not name
+        return False
     return True

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.aws_model import instance_types as types
 from harness.errors import EngineError
+from harness.local.core.debug import debugger as debugging
+from harness.local.data import opt_ml
 from harness.local.engine.errors import StartError, engine_lost
 from harness.local.faults import events
 from harness.local.jobs.job import FAILURE_REASON_LIMIT, JobError, JobStoppedError
@@ -98,7 +100,8 @@ class Cluster:
         """Create a container a host, with its `mounts`, and remove them in the end.
 
         Each has what its instance type has, as far as the engine can limit that, and `volume` GiB
-        to write. Several share a network, in which their names resolve.
+        to write. Several share a network, in which their names resolve. The first is debugged, if
+        its `environment` asks for that.
         """
         job, backend = self._job, self._job.backend
         with contextlib.ExitStack() as clean:
@@ -110,8 +113,12 @@ class Cluster:
             self._lost = None
             clean.callback(self._end_faults)
             clean.callback(self.containers.clear)  # each knows 20 KB, and jobs are kept
+            debugger = self._debugger(image, environment, isolated=isolated)
+            if debugger is not None:
+                clean.callback(backend.containers.free, debugger.port)
             for host in self.hosts:
                 kind = instance_types[host]
+                own = debugger if host == self.hosts[0] else None
                 container = backend.containers.create(
                     image,
                     name=f"{job.name}-{host}",
@@ -120,8 +127,12 @@ class Cluster:
                     command=command,
                     entrypoint=entrypoint,
                     environment=backend.container_environment(
-                        job.context, image, environment, isolated=isolated
+                        job.context,
+                        image,
+                        {**environment, **own.environment} if own else environment,
+                        isolated=isolated,
                     ),
+                    debugged=own.ports if own else None,
                     isolated=isolated,
                     shared=network,
                     memory=types.memory(kind),
@@ -132,7 +143,20 @@ class Cluster:
                 )
                 clean.callback(container.remove)
                 self.containers.append(container)
+                if own:
+                    container.put("/", opt_ml.tar_stream(opt_ml.files(debugging.files())))
             yield
+
+    def _debugger(
+        self, image: str, environment: Mapping[str, str], *, isolated: bool
+    ) -> debugging.Debugger | None:
+        """What the first host is debugged by. Raises `JobError` where it can't be."""
+        try:
+            return debugging.wanted(
+                self._job.backend.containers, image, environment, isolated=isolated
+            )
+        except debugging.DebugError as error:
+            raise JobError(f"ClientError: {error}.") from error
 
     def each(self, call: Callable[[str, Container], None], what: str) -> None:
         """Call with every host and its container, at once."""

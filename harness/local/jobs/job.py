@@ -15,6 +15,7 @@ from harness.local.core.store import Resource
 from harness.local.data import s3_objects
 from harness.local.data.transfers import PASSING, Transfer
 from harness.local.engine.errors import ImageError
+from harness.local.experiments import following
 from harness.local.faults import events
 from harness.local.faults.faults import MARK
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from harness.config.faults import Fault
     from harness.local.core.backend import Backend
+    from harness.local.experiments.components import TrialComponent
     from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
@@ -113,8 +115,18 @@ class Job(Resource):
         """Set when something has happened that the job's thread should look at."""
         self.stopping = False
         self.abandoned = False
+        self._listeners: list[Callable[[], None]] = []
+        self.component: TrialComponent | None = None
+        """What experiments have of it; None of one that was saved."""
         self.blamed = False
         """Whether a fault on demand has happened to it."""
+
+    def track(self) -> None:
+        """Have a trial component, if the job is of a kind that has."""
+        if self.noun in following.SUFFIXES:
+            self.component = following.follow(
+                self.backend.store, self.context, self.noun, self.arn, self.request
+            )
 
     def stop(self) -> bool:
         """Ask the job to stop; False if it has ended already."""
@@ -133,6 +145,14 @@ class Job(Resource):
         """Forget the job: its local AWS is being shut down."""
         self.abandoned = True
         self.wake.set()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Have this called, in any thread, once the job has ended; at once if it has."""
+        with self.lock:
+            if self.status in ("InProgress", "Stopping"):
+                self._listeners.append(call)
+                return
+        call()
 
     def saved(self) -> dict[str, Any]:
         """What there is to be known of it; `restore` goes on from there."""
@@ -281,6 +301,9 @@ class Job(Resource):
             self.ended = self.modified = datetime.now(UTC)
             self._on_end(why)
             self.status = status
+            listeners, self._listeners = self._listeners, []
+        for call in listeners:
+            call()
         if not self.abandoned:
             seconds = (self.ended - self.created).total_seconds()
             reason = f": {plain(self.failure_reason or '')}" if status == "Failed" else ""

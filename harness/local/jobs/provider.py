@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from harness.local.jobs.job import Job
+from harness.local.lineage.entity import settle
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.messages import RequestContext
 from harness.local.protocol.paging import DEFAULT_PAGE, page
@@ -62,6 +63,7 @@ class JobProvider(Generic[J]):
         with self._backend.store.lock:
             if job.arn in self._jobs:
                 raise AwsError("ResourceInUse", f"{job.taken} ({job.arn})")
+            job.track()
             self._jobs.add(job, job.request.get("Tags"))
         self._backend.spawn(job.run, f"{job.kind}-{job.name}")
         return {f"{job.noun}Arn": job.arn}
@@ -118,4 +120,5 @@ class JobProvider(Generic[J]):
                     f"The {self._words} {job.arn} is in status {job.status}; only one that is "
                     "Completed, Failed or Stopped can be deleted.",
                 )
+            settle(self._backend.store)
             self._jobs.remove(job)

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.core.client import local_boto_session
-from harness.local.page import answers
+from harness.local.page import answers, registry
 from harness.local.page.forms import MAX_FIELDS
 from harness.local.page.kinds import KINDS
 from harness.local.page.kinds import url as resource_url
@@ -54,15 +54,19 @@ class Acting:
         self._lock = threading.Lock()
 
     def act(self, asked: Asked, noun: str, name: str, form: Form) -> Response:
-        """Stop or delete a resource, as the form's `action` says."""
+        """Stop, delete, approve or reject a resource, as the form's `action` says."""
         verb = form.fields.get("action", "")
-        operation = f"{verb}{noun}"
+        operation, members = f"{verb}{noun}", {f"{noun}Name": name}
         known = noun in KINDS and verb in VERBS
+        if noun == registry.PACKAGE and verb in registry.APPROVALS:
+            found = self._local.call("DescribeModelPackage", asked.region, members)
+            known, operation = found is not None, "UpdateModelPackage"
+            members = registry.approval(found["ModelPackageArn"], verb) if found else {}
         if not known or operation not in self._local.service.operations:
             return self._resources.missing(asked, f"There is no such action on {noun} {name}")
         client = self._local.client("sagemaker", asked.region)
         try:
-            getattr(client, xform_name(operation))(**{KINDS[noun].name_member: name})
+            getattr(client, xform_name(operation))(**members)
         except (ClientError, BotoCoreError) as error:
             return self._resources.resource(asked, noun, name, error=str(error))
         if verb == "Delete" and noun != "Endpoint":  # which takes its time

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.local.page import registry
 from harness.local.page.answers import place
 from harness.local.page.kinds import BEGUN, ENDED
 from harness.local.page.kinds import url as resource_url
@@ -40,6 +41,7 @@ def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
     pairs = [
         ("Image", algorithm.get("TrainingImage") or container.get("Image")
          or application.get("ImageUri")),
+        *registry.facts(found),
         ("Entrypoint", _words(algorithm.get("ContainerEntrypoint")
                               or application.get("ContainerEntrypoint"))),
         ("Arguments", _words(algorithm.get("ContainerArguments")
@@ -192,6 +194,7 @@ def outputs(s3: Any, found: dict[str, Any], region: str) -> list[dict[str, Any]]
     uris = [
         ("Model", found.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")),
         ("Model data", (found.get("PrimaryContainer") or {}).get("ModelDataUrl", "")),
+        ("Model data", registry.first_container(found).get("ModelDataUrl", "")),
         ("Output", found.get("OutputDataConfig", {}).get("S3OutputPath", "")),
         ("Checkpoints", found.get("CheckpointConfig", {}).get("S3Uri", "")),
         ("Output", found.get("TransformOutput", {}).get("S3OutputPath", "")),
@@ -224,10 +227,33 @@ def bucket_url(uri: str, region: str) -> str:
 
 
 def data_of(model: dict[str, Any]) -> set[str]:
-    """The URIs of a model's data."""
-    containers = [model.get("PrimaryContainer") or {}, *model.get("Containers", [])]
+    """The URIs of a model's data, or a model package's."""
+    containers = [
+        model.get("PrimaryContainer") or {},
+        *model.get("Containers", []),
+        registry.first_container(model),
+    ]
     return {each["ModelDataUrl"] for each in containers if each.get("ModelDataUrl")}
 
 
 def named(kind: str, name: str, said: str, region: str) -> Link:
     return said, name, resource_url(kind, name, region)
+
+
+def component(found: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What a trial component consists of: titles, each with names and what they stand for."""
+    parameters = {
+        name: str(each.get("NumberValue", each.get("StringValue", "")))
+        for name, each in found.get("Parameters", {}).items()
+    }
+    metrics = {
+        each["MetricName"]: f"{each['Last']:g} (of {each['Count']}: {each['Min']:g} … "
+        f"{each['Max']:g}, {each['Avg']:g} on average)"
+        for each in found.get("Metrics", [])
+    }
+    inputs, outputs = (
+        {name: each["Value"] for name, each in found.get(member, {}).items()}
+        for member in ("InputArtifacts", "OutputArtifacts")
+    )
+    whole = {"Parameters": parameters, "Metrics": metrics, "Inputs": inputs, "Outputs": outputs}
+    return [(title, sorted(pairs.items())) for title, pairs in whole.items() if pairs]

@@ -19,6 +19,8 @@ class Kind:
     title: str
     log_group: str = ""
     log_prefix: str = ""
+    is_listed: bool = True
+    """Whether it is on the first page, and not only where something leads to it."""
 
     @property
     def list_operation(self) -> str:
@@ -31,6 +33,16 @@ class Kind:
     @property
     def name_member(self) -> str:
         return f"{self.noun}Name"
+
+    @property
+    def listed(self) -> dict[str, str]:
+        """What its List operation is asked, to list all of them."""
+        return {"ModelPackageType": "Both"} if self.noun == "ModelPackage" else {}
+
+    def name_of(self, found: dict[str, Any]) -> str:
+        """The name by which it is described. A version has its group's, and its number."""
+        name = found.get(self.name_member)
+        return name or f"{found['ModelPackageGroupName']}/{found['ModelPackageVersion']}"
 
     @property
     def words(self) -> str:
@@ -46,8 +58,11 @@ KINDS = {
         Kind("TrainingJob", "Training jobs", "/aws/sagemaker/TrainingJobs", "{name}/"),
         Kind("ProcessingJob", "Processing jobs", "/aws/sagemaker/ProcessingJobs", "{name}/"),
         Kind("TransformJob", "Transform jobs", "/aws/sagemaker/TransformJobs", "{name}/"),
+        Kind("ModelPackageGroup", "Model package groups"),
+        Kind("ModelPackage", "Model packages"),
         Kind("Model", "Models"),
         Kind("EndpointConfig", "Endpoint configurations"),
+        Kind("TrialComponent", "Trial components", is_listed=False),
     )
 }
 
@@ -121,14 +136,14 @@ class Row:
 
 def row(kind: Kind, region: str, found: dict[str, Any]) -> Row:
     """That of a Describe operation's answer."""
-    status = found.get(f"{kind.noun}Status") or ""
-    step = found.get("SecondaryStatus") or ""
+    status = found.get(f"{kind.noun}Status") or found.get("Status", {}).get("PrimaryStatus") or ""
+    step = found.get("SecondaryStatus") or found.get("ModelApprovalStatus") or ""
     created = found["CreationTime"]
     seconds: float | None = None
     if kind.noun.endswith("Job"):
         ended = next((found[each] for each in ENDED if found.get(each)), None)
         seconds = ((ended or datetime.now(UTC)) - created) / timedelta(seconds=1)
-    name = found[kind.name_member]
+    name = kind.name_of(found)
     return Row(
         kind=kind,
         name=name,
@@ -137,9 +152,15 @@ def row(kind: Kind, region: str, found: dict[str, Any]) -> Row:
         subject=subject(found),
         created=created,
         seconds=seconds,
-        reason=found.get("FailureReason") or "",
+        reason=found.get("FailureReason") or _failure(found),
         url=url(kind.noun, name, region),
     )
+
+
+def _failure(found: dict[str, Any]) -> str:
+    """Why a model package's validation failed."""
+    statuses = found.get("ModelPackageStatusDetails", {}).get("ValidationStatuses") or []
+    return next((each["FailureReason"] for each in statuses if each.get("FailureReason")), "")
 
 
 def subject(found: dict[str, Any]) -> str:
@@ -153,11 +174,22 @@ def subject(found: dict[str, Any]) -> str:
         .get("TrainingImage")
         or found.get("AppSpecification", {}).get("ImageUri")
         or found.get("PrimaryContainer", {}).get("Image")
-        or ", ".join(each.get("Image", "") for each in found.get("Containers", []))
+        or ", ".join(_images(found))
+        or found.get("PrimaryContainer", {}).get("ModelPackageName")
         or found.get("ModelName")
         or found.get("EndpointConfigName")
+        or ", ".join(_images(found.get("InferenceSpecification", {})))
+        or found.get("ModelPackageGroupDescription")
         or ""
     )
+
+
+def _images(found: dict[str, Any]) -> list[str]:
+    """Those of the containers, or the packages that have them."""
+    named = (
+        each.get("Image") or each.get("ModelPackageName") for each in found.get("Containers", [])
+    )
+    return [each for each in named if each]
 
 
 def _variant(variant: dict[str, Any]) -> str:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from harness.local.page import answers, details, logs
+from harness.local.experiments.jobs import SUFFIXES
+from harness.local.page import answers, details, logs, registry
 from harness.local.page.kinds import KINDS, row, subject
 from harness.local.page.parts import commands
 from harness.local.page.parts.plots import bar, plot
 from harness.local.page.trials import trials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.local.faults.faults import Faults
     from harness.local.page.asked import Asked, Local
@@ -29,6 +30,13 @@ LIMIT = 100
 """Resources of a kind that are shown, the latest first."""
 
 TUNING = "HyperParameterTuningJob"
+COMPONENT = "TrialComponent"
+
+_TEXTS = {
+    "Stop": "It is stopped as SageMaker does it, with the time to write its model.",
+    "Delete": "It will be gone, as with SageMaker: its data in S3 and its log stay.",
+}
+"""What is said beside a button."""
 
 _NAME = re.compile(r"[a-zA-Z0-9-]{1,63}")
 
@@ -44,7 +52,8 @@ class Resources:
     def overview(self, asked: Asked) -> Response:
         """All of them: what runs first, then what has ended, those that failed folded."""
         words, status = asked.query.get("q", "").strip(), asked.query.get("status", "")
-        kinds = [k for k in KINDS.values() if k.list_operation in self._local.service.operations]
+        operations = self._local.service.operations
+        kinds = [k for k in KINDS.values() if k.is_listed and k.list_operation in operations]
         rows = {kind: self._rows(kind, asked.region, words) for kind in kinds}
         shown = {kind: [r for r in some if _is_wanted(r, words, status)] for kind, some in
                  rows.items()}  # fmt: skip
@@ -77,14 +86,14 @@ class Resources:
     def _names(self, kind: Kind, region: str, words: str = "") -> list[str]:
         """The latest ones' names; `words` are what some have in their names, if it can be that."""
         asked: dict[str, Any] = {
-            "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": LIMIT
+            "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": LIMIT, **kind.listed
         }  # fmt: skip
         answer = self._local.call(kind.list_operation, region, asked) or {}
         if words and _NAME.fullmatch(words) and answer.get("NextToken"):
             more = self._local.call(kind.list_operation, region, {**asked, "NameContains": words})
             answer = more or answer
         lists = [each for each in answer.values() if isinstance(each, list)]
-        return [summary[kind.name_member] for summary in (lists[0] if lists else [])]
+        return [kind.name_of(summary) for summary in (lists[0] if lists else [])]
 
     def _describe(self, kind: Kind, region: str, name: str) -> dict[str, Any] | None:
         """None if there is no such resource (any more)."""
@@ -123,9 +132,14 @@ class Resources:
             timeline=[(each, bar(each, ends)) for each in phases],
             plots=[(each, plot(each) if len(each.values) > 1 else "") for each in series],
             hyperparameters=_pairs(found.get("HyperParameters")),
+            component=details.component(found),
             environment=_pairs(
-                found.get("Environment") or (found.get("PrimaryContainer") or {}).get("Environment")
+                found.get("Environment")
+                or (found.get("PrimaryContainer") or {}).get("Environment")
+                or registry.first_container(found).get("Environment")
             ),
+            versions=self._versions(kind, region, name),
+            metadata=_pairs(found.get("CustomerMetadataProperties")),
             inputs=details.inputs(s3, found, region),
             outputs=details.outputs(s3, found, region),
             variants=found.get("ProductionVariants", []),
@@ -135,13 +149,17 @@ class Resources:
             explaining=logs.explaining(found_logs) if here.reason else [],
             lines=logs.LINES,
             document=found,
-            actions=list(self._actions(kind, here, asked)),
+            actions=list(self._actions(kind, here, asked, found)),
             can_be_invoked=kind.noun == "Endpoint" and here.status in ("InService", "Updating"),
             is_async="AsyncInferenceConfig" in found,
             token=self._token,
             refresh=REFRESH_SECONDS if here.is_running else None,
             **{"invoked": None, "form": {}, "error": "", **more},
         )
+
+    def _versions(self, kind: Kind, region: str, name: str) -> Sequence[registry.Version]:
+        is_group = kind.noun == registry.GROUP
+        return registry.versions(self._local, region, name) if is_group else []
 
     def _logs(self, kind: Kind, region: str, group: str, name: str) -> list[answers.Stream]:
         if not group:
@@ -154,15 +172,22 @@ class Resources:
         answer = self._local.call("ListTags", region, {"ResourceArn": arn}) if arn else None
         return [(each["Key"], each["Value"]) for each in (answer or {}).get("Tags", [])]
 
-    def _actions(self, kind: Kind, here: Row, asked: Asked) -> Iterator[dict[str, Any]]:
-        """Stop, of a job that runs; else delete. With the lines that do the same."""
+    def _actions(
+        self, kind: Kind, here: Row, asked: Asked, found: dict[str, Any]
+    ) -> Iterator[dict[str, Any]]:
+        """Stop, of a job that runs; else delete; and what a model package's approval can become.
+        With the lines that do the same.
+        """
+        for verb, members in registry.approvals(found):
+            lines = commands.call(asked.where, "sagemaker", "UpdateModelPackage", members)
+            yield {"verb": verb, "text": registry.TEXTS[verb], "lines": lines}
         is_job = kind.noun.endswith("Job")
         verb = "Stop" if is_job and here.tone == "busy" else "Delete"
         operation = f"{verb}{kind.noun}"
         if operation in self._local.service.operations and here.status != "Stopping":
             members = {kind.name_member: here.name}
             lines = commands.call(asked.where, "sagemaker", operation, members)
-            yield {"verb": verb, "operation": operation, "lines": lines}
+            yield {"verb": verb, "text": _TEXTS[verb], "lines": lines}
 
     def _links(self, kind: Kind, region: str, name: str, found: dict[str, Any]) -> Iterator[Link]:
         """job → model → endpoint configuration → endpoint, and back."""
@@ -170,7 +195,16 @@ class Resources:
         def named(noun: str, said: str, name: str) -> Link:
             return details.named(noun, name, said, region)
 
-        if kind.noun == "TrainingJob":
+        if kind.noun in SUFFIXES:
+            component = f"{name}{SUFFIXES[kind.noun]}".lower()
+            if found_component := self._describe(KINDS[COMPONENT], region, component):
+                yield named(COMPONENT, "Trial component", found_component["TrialComponentName"])
+        if kind.noun == COMPONENT:
+            source = found.get("Source", {"SourceType": ""})
+            noun = source["SourceType"].removeprefix("SageMaker")
+            if noun in SUFFIXES:
+                yield named(noun, KINDS[noun].title[:-1], source["SourceArn"].rpartition("/")[2])
+        elif kind.noun == "TrainingJob":
             if tuning := found.get("TuningJobArn"):
                 yield named(TUNING, "Tuned by", tuning.rpartition("/")[2])
             uri = found.get("ModelArtifacts", {}).get("S3ModelArtifacts")
@@ -182,11 +216,16 @@ class Resources:
                 yield named("TrainingJob", "Best", best["TrainingJobName"])
         elif kind.noun == "TransformJob":
             yield named("Model", "Model", found["ModelName"])
+        elif kind.noun == registry.PACKAGE:
+            if group := found.get("ModelPackageGroupName"):
+                yield named(registry.GROUP, "Version of", group)
+            for made in registry.models_of(name, self._all("Model", region)):
+                yield named("Model", "Model", made)
+            yield from self._trained_by(details.data_of(found), region)
         elif kind.noun == "Model":
-            uris = details.data_of(found)
-            for job in self._all("TrainingJob", region) if uris else []:
-                if job.get("ModelArtifacts", {}).get("S3ModelArtifacts") in uris:
-                    yield named("TrainingJob", "Trained by", job["TrainingJobName"])
+            if package := registry.package_of(found):
+                yield named(registry.PACKAGE, "Made of", package)
+            yield from self._trained_by(details.data_of(found), region)
             for config in self._all("EndpointConfig", region):
                 if name in {each.get("ModelName") for each in config["ProductionVariants"]}:
                     yield named("EndpointConfig", "Configuration", config["EndpointConfigName"])
@@ -207,6 +246,12 @@ class Resources:
                 model = self._describe(KINDS["Model"], region, each["ModelName"]) or {}
                 links = self._links(KINDS["Model"], region, each["ModelName"], model)
                 yield from (link for link in links if link[0] == "Trained by")
+
+    def _trained_by(self, uris: set[str], region: str) -> Iterator[Link]:
+        """The training jobs whose artifacts these are."""
+        for job in self._all("TrainingJob", region) if uris else []:
+            if job.get("ModelArtifacts", {}).get("S3ModelArtifacts") in uris:
+                yield details.named("TrainingJob", job["TrainingJobName"], "Trained by", region)
 
     def _endpoints_of(self, config: str, region: str) -> Iterator[Link]:
         for each in self._all("Endpoint", region):

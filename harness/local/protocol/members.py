@@ -13,7 +13,7 @@ import importlib.resources
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.model import ListShape, StructureShape
+from botocore.model import ListShape, MapShape, StructureShape
 
 from harness.local.protocol.errors import AwsError
 
@@ -97,7 +97,9 @@ class Members:
     def _plan(self, shape: Shape, state: str) -> _Plan:
         key = (shape.name, state)
         if key not in self._plans:
-            plan = self._plans[key] = _Plan({}, {})  # first, for shapes that contain themselves
+            plan = self._plans[key] = _Plan(
+                {}, {}, set()
+            )  # first, for shapes that contain themselves
             lines = self.lines.get(shape.name)
             for name, member in _structure_members(shape):
                 line = lines.get(name, UNKNOWN) if lines is not None else None
@@ -107,20 +109,30 @@ class Members:
                     below = self._plan(inner, state)
                     if below.refused or below.inner:
                         plan.inner[name] = below
+                        if isinstance(member, MapShape):
+                            plan.maps.add(name)
         return self._plans[key]
 
-    def walk(self, shape: Shape, above: str = "", refused: Line | None = None) -> Iterator[Member]:
+    def walk(
+        self,
+        shape: Shape,
+        above: str = "",
+        refused: Line | None = None,
+        inside: frozenset[str] = frozenset(),
+    ) -> Iterator[Member]:
         """Every member of an input shape, nested ones behind the one they are in.
 
-        Those below a refused one are refused with it, and need no line.
+        Those below a refused one are refused with it, and need no line; nor do those of a shape
+        inside itself, which have been told.
         """
+        inside |= {shape.name}
         for name, member in _structure_members(shape):
             path = f"{above}{name}"
             line = refused or self.lines.get(shape.name, {}).get(name)
             yield Member(path, shape.name, name, line)
-            if (inner := _structure(member)) is not None:
+            if (inner := _structure(member)) is not None and inner.name not in inside:
                 with_it = line if line is not None and line.is_refused else None
-                yield from self.walk(inner, f"{path}.", with_it)
+                yield from self.walk(inner, f"{path}.", with_it, inside)
 
 
 class _Plan(NamedTuple):
@@ -128,6 +140,8 @@ class _Plan(NamedTuple):
 
     refused: dict[str, Line]
     inner: dict[str, _Plan]
+    maps: set[str]
+    """Those of `inner` that are maps of structures."""
 
     def found(self, value: Any, above: str = "") -> Iterator[tuple[str, Line]]:
         """The members of a value that are refused, with their paths."""
@@ -135,7 +149,10 @@ class _Plan(NamedTuple):
             if value.get(name) or value.get(name) == {}:
                 yield f"{above}{name}", line
         for name, plan in self.inner.items():
-            for each in _structures(value.get(name)):
+            given = value.get(name)
+            if name in self.maps and isinstance(given, dict):
+                given = list(given.values())
+            for each in _structures(given):
                 yield from plan.found(each, f"{above}{name}.")
 
 
@@ -154,9 +171,9 @@ def _structure_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
 
 
 def _structure(shape: Shape) -> StructureShape | None:
-    """The structure that a shape is, or lists."""
-    while isinstance(shape, ListShape):
-        shape = shape.member
+    """The structure that a shape is, or lists, or maps keys to."""
+    while isinstance(shape, ListShape | MapShape):
+        shape = shape.member if isinstance(shape, ListShape) else shape.value
     return shape if isinstance(shape, StructureShape) else None
 
 

@@ -43,10 +43,12 @@ def page(
     noun: str,
     descending: bool,
     default_page: int = DEFAULT_PAGE,
+    identity: str = "",
 ) -> dict[str, Any]:
     """The response of a List operation: `{member: [...], "NextToken": ...}`.
 
     `noun` is what the summaries' members begin with (`TrainingJob` in `TrainingJobName`).
+    `identity` is the member that no two have alike, if it isn't the name.
     `descending` is the operation's default order; which it is stands in AWS's API reference.
 
     Raises:
@@ -58,7 +60,7 @@ def page(
     backwards = order == "Descending" if order else descending
 
     def place(summary: Mapping[str, Any]) -> _Place:
-        return summary[key], summary[f"{noun}Name"]
+        return summary[key], summary[identity or f"{noun}Name"]
 
     found = [each for each in summaries if _matches(each, request, noun)]
     if not (status_last := member in _STATUS_LAST):

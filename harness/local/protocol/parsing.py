@@ -54,7 +54,7 @@ class Parser:
         shape = model.input_shape
         if shape is None:
             return lambda _: {}
-        if not self._is_rest:
+        if not self._is_rest or _is_document(shape):
             return lambda body: self._checked(shape, wire.parse_document(shape, body))
         headers, members = request.headers, None
         payload = str(shape.serialization.get("payload"))
@@ -109,3 +109,10 @@ class Parser:
 
     def _input(self, operation: str) -> StructureShape:
         return cast("StructureShape", self._model.operation_model(operation).input_shape)
+
+
+def _is_document(shape: StructureShape) -> bool:
+    """Whether the body of a rest-json request has all of its members (SageMaker Metrics)."""
+    return "payload" not in shape.serialization and not any(
+        "location" in member.serialization for member in shape.members.values()
+    )

@@ -17,6 +17,9 @@ events for the stream's member: `{"Body": [{"PayloadPart": {"Bytes": b"..."}}]}`
 while it is iterated, and closed at the end if it has `close()`. An `AwsError` raised by the
 iterator ends the stream with that exception.
 
+A provider with `handler` and `headers` is one `ByName`: it says by name which operations it
+answers, and is asked for those that no other provider has.
+
 A method that is a coroutine runs in the loop, and takes no thread: nothing in it may wait but by
 `await`. Its event stream is an `Events`, of `wire`.
 """
@@ -29,7 +32,7 @@ import itertools
 import logging
 import random
 import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, runtime_checkable
 
 from botocore import xform_name
 from botocore.model import OperationModel, ServiceModel
@@ -62,6 +65,18 @@ _log = logging.getLogger(__name__)
 
 MAX_JSON_BODY = 10 * 1024 * 1024
 """Bytes of a JSON request; the model states no limit for the services that have no payload."""
+
+
+@runtime_checkable
+class ByName(Protocol):
+    """A provider without a method for each operation."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What its answers have in their headers."""
+
+    def handler(self, operation: str) -> Handler | None:
+        """What answers an operation; None if it hasn't it."""
 
 
 class Service:
@@ -97,6 +112,11 @@ class Service:
         Raises:
             ValueError: two providers implement the same operation.
         """
+        return {**self._by_name, **self.real}
+
+    @functools.cached_property
+    def real(self) -> Mapping[str, Handler]:
+        """Those of them that are methods of a provider."""
         found: dict[str, Handler] = {}
         for operation in self.model.operation_names:
             method = xform_name(operation)
@@ -112,6 +132,26 @@ class Service:
         return found
 
     @functools.cached_property
+    def _by_name(self) -> Mapping[str, Handler]:
+        """Those that a provider has `ByName`."""
+        return {
+            operation: handler
+            for provider in self._providers
+            if isinstance(provider, ByName)
+            for operation in self.model.operation_names
+            if (handler := provider.handler(operation)) is not None
+        }
+
+    @functools.cached_property
+    def _headers(self) -> Mapping[str, str]:
+        """What answers of such providers have in their headers."""
+        found: dict[str, str] = {}
+        for provider in self._providers:
+            if isinstance(provider, ByName):
+                found.update(provider.headers)
+        return found
+
+    @functools.cached_property
     def members(self) -> Members:
         """What becomes of each member of the operations' requests."""
         return Members.beside(self._providers)
@@ -119,15 +159,13 @@ class Service:
     @functools.cached_property
     def max_body(self) -> int:
         """Bytes of a body above which it is refused without being read."""
-        if self.model.protocol != "rest-json":
-            return MAX_JSON_BODY
         payloads = [
             int(shape.members[shape.serialization["payload"]].metadata.get("max", 0))
             for operation in self.model.operation_names
             if (shape := self.model.operation_model(operation).input_shape) is not None
             and "payload" in shape.serialization
         ]
-        return max(payloads) + TRANSPORT_ALLOWANCE
+        return max(payloads) + TRANSPORT_ALLOWANCE if payloads else MAX_JSON_BODY
 
     @functools.cached_property
     def _routes(self) -> Routes:
@@ -188,9 +226,13 @@ class Service:
             return too_large(self.max_body)
         try:
             parsed = self._parse(call, request, body)
-            if call.handler is not _leave_to_moto and call.model.input_shape is not None:
+            is_real = call.model.name in self.real
+            if is_real and call.model.input_shape is not None:
                 self.members.refuse(call.model.input_shape, parsed)
-            return self._end(call, call.handler(call.context, parsed))
+            response = self._end(call, call.handler(call.context, parsed))
+            if is_real or not self._headers:
+                return response
+            return response._replace(headers={**response.headers, **self._headers})
         except LeaveToMoto as leave:
             leave.body = body
             raise

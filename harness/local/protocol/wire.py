@@ -149,7 +149,8 @@ def parse_rest(
 ) -> dict[str, Any]:
     """A rest-json request whose members are in the path, in headers, or are the whole body.
 
-    SageMaker Runtime has no others (no query string, no JSON document).
+    SageMaker Runtime has no others (no query string, no JSON document), and SageMaker Metrics has
+    documents only.
     """
     parsed: dict[str, Any] = {}
     for name, member in shape.members.items():

@@ -94,6 +94,7 @@ def test_its_commands_make_everything_that_is_missing(environment: dict[str, str
     assert "user/harness-you" in after["credentials"][0]["detail"]
 
 
+@pytest.mark.slow
 def test_a_remedy_is_a_command_that_works(environment: dict[str, str]) -> None:
     (role,) = doctor(environment)["role"]
     (bucket,) = doctor(environment)["bucket"]

@@ -216,6 +216,7 @@ def test_process(aws, cli, names, probe_image, tmp_path, status, returned):
         assert "Waiter ProcessingJobCompletedOrStopped failed" in result.stderr
 
 
+@pytest.mark.slow
 def test_transform(aws, cli, names, probe_image, tmp_path):
     name = names.new("transform")
     (tmp_path / "rows.csv").write_text("1,2\n3,4\n")
@@ -237,6 +238,7 @@ def test_transform(aws, cli, names, probe_image, tmp_path):
     cli("sagemaker", "delete-model", "--model-name", name)
 
 
+@pytest.mark.slow
 def test_pages(aws, cli, names, probe_image):
     stem = names.new("page")
     created = [f"{stem}-{number}" for number in range(5)]
@@ -311,6 +313,7 @@ def test_boto3_waits_for_the_end_of_a_job(aws, names, probe_image):
         waiter.wait(TrainingJobName="nobody-knows", WaiterConfig=quick)
 
 
+@pytest.mark.slow
 def test_boto3_waits_for_an_endpoint_to_come_and_go(aws, names, probe_image):
     quick = {"Delay": 1, "MaxAttempts": WAIT}
     in_service = aws.sagemaker.get_waiter("endpoint_in_service")

@@ -9,6 +9,7 @@ not IAM's, locations without `s3://`, models without a container, sort keys in l
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ import pytest
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.sagemaker.responses import SageMakerResponse
+from moto.sagemakermetrics.responses import SageMakerMetricsResponse
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from harness.local.core.client import local_boto_session
@@ -38,7 +40,11 @@ ROLE = "arn:aws:iam::123456789012:role/FakeRole"
 TAGS = [{"Key": "newkey1", "Value": "newval1"}, {"Key": "newkey2", "Value": "newval2"}]
 MODEL_DATA = f"s3://{BUCKET}/model.tar.gz"
 
-MOTO = {"sagemaker": SageMakerResponse, "sagemaker-runtime": SageMakerRuntimeResponse}
+MOTO = {
+    "sagemaker": SageMakerResponse,
+    "sagemaker-metrics": SageMakerMetricsResponse,
+    "sagemaker-runtime": SageMakerRuntimeResponse,
+}
 
 
 @dataclass(frozen=True)
@@ -216,7 +222,32 @@ def steps(image: str) -> list[Step]:
     processing = processing_job("MyProcessingJob", image)
     tuning = {"HyperParameterTuningJobName": "MyTuningJob"}
     asynchronous = {"EndpointName": "MyAsyncEndpoint", "EndpointConfigName": "MyAsyncConfig"}
+    package = {
+        "Containers": [{"Image": image, "ModelDataUrl": MODEL_DATA}],
+        "SupportedTransformInstanceTypes": ["ml.m5.large"],
+        "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    parts = ("TransformInput", "TransformOutput", "TransformResources")
+    profile = {
+        "ProfileName": "profile",
+        "TransformJobDefinition": {name: transform[name] for name in parts},
+    }
+    validation = {"ValidationRole": ROLE, "ValidationProfiles": [profile]}
+    # In small letters, which moto makes of the names in their ARNs.
+    group, version = {"ModelPackageGroupName": "my-group"}, f"{arn}:model-package/my-group/1"
     sleeping = processing_job("MyStoppedJob", image, "import time; time.sleep(600)")
+    experiment, trial = {"ExperimentName": "my-experiment"}, {"TrialName": "my-trial"}
+    component = {"TrialComponentName": "my-component"}
+    described = {
+        **component,
+        "DisplayName": "Shown",
+        "Status": {"PrimaryStatus": "InProgress", "Message": "begun"},
+        "Parameters": {"alpha": {"NumberValue": 1.0}},
+        "InputArtifacts": {"data": {"Value": "s3://bucket/data", "MediaType": "text/csv"}},
+    }
+    metric = {"MetricName": "loss", "Timestamp": time.time(), "Step": 1, "Value": 0.5}
     window = {"CreationTimeAfter": "2021-01-01", "CreationTimeBefore": "2099-01-01"}
     modified = {"LastModifiedTimeAfter": "2021-01-01", "LastModifiedTimeBefore": "2099-01-01"}
     by_name = {"SortBy": "Name", "SortOrder": "Ascending"}
@@ -354,10 +385,100 @@ def steps(image: str) -> list[Step]:
             needs="CreateProcessingJob",
         ),
         Step("DeleteModel", {"ModelName": "MyModel"}),
+        *pipeline_steps(),
+        Step("ListModelPackageGroups"),
+        Step(
+            "CreateModelPackageGroup",
+            {**group, "ModelPackageGroupDescription": "described", "Tags": TAGS},
+        ),
+        Step("DescribeModelPackageGroup", group, creates="my-group"),
+        Step("ListModelPackageGroups", {"NameContains": "my", "MaxResults": 1, **by_name}),
+        Step("ListTags", {"ResourceArn": f"{arn}:model-package-group/my-group"}),
+        Step(
+            "CreateModelPackage",
+            {
+                "ModelPackageName": "my-package",
+                "ModelPackageDescription": "described",
+                "InferenceSpecification": package,
+                "ValidationSpecification": validation,
+                "SkipModelValidation": "All",
+                "MetadataProperties": {"CommitId": "abc"},
+                "Domain": "MACHINE_LEARNING",
+                "Task": "REGRESSION",
+            },
+        ),
+        Step("DescribeModelPackage", {"ModelPackageName": "my-package"}, creates="my-package"),
+        Step(
+            "CreateModelPackage",
+            {
+                "ModelPackageDescription": "of a group",
+                **group,
+                "InferenceSpecification": package,
+                "CustomerMetadataProperties": {"a": "1", "b": "2"},
+            },
+        ),
+        Step("ListModelPackages", {**group, "MaxResults": 1, **window}),
+        Step("ListModelPackages", {"NameContains": "my", "ModelPackageType": "Both", **by_name}),
+        Step(
+            "UpdateModelPackage",
+            {
+                "ModelPackageArn": version,
+                "ModelApprovalStatus": "Approved",
+                "ApprovalDescription": "good",
+                "CustomerMetadataProperties": {"c": "3"},
+                "CustomerMetadataPropertiesToRemove": ["a"],
+            },
+        ),
+        Step("ListModelPackages", {**group, "ModelApprovalStatus": "Approved"}),
+        Step("CreateExperiment", experiment),
+        Step("DescribeExperiment", experiment, creates="my-experiment"),
+        Step("ListExperiments", {"MaxResults": 1}),
+        Step("CreateTrial", {**trial, **experiment}),
+        Step("DescribeTrial", trial, creates="my-trial"),
+        Step("ListTrials", experiment),
+        Step("CreateTrialComponent", described),
+        Step("AssociateTrialComponent", {**trial, **component}),
+        Step("DescribeTrialComponent", component, creates="my-component"),
+        Step("ListTrialComponents", trial),
+        Step("UpdateTrialComponent", {**component, "DisplayName": "Changed"}),
+        Step("BatchPutMetrics", {**component, "MetricData": [metric]}, service="sagemaker-metrics"),
+        Step("Search", {"Resource": "ExperimentTrialComponent"}),
+        Step("DisassociateTrialComponent", {**trial, **component}),
+        Step("DeleteTrialComponent", component),
+        Step("DeleteTrial", trial),
+        Step("DeleteExperiment", experiment),
     ]
 
 
-TUNED = "hyper_parameter_tuning_job_ended"
+def pipeline_steps() -> list[Step]:
+    """One life of a pipeline, whose execution is the latest that there is."""
+    name, text = {"PipelineName": "MyPipeline"}, {"PipelineDefinition": PIPELINE}
+    execution = {"PipelineExecutionArn": LATEST_EXECUTION}
+    return [
+        Step("CreatePipeline", {**name, **text, "RoleArn": ROLE, "Tags": TAGS}),
+        Step("DescribePipeline", name, creates="MyPipeline"),
+        Step("ListPipelines", {"PipelineNamePrefix": "My"}),
+        Step("UpdatePipeline", {**name, "PipelineDescription": "changed"}),
+        Step("StartPipelineExecution", name, wait=EXECUTED),
+        Step("ListPipelineExecutions", name),
+        Step("DescribePipelineExecution", execution),
+        Step("DescribePipelineDefinitionForExecution", execution),
+        Step("ListPipelineParametersForExecution", execution),
+        Step("DeletePipeline", name),
+    ]
+
+
+PIPELINE = json.dumps({
+    "Version": "2020-12-01",
+    "Parameters": [{"Name": "P", "Type": "String", "DefaultValue": "a"}],
+    "Steps": [{"Name": "Same", "Type": "Condition", "Arguments": {"Conditions": [
+        {"Type": "Equals", "LeftValue": 1, "RightValue": 1}]}}],
+})  # fmt: skip
+
+LATEST_EXECUTION = "the latest"
+"""Stands in a request for the ARN that StartPipelineExecution answered."""
+
+TUNED, EXECUTED = "hyper_parameter_tuning_job_ended", "pipeline_execution_ended"
 """What is waited for without a waiter of botocore's."""
 
 NAMES = {
@@ -377,10 +498,19 @@ def until_tuned(sagemaker: Any, name: str) -> None:
     raise AssertionError(f"{name} doesn't end")
 
 
+def until_executed(sagemaker: Any, arn: str) -> None:
+    for _ in range(WAIT):
+        execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if execution["PipelineExecutionStatus"] != "Executing":
+            return
+        time.sleep(1)
+    raise AssertionError(f"{arn} doesn't end")
+
+
 def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     """Take the steps; returns the answers to them."""
     client: Any = session.client  # its overloads are for names that are written out
-    clients = {name: client(name) for name in ("sagemaker", "sagemaker-runtime", "s3")}
+    clients = {name: client(name) for name in (*MOTO, "s3")}
     s3 = clients["s3"]
     s3.create_bucket(Bucket=BUCKET)
     for name in ("train", "validation"):
@@ -388,10 +518,18 @@ def live(session: boto3.Session, taken: list[Step]) -> list[dict[str, Any]]:
     archive = io.BytesIO()
     tarfile.open(fileobj=archive, mode="w:gz").close()
     s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=archive.getvalue())
-    answers = []
+    answers: list[dict[str, Any]] = []
+    latest = ""
     for step in taken:
-        answers.append(getattr(clients[step.service], xform_name(step.operation))(**step.request))
-        if step.wait == TUNED:
+        request = {
+            name: latest if value == LATEST_EXECUTION else value
+            for name, value in step.request.items()
+        }
+        answers.append(getattr(clients[step.service], xform_name(step.operation))(**request))
+        latest = answers[-1].get("PipelineExecutionArn", latest)
+        if step.wait == EXECUTED:
+            until_executed(clients["sagemaker"], latest)
+        elif step.wait == TUNED:
             until_tuned(clients["sagemaker"], step.request["HyperParameterTuningJobName"])
         elif step.wait:
             name = NAMES[step.wait]
@@ -544,6 +682,7 @@ def test_what_moto_repeats_of_a_request_we_repeat(compared):
 def test_the_statuses_are_motos(compared):
     for each in compared:
         for name in ("TrainingJobStatus", "EndpointStatus", "ProcessingJobStatus",
-                     "TransformJobStatus", "HyperParameterTuningJobStatus"):  # fmt: skip
+                     "TransformJobStatus", "HyperParameterTuningJobStatus",
+                     "PipelineExecutionStatus", "PipelineStatus"):  # fmt: skip
             if name in each.moto:
                 assert each.ours[name] == each.moto[name], each.step.operation

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from docker import APIClient
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from harness import machine
 from harness.errors import EngineError
@@ -77,7 +77,9 @@ def test_a_container_is_reached_without_the_engine_s_proxy_or_through_it(
     assert published[0] == "127.0.0.1"
     assert published[1] != 8080
     for address in (own, published):
-        at: Any = SimpleNamespace(address=address, has_address=container.has_address)
+        at: Any = SimpleNamespace(
+            address=address, has_address=container.has_address, when_exited=container.when_exited
+        )
         instance = serving.Instance(at)
         deadline = time.monotonic() + 30
         while not instance.ping():
@@ -108,6 +110,36 @@ def test_once_one_was_reached_at_its_own_address_no_port_is_published(
     while not instance.ping():
         assert time.monotonic() < deadline
     instance.close()
+
+
+def test_who_waits_for_a_container_hears_of_its_end_though_its_network_went_first(
+    made: Containers, docker_client: DockerClient, probe_image: str, name: str
+) -> None:
+    container = made.create(probe_image, name=name, hostname="h", command=["serve"], port=8080)
+    container.start(lambda _: None)
+    instance = serving.Instance(container)
+    deadline = time.monotonic() + 30
+    while not instance.ping():
+        assert time.monotonic() < deadline
+    slow = {"Content-Type": "probe/slow"}
+
+    def from_a_thread() -> None:
+        instance.http.urlopen("POST", "/invocations", b"600", headers=slow, timeout=120)
+
+    def from_a_loop() -> None:
+        asyncio.run(instance.connections.ask("/invocations", slow, b"600", 120))
+
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(each) for each in (from_a_thread, from_a_loop)]
+        load = {"Content-Type": "probe/load"}
+        while int(instance.http.request("POST", "/invocations", headers=load).data) < 3:
+            assert time.monotonic() < deadline
+        docker_client.networks.get("bridge").disconnect(container.id)
+        container.kill()
+        for each, error in zip(waiting, (ProtocolError, ConnectionError), strict=True):
+            with pytest.raises(error, match=r"closed"):
+                each.result(30)
+    assert container.exited.is_set()
 
 
 def test_what_has_the_address_after_a_container_is_not_sent_its_requests(
@@ -373,6 +405,7 @@ def test_no_thread_outlives_a_container_that_is_removed(
     assert [each.name for each in threading.enumerate() if name in each.name] == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc to look into")
 def test_a_container_that_has_ended_leaves_no_connection_open(
     made: Containers, probe_image: str, name: str

@@ -345,6 +345,7 @@ def test_an_engine_that_is_back_before_the_end(
     assert not aws.containers(name)
 
 
+@pytest.mark.slow
 def test_an_engine_that_says_nothing_more(
     aws: AWS,
     job: Callable[..., str],

@@ -251,6 +251,7 @@ def test_what_a_killed_run_has_left_is_cleaned(
     assert list(ledger.glob("*")) == []
 
 
+@pytest.mark.slow
 def test_sigterm_tears_down(account: Account, start: Callable[..., Forked], ledger: Path) -> None:
     process = start("run", "--json")
     wait_for(lambda: "sagemaker:CreateEndpoint" in account.faults.calls, process)
@@ -276,6 +277,7 @@ def test_a_run_that_lives_is_not_cleaned(account: Account, start: Callable[..., 
     assert report["passed"]
 
 
+@pytest.mark.slow
 def test_bad_minutes_of_aws_do_not_fail_a_run(
     account: Account, start: Callable[..., Forked]
 ) -> None:
@@ -292,6 +294,7 @@ def test_bad_minutes_of_aws_do_not_fail_a_run(
     assert account.left() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["sagemaker:CreateTrainingJob", "sagemaker:CreateEndpoint"])
 def test_a_refusal_fails_at_once(account: Account, start: Callable[..., Forked], call: str) -> None:
     operation = call.partition(":")[2]
@@ -339,6 +342,7 @@ ACTIONS = {
 }
 
 
+@pytest.mark.slow
 def test_the_documented_policies_have_an_action_for_every_call(
     account: Account, start: Callable[..., Forked]
 ) -> None:

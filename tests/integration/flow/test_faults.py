@@ -46,6 +46,7 @@ def project(tmp_path: Path) -> Callable[..., Path]:
     return project
 
 
+@pytest.mark.slow
 def test_a_run_survives_throttling_errors_and_resets(
     project: Callable[..., Path], start: Callable[..., Forked]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_run_survives_throttling_errors_and_resets(
         assert injected in log
 
 
+@pytest.mark.slow
 def test_a_run_without_capacity_fails_in_aws_words(
     project: Callable[..., Path], start: Callable[..., Forked]
 ) -> None:

@@ -242,6 +242,7 @@ def test_all_steps_of_a_project_of_its_own(
     assert s3.get_object(Bucket="elsewhere", Key="there/data.txt")["Body"].read() == b"there"
 
 
+@pytest.mark.slow
 def test_steps_by_themselves_and_a_model_of_an_earlier_run(
     project: Callable[..., Path], start: Start, tmp_path: Path
 ) -> None:

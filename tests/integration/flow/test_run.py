@@ -221,6 +221,7 @@ def test_a_killed_run_leaves_nothing(
     assert leftovers() == []
 
 
+@pytest.mark.slow
 def test_what_is_killed_with_its_local_aws_the_next_start_removes(
     start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
@@ -237,6 +238,7 @@ def test_what_is_killed_with_its_local_aws_the_next_start_removes(
     assert leftovers() == []
 
 
+@pytest.mark.slow
 def test_a_run_whose_local_aws_is_killed_says_so(
     start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
@@ -311,6 +313,7 @@ def test_an_unchanged_project_is_not_built_again(
     assert built["seconds"] == 0.0
 
 
+@pytest.mark.slow
 def test_a_changed_model_logic_is_built_and_runs(
     start: Callable[..., Forked],
     tmp_path: Path,
@@ -337,6 +340,7 @@ def test_a_changed_model_logic_is_built_and_runs(
     assert "an edited model_logic.py" in log
 
 
+@pytest.mark.slow
 def test_what_a_container_wrote_of_a_request_it_failed_is_told(
     start: Callable[..., Forked], tmp_path: Path, docker_client: DockerClient
 ) -> None:

@@ -153,6 +153,7 @@ def test_an_update_drops_no_request(aws: AWS, hosting: Hosting) -> None:
     assert aws.containers(name) != before
 
 
+@pytest.mark.slow
 def test_an_update_that_fails_is_rolled_back(aws: AWS, hosting: Hosting) -> None:
     old = hosting.variant(hosting.model(ContainerHostname="old"))
     name = hosting.endpoint(old)
@@ -209,6 +210,7 @@ def test_a_failed_endpoint_is_not_updated(aws: AWS, hosting: Hosting) -> None:
         aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
 
 
+@pytest.mark.slow
 def test_instances_come_and_go_and_share_the_requests(aws: AWS, hosting: Hosting) -> None:
     name = hosting.endpoint(hosting.variant(hosting.model()))
     assert len({hosting.instance(name) for _ in range(6)}) == 1
@@ -245,6 +247,7 @@ def test_an_instance_that_ended_is_passed_over(aws: AWS, hosting: Hosting) -> No
     )
 
 
+@pytest.mark.slow
 def test_weights_change_at_once(aws: AWS, hosting: Hosting) -> None:
     name = hosting.endpoint(
         hosting.variant(hosting.model(), "one", InitialVariantWeight=1),
@@ -321,6 +324,7 @@ def test_a_model_may_be_objects(aws: AWS, hosting: Hosting) -> None:
         files("parts/", "S3Prefix")
 
 
+@pytest.mark.slow
 def test_the_old_containers_may_be_kept_for_a_while(aws: AWS, hosting: Hosting) -> None:
     name = hosting.endpoint(hosting.variant(hosting.model(ContainerHostname="old")))
     config = hosting.config(hosting.variant(hosting.model(ContainerHostname="new")))

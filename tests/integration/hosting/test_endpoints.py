@@ -312,6 +312,7 @@ def test_a_container_that_ends_before_the_others_serve_is_replaced(
     assert aws.containers(f"{name}-first") != [first]
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_deleted_while_it_replaces_a_container_leaves_none(
     aws: AWS,
     model: Callable[..., str],

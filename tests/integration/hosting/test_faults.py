@@ -44,6 +44,7 @@ def test_no_capacity(aws: AWS, names: Names, probe_image: str, add: Callable[...
     aws.sagemaker.delete_endpoint(EndpointName=name)
 
 
+@pytest.mark.slow
 def test_pings_that_fail_and_a_container_that_dies(
     aws: AWS, names: Names, probe_image: str, add: Callable[..., Rule]
 ) -> None:

@@ -110,6 +110,7 @@ def test_changed_code_changes_the_last_layer_only(
     assert not [line for line in said if "RUN" in line]
 
 
+@pytest.mark.slow
 def test_going_back_costs_nothing(settings: Settings, docker_client: DockerClient) -> None:
     first = build.build(settings, docker_client, progress=print)
     edit(settings, "print('two')\n")
@@ -255,6 +256,7 @@ def imported(client: DockerClient, repository: str, tag: str) -> str:
     return str(client.images.get(f"{repository}:{tag}").id)
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_nothing_that_the_next_does_not_remove(
     settings: Settings, docker_client: DockerClient
 ) -> None:
@@ -269,6 +271,7 @@ def test_a_killed_build_leaves_nothing_that_the_next_does_not_remove(
     assert built.built
 
 
+@pytest.mark.slow
 def test_a_container_that_a_killed_build_had_fetch_wheels_is_removed_by_the_next(
     settings: Settings, docker_client: DockerClient, bare_image: str
 ) -> None:
@@ -295,6 +298,7 @@ def test_a_container_that_a_killed_build_had_fetch_wheels_is_removed_by_the_next
         docker_client.images.remove(hangs, force=True)
 
 
+@pytest.mark.slow
 def test_clean_takes_no_layers_of_a_build_that_runs(
     settings: Settings, docker_client: DockerClient
 ) -> None:
@@ -347,6 +351,7 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_are_one(settings: Settings, docker_client: DockerClient) -> None:
     program = """
         import sys
@@ -408,6 +413,7 @@ def test_a_dockerfile_of_nothing(settings: Settings, docker_client: DockerClient
         build.build(settings, docker_client, progress=print)
 
 
+@pytest.mark.slow
 def test_projects_of_one_name_leave_each_others_images_alone(
     settings: Settings, docker_client: DockerClient, tmp_path: Path
 ) -> None:
@@ -443,6 +449,7 @@ def test_layers_that_a_build_elsewhere_may_be_at_stay_for_a_day(
         docker_client.images.get(str(layer.id))
 
 
+@pytest.mark.slow
 def test_a_stage_that_is_replaced_goes_at_once(
     settings: Settings, docker_client: DockerClient
 ) -> None:
@@ -456,6 +463,7 @@ def test_a_stage_that_is_replaced_goes_at_once(
         docker_client.images.get(str(before.id))
 
 
+@pytest.mark.slow
 def test_no_password_of_a_proxy_stays_in_an_image(
     settings: Settings, docker_client: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -472,6 +480,7 @@ def test_no_password_of_a_proxy_stays_in_an_image(
         client.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["images", "tag"])
 @pytest.mark.parametrize(
     "raised", [requests.ReadTimeout("timed out"), APIError("busy"), OSError("gone")]
@@ -539,6 +548,7 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [PUBLIC, USES], ids=["imports", "uses"])
 def test_what_models_use_is_in_the_image(
     code: str, gam_image: build.BuiltImage, docker_client: DockerClient

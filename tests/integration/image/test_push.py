@@ -136,6 +136,7 @@ def names_in(docker: DockerClient, host: str) -> list[str]:
     return [name for name in found if name.startswith(f"{host}/")]
 
 
+@pytest.mark.slow
 def test_a_job_trains_in_the_image_that_was_pushed(
     server: LocalAWS,
     registry: DockerRegistry,
@@ -553,6 +554,7 @@ def test_the_login_is_nowhere_to_be_seen(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_commands(
     server: LocalAWS,  # which the registry lets in
     registry: DockerRegistry,

@@ -98,6 +98,7 @@ def answer(aws: AWS, names: Names, gam_image: BuiltImage) -> Iterator[Callable[.
         aws.sagemaker.delete_endpoint(EndpointName=name)
 
 
+@pytest.mark.slow
 def test_the_jobs_program_trains_and_serves(
     aws: AWS, submit: Callable[..., str], train: Callable[..., Any], answer: Callable[..., str]
 ) -> None:
@@ -121,6 +122,7 @@ def test_the_jobs_program_trains_and_serves(
     assert answer(model, **given) == "second --plain a b --word hello"
 
 
+@pytest.mark.slow
 def test_a_program_that_isnt_in_its_archive_fails_the_job(
     submit: Callable[..., str], train: Callable[..., Any]
 ) -> None:

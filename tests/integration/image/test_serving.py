@@ -113,6 +113,7 @@ def invoke(container: Container, body: bytes, content_type: str) -> bytes:
     return say(container, head(content_type, len(body)) + body)
 
 
+@pytest.mark.slow
 def test_bodies_that_trickle_leave_ping_and_others_alone(serving: Container) -> None:
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(connect(serving)) for _ in range(200)]

@@ -51,6 +51,7 @@ def test_no_capacity(aws: AWS, create: Callable[..., str], add: Callable[..., No
     assert finish(aws, create())["TrainingJobStatus"] == "Completed"
 
 
+@pytest.mark.slow
 def test_an_interruption_of_spot_instances(
     aws: AWS, create: Callable[..., str], names: Names, add: Callable[..., None]
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_kill_for_want_of_memory(
     assert job["FailureReason"] == f"{cluster.OUT_OF_MEMORY} (injected)"
 
 
+@pytest.mark.slow
 def test_a_host_that_is_lost_and_a_job_that_is_tried_again(
     aws: AWS, create: Callable[..., str], add: Callable[..., None]
 ) -> None:

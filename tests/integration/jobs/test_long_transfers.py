@@ -77,6 +77,7 @@ def wait_until_uploading(aws: AWS, name: str) -> None:
     aws.wait_until(uploads, "bytes of the model have come")
 
 
+@pytest.mark.slow
 def test_a_model_and_data_that_come_slowly_arrive(
     aws: AWS, names: Names, probe_image: str, pace: Pace
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_model_and_data_that_come_slowly_arrive(
     assert len(artifacts(aws, data)["large.bin"]) == 5 * MB
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pace")
 def test_a_local_aws_that_is_closed_breaks_off_what_comes_slowly(
     docker_client: DockerClient, names: Names, probe_image: str

@@ -77,6 +77,7 @@ def test_hosts_share_a_network_the_data_and_the_model(
     aws.wait_until(lambda: not docker_client.api.networks(names=[name]), "the network is removed")
 
 
+@pytest.mark.slow
 def test_a_host_that_fails_fails_the_job(aws: AWS, create: Callable[..., str]) -> None:
     name = create("fail-on-algo-2", ResourceConfig=cluster(3))
     job = finish(aws, name)

@@ -127,6 +127,21 @@ def test_a_search_finds_the_best_and_its_training_jobs_are_as_any_other(
         f"{name}-{number:03}" for number in range(1, 7)
     ]
     value = best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    component = aws.sagemaker.describe_trial_component(
+        TrialComponentName=f"{best['TrainingJobName']}-aws-training-job"
+    )
+    assert component["Metrics"][0]["Last"] == value
+    found = aws.sagemaker.search(
+        Resource="HyperParameterTuningJob",
+        SearchExpression={
+            "Filters": [
+                {"Name": "HyperParameterTuningJobName", "Operator": "Equals", "Value": name}
+            ]
+        },
+    )
+    assert [each["HyperParameterTuningJob"]["BestTrainingJob"] for each in found["Results"]] == [
+        best
+    ]
     tuned = best["TunedHyperParameters"]
     assert value == pytest.approx(1 - (float(tuned["x"]) - 0.3) ** 2, abs=1e-5)
     assert 1 <= int(tuned["n"]) <= 9
@@ -206,6 +221,7 @@ def test_no_more_run_at_once_than_the_machine_has_room_for_and_all_stop(
     assert not aws.containers(name)
 
 
+@pytest.mark.slow
 def test_one_failure_is_told_and_nothing_but_failures_fail_the_tuning_job(
     aws: AWS, tune: Callable[..., str]
 ) -> None:
@@ -227,6 +243,7 @@ def test_one_failure_is_told_and_nothing_but_failures_fail_the_tuning_job(
     assert 5 <= job["TrainingJobStatusCounters"]["NonRetryableError"] <= 6
 
 
+@pytest.mark.slow
 def test_a_warm_start_knows_its_parents_and_a_target_ends_it(
     aws: AWS, tune: Callable[..., str]
 ) -> None:

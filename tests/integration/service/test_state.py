@@ -104,6 +104,7 @@ def test_endpoints_serve_and_jobs_are_known_after_a_restart(
     assert finish(running, again) == "Completed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/_harness/reset", "/moto-api/reset"])
 def test_a_reset_ends_what_runs(shell: Shell, names: Names, probe_image: str, path: str) -> None:
     running = shell.harness("up --detach --port 0")

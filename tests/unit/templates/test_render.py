@@ -37,7 +37,7 @@ def test_the_settings_are_ones_that_a_run_takes(project, template):
     sources += [each.source for each in settings.requests.values()]
     sources += [settings.transform.source] if settings.transform else []
     assert sources
-    assert all((project / source).is_file() for source in sources)
+    assert all((project / source.partition(":")[0]).is_file() for source in sources)
     if not settings.image.uri:
         assert settings.thresholds
         assert (project / settings.image.context / settings.image.dockerfile).is_file()
@@ -122,13 +122,27 @@ def test_the_serving_app_of_a_project_is_the_one_of_the_checkout():
     assert not [path for path in files if "__pycache__" in path]
 
 
-def test_the_wheel_has_the_serving_app_where_it_is_looked_for():
+def test_the_gam_of_the_checkout_is_a_project_of_its_own(tmp_path):
+    render.write(tmp_path, render.project("gauss3", "mine"))
+    own, made = (
+        loading.load(folder / "harness.toml", {}).model_dump(exclude={"root"})
+        for folder in (ROOT, tmp_path)
+    )
+    assert made.pop("project")["name"] == "mine"
+    own.pop("project")
+    expected = repr(own).replace("harness-gam", "harness-mine")
+    assert repr(made) == expected.replace("examples/gauss3/", "data/")
+    assert (tmp_path / "gam_model/src/gam_model/__init__.py").is_file()
+    assert (tmp_path / "container/code/model_logic.py").is_file()
+
+
+def test_the_wheel_has_what_is_taken_where_it_is_looked_for():
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     assert build["targets"]["wheel"]["force-include"] == {
-        f"container/{name}": f"harness/templates/files/container/{name}"
-        for name in render.SERVING_APP
+        name: f"harness/templates/files/checkout/{name}" for name in (*render.GAUSS3.values(),)
     }
-    assert "container" in build["targets"]["sdist"]["include"]
+    for path in render.GAUSS3.values():
+        assert f"/{path.partition('/')[0]}" in build["targets"]["sdist"]["include"]
 
 
 @pytest.mark.parametrize("template", ["sklearn", "flask", "script"])

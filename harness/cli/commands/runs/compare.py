@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
 from harness.cli.output import print_json
+from harness.config import extras
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -27,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
+    extras.require("flow", "harness compare")
     settings = settings_of(arguments)
     from harness.flow.record import difference, history
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.core import experiments, instances
+from harness.local.core import instances
+from harness.local.experiments import following
 from harness.local.jobs.processing import requests
 from harness.local.jobs.processing.job import ProcessingJob
 from harness.local.jobs.provider import JobProvider
@@ -29,7 +30,7 @@ class ProcessingJobs(JobProvider[ProcessingJob]):
         requests.check(request)
         cluster = request["ProcessingResources"]["ClusterConfig"]
         instances.check_accelerators(self._backend, [cluster["InstanceType"]])
-        experiments.check(self._backend, context, request)
+        following.check(self._backend.store, context, request)
         return self._begin(ProcessingJob(self._backend, context, request))
 
     def describe_processing_job(

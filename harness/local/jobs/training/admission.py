@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.local.core import experiments, images, instances
+from harness.local.core import images, instances
+from harness.local.experiments import following
 from harness.local.jobs.training import requests
 
 if TYPE_CHECKING:
@@ -27,4 +28,4 @@ def check(
     requests.check_data(backend.s3, context, request)
     image = request["AlgorithmSpecification"]["TrainingImage"]
     images.check_training(backend, context, image, request["RoleArn"])
-    experiments.check(backend, context, request)
+    following.check(backend.store, context, request)

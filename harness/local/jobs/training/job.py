@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import EngineError
 from harness.local.data import opt_ml, pipes
+from harness.local.experiments.metrics import Point
 from harness.local.faults import events
 from harness.local.faults.faults import MARK
 from harness.local.jobs.cluster import Cluster, End, HostLostError
@@ -101,7 +102,7 @@ class TrainingJob(Job):
             self.name,
             request["AlgorithmSpecification"].get("MetricDefinitions", []),
             lambda: backend.cloudwatch(context.region, context.account_id),
-            self._on_metric,
+            self._on_value,
         )
         self._interrupted = False
         self._trained = 0.0
@@ -309,6 +310,11 @@ class TrainingJob(Job):
     def _on_line(self, line: str, host: str = "algo-1") -> None:
         self._cluster.logs[host].write(line)
         self._metrics.read(line)
+
+    def _on_value(self, name: str, value: float) -> None:
+        if self.component is not None:
+            self.component.metrics.add(name, Point(time.time(), None, value), self.arn)
+        self._on_metric(name, value)
 
     def _on_metric(self, name: str, value: float) -> None:
         """A value of a metric was found in the log."""

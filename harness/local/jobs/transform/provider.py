@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.core import experiments, instances
+from harness.local.core import instances
+from harness.local.experiments import following
 from harness.local.hosting.models import Model, Models
 from harness.local.jobs.inputs import check_has_objects
 from harness.local.jobs.provider import JobProvider
@@ -46,7 +47,7 @@ class TransformJobs(JobProvider[TransformJob]):
         requests.check_model(model)
         uri = request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
         check_has_objects(self._backend.s3, context, uri, model.request.get("ExecutionRoleArn", ""))
-        experiments.check(self._backend, context, request)
+        following.check(self._backend.store, context, request)
         return self._begin(TransformJob(self._backend, context, request, model))
 
     def describe_transform_job(

@@ -247,6 +247,7 @@ class TuningJob(Job):
             name = f"{self.name}-{number + 1:03}-{digest}"
             request = definition.training_job(name, values, tags)
             child = self._child(request, number, definition, values, (self.name, self.arn))
+            child.track()
             self._training_jobs.add(child, tags)
         with self.lock:
             self.children.append(child)

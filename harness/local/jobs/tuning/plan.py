@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.aws_model import quotas
+from harness.config import extras
 from harness.local.core import instances
 from harness.local.jobs.tuning import ranges
 from harness.local.jobs.tuning.ranges import Categorical, refusal
@@ -111,6 +112,11 @@ class Plan:
         self.limits: Mapping[str, Any] = self.config["ResourceLimits"]
         if "Autotune" in request:
             raise refusal("Autotune: not run by the local AWS, only by AWS.")
+        if self.strategy == "Bayesian" and extras.missing("tuning"):
+            raise refusal(
+                "Strategy: Bayesian needs bayesian-optimization where the local AWS runs, which is "
+                f"not installed there: {extras.command('tuning')}"
+            )
         self.definitions = _definitions(request)
         self._check_names()
         for definition in self.definitions:

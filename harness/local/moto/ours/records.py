@@ -12,13 +12,6 @@ from harness.aws_model.loader import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-_REFUSED_BY_MOTO = frozenset({
-    "CreateNotebookInstance", "CreateNotebookInstanceLifecycleConfig", "CreateModelCard",
-})  # fmt: skip
-"""In AWS's words, which are others than those of the rest."""
-
-_WITHOUT_CONFLICT = frozenset({"CreatePipeline"})
-"""Whose names AWS refuses by a `ValidationException`, which `Pipeline.upsert` looks for."""
 
 
 @functools.cache
@@ -37,10 +30,6 @@ def prepare() -> None:
         method = camelcase_to_underscores(operation)
         if operation.startswith("Create") and hasattr(class_, method):
             setattr(class_, method, _once(getattr(class_, method), operation))
-    class_.create_trial = _of_experiment(class_.create_trial)
-    class_.list_trials = _of_experiment(class_.list_trials)
-    class_.associate_trial_component = _associate(class_.associate_trial_component)
-    class_.describe_feature_group = _describe_feature_group(class_.describe_feature_group)
     class_._get_resource_from_arn = _tagged(class_._get_resource_from_arn)
 
 
@@ -53,7 +42,7 @@ def _once(original: Callable[..., Any], operation: str) -> Callable[..., Any]:
     signature = inspect.signature(original)
     members = (f"{what}_name", "job_definition_name")
     member = next((each for each in members if each in signature.parameters), None)
-    if member is None or operation in _REFUSED_BY_MOTO:
+    if member is None:
         return original
 
     @functools.wraps(original)
@@ -91,56 +80,9 @@ def _taken(operation: str, what: str, name: str) -> Exception:
         f"{kind} names must be unique within an AWS account and region. {kind} with name ({name}) "
         "already exists."
     )
-    if "ConflictException" in errors and operation not in _WITHOUT_CONFLICT:
+    if "ConflictException" in errors:
         return exceptions.ConflictException(text)
     return exceptions.ValidationError(message=text)
-
-
-def _of_experiment(original: Callable[..., Any]) -> Callable[..., Any]:
-    """An operation that names an experiment, which has to be there."""
-    from moto.sagemaker.exceptions import ResourceNotFound
-
-    @functools.wraps(original)
-    def operation(self: Any, *arguments: Any, **named: Any) -> Any:
-        name = named.get("experiment_name")
-        if name is not None and name not in self.experiments:
-            arn = f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}"
-            raise ResourceNotFound(message=f"Experiment '{arn}:experiment/{name}' does not exist.")
-        return original(self, *arguments, **named)
-
-    return operation
-
-
-def _associate(original: Callable[..., Any]) -> Callable[..., Any]:
-    from moto.sagemaker.exceptions import ResourceNotFound
-
-    @functools.wraps(original)
-    def associate(self: Any, trial_name: str, trial_component_name: str) -> Any:
-        if trial_name in self.trials and trial_component_name not in self.trial_components:
-            arn = f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}"
-            raise ResourceNotFound(
-                message=f"Trial component '{arn}:experiment-trial-component/"
-                f"{trial_component_name}' does not exist."
-            )
-        return original(self, trial_name, trial_component_name)
-
-    return associate
-
-
-def _describe_feature_group(original: Callable[..., Any]) -> Callable[..., Any]:
-    from moto.sagemaker.exceptions import ResourceNotFound
-
-    @functools.wraps(original)
-    def describe(self: Any, feature_group_name: str) -> Any:
-        name = feature_group_name.rpartition("/")[2]
-        try:
-            return original(self, name)
-        except KeyError as error:
-            raise ResourceNotFound(
-                message=f"Resource Not Found: FeatureGroup with name {name} does not exist."
-            ) from error
-
-    return describe
 
 
 def _tagged(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,10 +91,7 @@ def _tagged(original: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def resource(self: Any, arn: str) -> Any:
-        kind = arn.split(":", 5)[-1].partition("/")[0]
-        if kind == "feature-group":
-            found = self.feature_groups.get(arn)
-        elif arn.count("/") == 1:
+        if arn.count("/") == 1:
             try:
                 found = original(self, arn)
             except (LookupError, AttributeError):

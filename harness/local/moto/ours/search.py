@@ -17,9 +17,6 @@ from harness.aws_model.loader import LOADER
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}
-"""Those of the results, where they aren't the resources' own."""
-
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
     "GreaterThanOrEqualTo": operator.ge,
@@ -40,13 +37,12 @@ def prepare() -> None:
     @functools.wraps(original)
     def search(self: Any, resource: Any = None, search_expression: Any = None) -> Any:
         answer = original(self, resource=resource)
-        name = _NAMES.get(resource, resource)
-        kept = getattr(self, f"{camelcase_to_underscores(name)}s", {}).values()
-        properties = _properties(name)
+        kept = getattr(self, f"{camelcase_to_underscores(resource)}s", {}).values()
+        properties = _properties(resource)
         answer["Results"] = [
             each
             for each, item in zip(answer["Results"], kept, strict=True)
-            if _fits(search_expression or {}, properties, {**vars(item), **each[name]})
+            if _fits(search_expression or {}, properties, {**vars(item), **each[resource]})
         ]
         return answer
 
@@ -100,8 +96,6 @@ def _value(name: str, item: dict[str, Any]) -> Any:
     if first == "Tags" and rest:
         tags = item.get("tags") or ()
         return next((each["Value"] for each in tags if each["Key"] == rest), None)
-    if name == "Parents.TrialName":
-        return item.get("trial_name")
     found = item.get(first, item.get("arn") if first.endswith("Arn") else None)
     while rest and isinstance(found, dict):
         if rest in found:
@@ -131,8 +125,6 @@ def _equal(has: Any, wanted: str) -> bool:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, dict):  # a trial component's parameter
-        value = value.get("NumberValue", value.get("StringValue"))
     return float(value)
 
 

@@ -1,4 +1,4 @@
-"""CloudFormation's models, endpoint configurations and endpoints: made by our SageMaker.
+"""CloudFormation's models, endpoints and notebook instances: made by our SageMaker.
 
 moto makes a stack's resources one by one while it creates the stack. What is refused makes that
 stack CREATE_FAILED, and an endpoint keeps it CREATE_IN_PROGRESS until it is InService.
@@ -6,7 +6,9 @@ stack CREATE_FAILED, and an endpoint keeps it CREATE_IN_PROGRESS until it is InS
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NAMESPACE = "AWS::SageMaker::"
+
+_MISSING = re.compile("^Could not find|^RecordNotFound$|does not exist")
+"""What is said of a resource that isn't there."""
 
 _NUMBERS: dict[str, Callable[[Any], Any]] = {
     "integer": int,
@@ -77,10 +82,14 @@ class Made:
 
     def delete(self, _account_id: str, _region: str) -> None:
         """Delete it, if it is there."""
+        request = {f"{self._noun}Name": self.name}
+        if self._noun == "NotebookInstance":
+            with contextlib.suppress(AwsError):  # it is stopped, or not there
+                self._call("StopNotebookInstance", request)
         try:
-            self._call(f"Delete{self._noun}", {f"{self._noun}Name": self.name})
+            self._call(f"Delete{self._noun}", request)
         except AwsError as error:
-            if not error.message.startswith("Could not find"):
+            if not _MISSING.search(error.message):
                 raise
 
     def is_created(self) -> bool:
@@ -119,12 +128,14 @@ def prepare() -> None:
     """Let moto's CloudFormation make our resources instead of its own."""
     from moto.cloudformation import parsing
     from moto.cloudformation.models import CloudFormationBackend, Stack
-    from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, Model
+    from moto.sagemaker import models
 
     for class_, noun in (
-        (Model, "Model"),
-        (FakeEndpointConfig, "EndpointConfig"),
-        (FakeEndpoint, "Endpoint"),
+        (models.Model, "Model"),
+        (models.FakeEndpointConfig, "EndpointConfig"),
+        (models.FakeEndpoint, "Endpoint"),
+        (models.FakeSagemakerNotebookInstance, "NotebookInstance"),
+        (models.FakeSageMakerNotebookInstanceLifecycleConfig, "NotebookInstanceLifecycleConfig"),
     ):
         _replace(class_, noun)
     _refuse_unknown(parsing)

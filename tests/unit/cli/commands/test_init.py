@@ -35,7 +35,7 @@ def test_json_says_what_was_made(harness, tmp_path):
 
 def test_the_list_is_of_all_templates(harness, tmp_path):
     listed = json.loads(harness("init", "--list", "--json").stdout)["templates"]
-    assert list(listed) == ["sklearn", "flask", "script", "image"]
+    assert list(listed) == ["sklearn", "flask", "script", "gauss3", "image"]
     assert all(line in harness("init", "--list").stdout for line in listed.values())
     assert not list(tmp_path.iterdir())
 

@@ -10,6 +10,14 @@ def test_aws_without_anything_set_stops_at_once_and_says_all_that_is_missing(har
     assert "Traceback" not in refused.stderr
 
 
+def test_aws_has_no_debugger(harness):
+    refused = harness("run", "--target", "aws", "--debug")
+
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "--debug is for the local AWS" in refused.stderr
+
+
 def test_aws_says_only_what_is_missing(harness):
     refused = harness(
         "run",

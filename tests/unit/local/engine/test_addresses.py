@@ -6,8 +6,9 @@ import socket
 from pathlib import Path
 
 import pytest
+from docker.errors import NotFound
 
-from harness.local.engine.addresses import own_address
+from harness.local.engine.addresses import Inside, inside, own_address
 
 
 @pytest.fixture
@@ -95,3 +96,73 @@ def test_a_container_behind_a_firewall_has_none(monkeypatch):
         finally:
             for each in waiting:
                 each.close()
+
+
+ID = "5" * 64
+MOUNTS = f"""\
+636 620 0:52 / / rw,relatime - overlay overlay rw
+657 636 254:1 /var/lib/docker/containers/{ID}/resolv.conf /etc/resolv.conf rw - ext4 /dev/vda rw
+"""
+OF_OTHERS = f"""\
+25 1 254:1 / / rw,relatime - ext4 /dev/vda rw
+90 25 0:49 / /var/lib/docker/containers/{ID}/mounts/shm rw - tmpfs shm rw
+"""
+
+
+class Engine:
+    """An engine that has one container, in these networks."""
+
+    def __init__(self, mode="bridge", **addresses):
+        self._mode, self._addresses = mode, addresses
+
+    def inspect_container(self, container_id):
+        if container_id != ID:
+            raise NotFound("no such container")
+        networks = {name: {"IPAddress": address} for name, address in self._addresses.items()}
+        return {
+            "HostConfig": {"NetworkMode": self._mode},
+            "NetworkSettings": {"Networks": networks},
+        }
+
+
+@pytest.fixture
+def mounts(tmp_path):
+    def mounts(text):
+        (tmp_path / "mountinfo").write_text(text)
+        return tmp_path / "mountinfo"
+
+    return mounts
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        (Engine(bridge="172.17.0.2"), Inside("bridge", "172.17.0.2")),
+        (Engine("own", other="172.19.0.2", own="172.18.0.2"), Inside("own", "172.18.0.2")),
+        (Engine("default", bridge="172.17.0.2"), Inside("bridge", "172.17.0.2")),
+        (Engine("host", host=""), Inside("host", "")),
+        (Engine("none", none=""), None),
+    ],
+)
+def test_which_container_this_process_is_in(engine, expected, mounts):
+    assert inside(engine, mounts(MOUNTS)) == expected
+    assert expected is None or expected.is_on_host is (expected.network == "host")
+
+
+def test_a_podman_container_is_one_too(mounts):
+    path = f"/var/lib/containers/storage/overlay-containers/{ID}/userdata/hosts"
+    text = f"1 2 0:1 {path} /etc/hosts rw - ext4 /dev/vda rw\n"
+    assert inside(Engine(bridge="10.88.0.2"), mounts(text)) == Inside("bridge", "10.88.0.2")
+
+
+def test_the_machine_of_the_engine_is_no_container(mounts):
+    assert inside(Engine(bridge="172.17.0.2"), mounts(OF_OTHERS)) is None
+    assert inside(Engine(bridge="172.17.0.2"), Path("/no/such/file")) is None
+
+
+def test_a_container_of_another_engine_is_none_of_this_one(mounts):
+    assert inside(Engine(bridge="172.17.0.2"), mounts(MOUNTS.replace("5", "6"))) is None
+
+
+def test_a_container_of_podman_has_its_default_network_by_another_name(port):
+    assert own_address(found(mode="bridge", network="podman"), port) == ("127.0.0.1", port)

@@ -13,8 +13,9 @@ WAIT = 30
 class Instance:
     """A container that answers pings as `healthy` says, and ends after so many."""
 
-    def __init__(self, *, healthy, requests=0, last=5, stopped):
+    def __init__(self, *, healthy, requests=0, last=5, stopped, is_debugged=False):
         self.healthy, self.requests, self.last = healthy, requests, last
+        self.is_debugged = is_debugged
         self.pings = self.rests = 0
         self.ended = False
         self.stopped = stopped
@@ -66,6 +67,21 @@ def test_one_that_does_not_answer_ends_after_three_pings(caplog):
     assert instance.ended
     assert instance.pings == health.FAILURES
     assert "container of endpoint e is unhealthy" in caplog.text
+
+
+def test_one_that_is_debugged_may_stand_still():
+    instance = Instance(healthy=False, stopped=threading.Event(), is_debugged=True)
+    asked = []
+
+    def flaps():
+        asked.append(True)
+        if len(asked) > health.FAILURES:
+            instance.stopped.set()
+        return False
+
+    watch(instance, flaps)
+    assert not instance.ended
+    assert instance.pings == 0
 
 
 def test_connections_that_we_hold_are_let_go_before_it_is_pinged_again():

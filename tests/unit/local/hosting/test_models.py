@@ -133,8 +133,7 @@ class TestModels:
              ("Containers: the local AWS runs models of one container; inference pipelines run on "
              "AWS only.")),
             ({"PrimaryContainer": {"ModelPackageName": "package"}},
-             ("PrimaryContainer.ModelPackageName: give Image and ModelDataUrl; model packages run "
-             "on AWS only.")),
+             f"ModelPackage {ARN}:model-package/package does not exist."),
             ({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}},
              "Mode: the local AWS runs SingleModel; multi-model endpoints run on AWS only."),
             ({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {

@@ -202,6 +202,7 @@ def make_instance(container):
     stand_in: Any = SimpleNamespace(
         address=container.server.getsockname(),
         has_address=lambda: True,
+        when_exited=lambda _: None,
         exited=threading.Event(),
         name="stand-in",
         remove=lambda: None,
@@ -546,6 +547,13 @@ def test_a_container_that_refuses_to_read_has_its_words_passed_on(aws, instance)
     assert head.startswith(b"HTTP/1.1 424 ")
     assert message(body)[1] in (415, 0)
     assert idle(instance)
+
+
+def test_a_container_that_is_debugged_may_take_longer(aws, container, instance, monkeypatch):
+    monkeypatch.setattr("harness.local.hosting.runtime.INVOCATION_TIMEOUT", 0)
+    monkeypatch.setattr(instance, "is_debugged", True)
+    ((head, _),) = ask(aws, request(b"body"))
+    assert head.startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_container_that_takes_too_long(aws, container, instance, monkeypatch):

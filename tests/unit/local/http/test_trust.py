@@ -46,6 +46,21 @@ def test_web_pages_are_refused_but_for_our_own(aws, connection, method):
 
 
 @pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("http://127.0.0.1:5000", "127.0.0.1:5000", 200),  # a port of the machine's, published
+        ("http://127.0.0.1:5000", "127.0.0.1:5001", 403),
+        ("http://attacker.example:5000", "attacker.example:5000", 403),
+        ("http://bucket.s3.localhost:5000", "bucket.s3.localhost:5000", 403),
+    ],
+)
+def test_our_page_may_be_at_another_port_outside(connection, origin, host, status):
+    headers = {"Origin": origin, "Host": host}
+    connection.request("POST", "/endpoints/e/invocations", b"x", headers)
+    assert connection.getresponse().status == status
+
+
+@pytest.mark.parametrize(
     ("host", "status"),
     [
         ("127.0.0.1:{port}", 200),

@@ -152,6 +152,13 @@ def test_resource_limits_are_an_account_s(aws, request_, config, said):
     assert said in refusal(create, "ResourceLimitExceeded", **request)
 
 
+def test_a_strategy_that_is_not_installed_is_refused_with_its_command(aws, request_, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bayes_opt", None)
+    request = request_({"Strategy": "Bayesian"})
+    said = refusal(aws.sagemaker.create_hyper_parameter_tuning_job, **request)
+    assert said.endswith("pip install 'sagemaker-harness[tuning]'")
+
+
 def test_instances_count_as_often_as_they_run_at_once(aws, request_):
     resources = {"InstanceCount": 3, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
     request = request_(limits(100, 50), {"ResourceConfig": resources})

@@ -76,7 +76,7 @@ def found(value, path):
 
 LINES = [
     (operation, member, member.line)
-    for operation in SERVICE.operations
+    for operation in SERVICE.real
     for member in SERVICE.members.walk(shape_of(operation))
     if member.line is not None
 ]

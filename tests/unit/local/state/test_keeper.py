@@ -7,6 +7,7 @@ import threading
 import time
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,6 +20,7 @@ from harness.local.jobs.job import CUT_OFF
 from harness.local.jobs.processing.job import ProcessingJob
 from harness.local.jobs.training.job import TrainingJob
 from harness.local.protocol.messages import RequestContext
+from harness.local.records.provider import Records
 from harness.local.state import backends, pickles
 from harness.local.state.keeper import Keeps
 
@@ -126,8 +128,51 @@ def fill(aws):
     )  # fmt: skip
     ended(aws.sagemaker.describe_transform_job, "TransformJobStatus", TransformJobName="transform")
     aws.sagemaker.delete_model(ModelName="model")  # which the job remembers
-    aws.sagemaker.create_experiment(ExperimentName="experiment")  # moto's
+    fill_experiments(aws)
     return {"UploadId": upload, "MultipartUpload": {"Parts": [{"ETag": tag, "PartNumber": 1}]}}
+
+
+def fill_experiments(aws):
+    sagemaker = aws.sagemaker
+    sagemaker.create_experiment(ExperimentName="experiment")
+    sagemaker.create_trial(ExperimentName="experiment", TrialName="trial")
+    component = f"{ARN}experiment-trial-component/job-aws-training-job"
+    both = {"TrialName": "trial", "TrialComponentName": "job-aws-training-job"}
+    sagemaker.associate_trial_component(**both)
+    sagemaker.update_trial_component(
+        TrialComponentName="job-aws-training-job",
+        Parameters={"own": {"NumberValue": 1}},
+        ParametersToRemove=["SageMaker.InstanceCount"],
+    )
+    data = [{"MetricName": "loss", "Timestamp": time.time(), "Value": 0.5, "Step": 3}]
+    metrics = aws.session.client("sagemaker-metrics")
+    metrics.batch_put_metrics(TrialComponentName="job-aws-training-job", MetricData=data)
+    source = {"SourceUri": "s3://bucket-1/key"}
+    artifact = sagemaker.create_artifact(ArtifactType="Report", Source=source)["ArtifactArn"]
+    sagemaker.create_context(ContextName="group", ContextType="Group", Source=source)
+    sagemaker.create_action(ActionName="step", ActionType="Step", Source=source)
+    for one, other in ((component, artifact), (artifact, f"{ARN}context/group")):
+        sagemaker.add_association(SourceArn=one, DestinationArn=other, AssociationType="Produced")
+
+
+def seen_of_experiments(aws):
+    """What there is to be seen of it."""
+    sagemaker = aws.sagemaker
+    component = sagemaker.describe_trial_component(TrialComponentName="job-aws-training-job")
+    arn = component["TrialComponentArn"]
+    query = {"MetricName": "loss", "ResourceArn": arn, "MetricStat": "Last",
+             "Period": "IterationNumber", "XAxisType": "IterationNumber"}  # fmt: skip
+    metrics = aws.session.client("sagemaker-metrics")
+    return {
+        "experiments": sagemaker.list_experiments()["ExperimentSummaries"],
+        "trials": sagemaker.list_trials(ExperimentName="experiment")["TrialSummaries"],
+        "components": sagemaker.list_trial_components(TrialName="trial")["TrialComponentSummaries"],
+        "component": component,
+        "points": metrics.batch_get_metrics(MetricQueries=[query])["MetricQueryResults"],
+        "lineage": sagemaker.query_lineage(StartArns=[arn])["Vertices"],
+        "associations": sagemaker.list_associations()["AssociationSummaries"],
+        "action": sagemaker.list_actions()["ActionSummaries"],
+    }
 
 
 def seen(aws):
@@ -156,7 +201,7 @@ def seen(aws):
         "job": sagemaker.describe_training_job(TrainingJobName="job"),
         "transform": sagemaker.describe_transform_job(TransformJobName="transform"),
         "tags": sagemaker.list_tags(ResourceArn=f"{ARN}training-job/job")["Tags"],
-        "experiments": sagemaker.list_experiments()["ExperimentSummaries"],
+        **seen_of_experiments(aws),
     }  # fmt: skip
     for each in found.values():
         if isinstance(each, dict):
@@ -329,6 +374,45 @@ class TestState:
         aws.server.save_state()
         assert found(start(state=tmp_path)) == before
 
+    def test_a_group_goes_on_counting_its_versions(self, start, tmp_path):
+        aws = start(state=tmp_path)
+        specification = {"Containers": [{"Image": "image:1"}]}
+        group = {"ModelPackageGroupName": "group"}
+        aws.sagemaker.create_model_package_group(**group)
+        request = {**group, "InferenceSpecification": specification, "ClientToken": "token"}
+        made = aws.sagemaker.create_model_package(**request)
+        name = {"ModelPackageName": made["ModelPackageArn"]}
+        aws.sagemaker.update_model_package(
+            ModelPackageArn=made["ModelPackageArn"], ModelApprovalStatus="Approved"
+        )
+        policy = '{"Statement": [{"Effect": "Allow"}]}'
+        aws.sagemaker.put_model_package_group_policy(**group, ResourcePolicy=policy)
+        aws.sagemaker.create_model(
+            ModelName="model", ExecutionRoleArn=ROLE, PrimaryContainer=dict(name)
+        )
+
+        def told():
+            found = [
+                aws.sagemaker.describe_model_package(**name),
+                aws.sagemaker.describe_model_package_group(**group),
+                aws.sagemaker.get_model_package_group_policy(**group),
+                aws.sagemaker.describe_model(ModelName="model"),
+            ]
+            for each in found:
+                each.pop("ResponseMetadata")
+            return found
+
+        before = told()
+        aws.server.save_state()
+        aws = start(state=tmp_path)
+        assert told() == before
+        assert aws.sagemaker.create_model_package(**request) == made | {"ResponseMetadata": ANY}
+        request["ClientToken"] = "another"
+        second = aws.sagemaker.create_model_package(**request)["ModelPackageArn"]
+        assert second == f"{ARN}model-package/group/2"
+        models = aws.server._keeper._backend.store.table("model").all()
+        assert [each.container["Image"] for each in models] == ["image:1"]
+
     def test_a_damaged_one_is_refused_and_leaves_nothing_half(self, start, tmp_path):
         aws = start(state=tmp_path)
         fill(aws)
@@ -396,6 +480,8 @@ class TestState:
             for name in ("_table", "_jobs")
             if hasattr(each, name)
         }
+        records = next(each for each in keeper._providers.values() if isinstance(each, Records))
+        kept |= {kind.arn_kind for kind in records._shelf.kinds.values()}
         assert kept == keeper._backend.store._tables.keys()
         assert all(isinstance(each, Keeps) for each in keeper._providers.values())
 
@@ -425,6 +511,9 @@ class TestReset:
             assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
             assert sagemaker.list_endpoints()["Endpoints"] == []
             assert sagemaker.list_experiments()["ExperimentSummaries"] == []
+            assert sagemaker.list_trial_components()["TrialComponentSummaries"] == []
+            assert sagemaker.list_artifacts()["ArtifactSummaries"] == []
+            assert sagemaker.list_associations()["AssociationSummaries"] == []
             assert [each["Name"] for each in aws.s3.list_buckets()["Buckets"]] == ["default"]
             assert aws.logs.describe_log_groups()["logGroups"] == []
             assert aws.session.client("ecr").describe_repositories()["repositories"] == []

@@ -235,7 +235,11 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(st.lists(st.tuples(ANY, FINITE, FINITE), min_size=1, max_size=20))
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings(
+    "error",
+    "ignore::ResourceWarning",  # of what an earlier test left to the garbage collector
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 def test_whatever_the_numbers_are_there_is_a_page(report, seen, answers, rows):
     truth, told, x = zip(*rows, strict=True)
 

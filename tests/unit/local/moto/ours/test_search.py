@@ -6,25 +6,29 @@ import pytest
 
 from tests.clients import failure
 
-RESOURCE = "ExperimentTrialComponent"
+RESOURCE = "FeatureGroup"
 
 
 @pytest.fixture(scope="module")
-def components(aws):
-    """Two of them: one with tags and a parameter, one without."""
-    made = aws.sagemaker.create_trial_component(
-        TrialComponentName="search-one", Parameters={"alpha": {"NumberValue": 10.0}}
-    )
-    aws.sagemaker.add_tags(
-        ResourceArn=made["TrialComponentArn"], Tags=[{"Key": "team", "Value": "red"}]
-    )
-    aws.sagemaker.create_trial_component(TrialComponentName="search-two")
+def groups(aws):
+    """Two of them: one with tags, one without."""
+    features = [{"FeatureName": "id", "FeatureType": "String"}]
+    for name, tags in (("one", [{"Key": "team", "Value": "red"}]), ("two", [])):
+        aws.sagemaker.create_feature_group(
+            FeatureGroupName=f"search-{name}",
+            RecordIdentifierFeatureName="id",
+            EventTimeFeatureName="at",
+            FeatureDefinitions=features,
+            OfflineStoreConfig={"S3StorageConfig": {"S3Uri": "s3://bucket/group"}},
+            RoleArn="arn:aws:iam::123456789012:role/sagemaker",
+            Tags=tags,
+        )
 
 
 def found(aws, *filters, **more):
     expression = {"Filters": list(filters), **more} if filters else more
     answer = aws.sagemaker.search(Resource=RESOURCE, SearchExpression=expression)
-    return [each["TrialComponent"]["TrialComponentName"] for each in answer["Results"]]
+    return [each[RESOURCE]["FeatureGroupName"] for each in answer["Results"]]
 
 
 def condition(name, how=None, value=None):
@@ -32,7 +36,7 @@ def condition(name, how=None, value=None):
     return {key: each for key, each in given.items() if each is not None}
 
 
-@pytest.mark.usefixtures("components")
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -41,10 +45,8 @@ def condition(name, how=None, value=None):
         (("Tags.team", None, "red"), ["one"]),
         (("Tags.team", "NotEquals", "red"), ["two"]),
         (("Tags.team", "In", "blue, red"), ["one"]),
-        (("TrialComponentName", "Equals", "search-two"), ["two"]),
-        (("TrialComponentName", "Contains", "search-"), ["one", "two"]),
-        (("Parameters.alpha", "GreaterThan", "9"), ["one"]),
-        (("Parameters.alpha", "LessThanOrEqualTo", "9"), []),
+        (("FeatureGroupName", "Equals", "search-two"), ["two"]),
+        (("FeatureGroupName", "Contains", "search-"), ["one", "two"]),
         (("CreationTime", "GreaterThan", "2020-01-01T00:00:00"), ["one", "two"]),
         (("CreationTime", "LessThan", "2020-01-01T00:00:00"), []),
     ],
@@ -53,23 +55,23 @@ def test_operators(aws, given, expected):
     assert found(aws, condition(*given)) == [f"search-{each}" for each in expected]
 
 
-@pytest.mark.usefixtures("components")
+@pytest.mark.usefixtures("groups")
 def test_several_conditions(aws):
-    both = condition("Tags.team", "Exists"), condition("TrialComponentName", None, "search-two")
+    both = condition("Tags.team", "Exists"), condition("FeatureGroupName", None, "search-two")
     assert found(aws, *both) == []
     assert found(aws, *both, Operator="Or") == ["search-one", "search-two"]
     assert found(aws, SubExpressions=[{"Filters": [both[0]]}]) == ["search-one"]
 
 
-@pytest.mark.usefixtures("components")
+@pytest.mark.usefixtures("groups")
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (("Tags.team", "Equals"),
          "SearchExpression.Filters: Tags.team needs a Value for the operator Equals."),
         (("Nothing", "Exists"), "Unknown property name: Nothing"),
-        (("TrialComponentName", "GreaterThan", "b"),
-         "SearchExpression.Filters: TrialComponentName and 'b' are no numbers, and no times."),
+        (("FeatureGroupName", "GreaterThan", "b"),
+         "SearchExpression.Filters: FeatureGroupName and 'b' are no numbers, and no times."),
     ],
 )  # fmt: skip
 def test_what_is_refused(aws, given, said):

@@ -150,3 +150,27 @@ def test_resources_that_nobody_makes_are_refused(stacks, new):
     )
     assert (status, code) == (400, "ValidationError")
     assert "Unrecognized resource types: [AWS::SageMaker::Domain]" in text
+
+
+def test_notebook_instances_are_our_records(aws, stacks, new):
+    name, config = new("stack"), {"Fn::GetAtt": ["Config", "NotebookInstanceLifecycleConfigName"]}
+    resources = {
+        "Config": {"Type": "AWS::SageMaker::NotebookInstanceLifecycleConfig", "Properties": {}},
+        "Notebook": {
+            "Type": "AWS::SageMaker::NotebookInstance",
+            "Properties": {
+                "InstanceType": "ml.t3.medium",
+                "RoleArn": "arn:aws:iam::123456789012:role/sagemaker",
+                "LifecycleConfigName": config,
+            },
+        },
+    }
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    assert described(stacks, name)["StackStatus"] == "CREATE_COMPLETE"
+    (listed,) = aws.sagemaker.list_notebook_instances()["NotebookInstances"]
+    configs = aws.sagemaker.list_notebook_instance_lifecycle_configs()
+    (made,) = configs["NotebookInstanceLifecycleConfigs"]
+    member = "NotebookInstanceLifecycleConfigName"
+    assert listed[member] == made[member]
+    stacks.delete_stack(StackName=name)
+    assert aws.sagemaker.list_notebook_instances()["NotebookInstances"] == []

@@ -60,8 +60,10 @@ def test_what_is_gone_is_not_tagged(tagging):
 
 
 def test_what_moto_keeps_is_found_as_before(aws, tagging, new):
-    name = new("group")
-    arn = aws.sagemaker.create_model_package_group(
-        ModelPackageGroupName=name, Tags=[{"Key": "kept", "Value": "by moto"}]
-    )["ModelPackageGroupArn"]
+    arn = aws.sagemaker.create_notebook_instance(
+        NotebookInstanceName=new("notebook"),
+        InstanceType="ml.t3.medium",
+        RoleArn="arn:aws:iam::123456789012:role/none",
+        Tags=[{"Key": "kept", "Value": "by moto"}],
+    )["NotebookInstanceArn"]
     assert found(tagging, TagFilters=[{"Key": "kept"}]) == {arn: {"kept": "by moto"}}

@@ -1,0 +1,60 @@
+"""What is told of the parts of the harness that aren't installed."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.config import extras
+from harness.errors import MissingExtraError
+
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """An environment with none of the extras, to those who ask."""
+    for packages in extras.EXTRAS.values():
+        for module in packages:
+            monkeypatch.setitem(sys.modules, module, None)
+
+
+def test_the_extras_are_those_of_the_distribution():
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    assert project["name"] == extras.DISTRIBUTION
+    optional = project["optional-dependencies"]
+    for extra, packages in extras.EXTRAS.items():
+        assert set(packages.values()) <= {re.split("[<>=]", each)[0] for each in optional[extra]}
+    assert optional["all"] == [f"{extras.DISTRIBUTION}[{','.join(sorted(extras.EXTRAS))}]"]
+
+
+def test_what_is_there_is_not_missing():
+    assert [extras.missing(extra) for extra in extras.EXTRAS] == [[], [], []]
+
+
+def test_what_is_missing_is_told_in_one_sentence_with_its_command(bare):
+    with pytest.raises(MissingExtraError) as told:
+        extras.require("flow", "harness run")
+    assert str(told.value) == (
+        "harness run needs numpy and sagemaker-core, which are not installed: "
+        "pip install 'sagemaker-harness[flow]'"
+    )
+    with pytest.raises(MissingExtraError, match="bayesian-optimization, which is not installed"):
+        extras.require("tuning", "this")
+
+
+@pytest.mark.parametrize("command", ["run", "run --dry-run", "check", "compare"])
+def test_a_command_says_what_it_lacks_before_it_does_anything(bare, command, capsys):
+    assert main.main(command.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"harness: harness {command.split()[0]} needs numpy")
+    assert said.endswith("pip install 'sagemaker-harness[flow]'\n")
+
+
+def test_a_new_project_says_what_it_needs_first(bare, tmp_path, capsys):
+    assert main.main(["init", str(tmp_path / "new")]) == 0
+    following = capsys.readouterr().out.split("Next:")[1].split("\n")
+    assert following[2].strip() == "pip install 'sagemaker-harness[flow]'"
