@@ -31,7 +31,11 @@ class BuildLog:
 
     def read(self, entry: dict[str, Any]) -> None:
         if "error" in entry:
-            said = f" It said: {last_lines(chr(10).join(map(plain, self._said)))}" if self._said else ""
+            said = (
+                f" It said: {last_lines(chr(10).join(map(plain, self._said)))}"
+                if self._said
+                else ""
+            )
             at = f" at {self._step}" if self._step else ""
             # The step says already which command it was.
             reason = re.sub(r"^The command '.*' (?=returned)", "it ", entry["error"].strip())

@@ -177,5 +177,3 @@ def last_lines(text: str) -> list[str]:
     """Those of the container that an error ends with."""
     found = text.partition("the container's last lines:\n")[2].splitlines()
     return [line.removeprefix("  | ") for line in found if line.startswith("  | ")]
-
-
