@@ -46,12 +46,12 @@ walks botocore's service models, and fails on a member without a line.
 TROUBLE_HEAD = """\
 # Troubleshooting, by message
 
-What a first failure says, what it means, and what to do. `…` stands for what differs from case to case.
-A failure of a step ends with the same three: what went wrong and where, what to do, and the container's
-last lines. `harness doctor` looks at the machine, `harness check` at an image.
+What a first failure says, what it means, and what to do. `…` stands for what differs from case to
+case. A failure of a step ends with the same three: what went wrong and where, what to do, and the
+container's last lines. `harness doctor` looks at the machine, `harness check` at an image.
 
-Made by `make reference` of `tests/errors/messages.toml`, against which `tests/errors` holds what is really
-said; don't edit.
+Made by `make reference` of `tests/errors/messages.toml`, against which `tests/errors` holds what is
+really said; don't edit.
 """
 
 

@@ -36,10 +36,6 @@ def test_the_file_is_misspelt(suite, told):
     told("unknown-table", said)
 
 
-def test_an_image_is_no_folder(suite, told):
-    told("fixture-image", suite("def test(sagemaker_image): sagemaker_image('contaner')"))
-
-
 @pytest.mark.docker
 def test_a_job_fails(suite, told, wrong_image):
     said = suite(

@@ -60,8 +60,12 @@ def test_too_few_predictions(run, told):
 
 @pytest.mark.slow
 def test_the_container_takes_another_content_type(run, told):
-    more = '[requests.more]\nsource = "rows.csv"\ntarget = "price"\n' \
-           'content_type = "application/json"\n'  # fmt: skip
+    more = """
+[requests.more]
+source = "rows.csv"
+target = "price"
+content_type = "application/json"
+"""
     told("content-type", run(more=more))
 
 

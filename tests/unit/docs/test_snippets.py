@@ -1,4 +1,4 @@
-"""Blocks of the pages can be read by what they are for, and links lead to headings that there are."""
+"""Blocks of the pages can be read by what they are for, and links lead to headings there are."""
 
 from __future__ import annotations
 
