@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
+    from docker import DockerClient
     from pluggy import Result
 
-    from docker import DockerClient
     from harness.check.run import Results
     from harness.config.settings import Settings
     from harness.local.aws import LocalAWS

@@ -99,8 +99,8 @@ def hyperparameters(text: str) -> dict[str, str]:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(
-            f"--hyperparameters is not JSON: {error}; names and texts stand in double quotes, as in "
-            '\'{"depth": 3, "mode": "fast"}\'.'
+            f"--hyperparameters is not JSON: {error}; names and texts stand in double quotes, as "
+            'in \'{"depth": 3, "mode": "fast"}\'.'
         ) from error
     if not isinstance(value, dict):
         raise ConfigError("--hyperparameters must be a JSON object: names and values")

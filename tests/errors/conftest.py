@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import boto3
-
     from docker import DockerClient
+
     from harness.local.aws import LocalAWS
 
 HERE = Path(__file__).parent

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from docker import DockerClient
+
     from tests.integration.support import AWS, Names
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
