@@ -131,6 +131,7 @@ class Definition:
 def _document(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text, parse_constant=_no_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # no halves of surrogate pairs
     except (ValueError, RecursionError) as error:
         raise refusal(f"It is no JSON: {error}".rstrip(".")) from None
     if not isinstance(document, dict):
