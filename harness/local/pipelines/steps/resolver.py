@@ -125,7 +125,7 @@ class Resolver:
                 (
                     each["S3Output"]["S3Uri"]
                     for each in config.get("Outputs", [])
-                    if each["OutputName"] == file["OutputName"]
+                    if each["OutputName"] == file["OutputName"] and "S3Output" in each
                 ),
                 "",
             )
