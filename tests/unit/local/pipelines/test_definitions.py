@@ -160,6 +160,7 @@ def test_parameters(parameter, reason):
         ('{"Version": "1", "Steps": []}', "Version '1' failed to satisfy enum value set: "),
         ('{"Version": "2020-12-01"}', "Steps: Expecting start of Json Array."),
         ('{"Version": "2020-12-01", "Steps": [NaN]}', "It is no JSON: NaN is no number of JSON's."),
+        ('{"Version": "2020-12-01", "Steps": [1e999]}', "It is no JSON: 1e999 is no number "),
         ('{"Version": "2020-12-01", "Steps": ["\\ud800"]}', "It is no JSON: "),
         (json.dumps({"Version": "2020-12-01", "Steps": [], "MlflowConfig": {"a": "b"}}),
          "MlflowConfig: "),
@@ -182,6 +183,11 @@ def test_a_request_brings_one_definition(pipelines, aws):
     assert "shouldn't be present" in refusal(create, **named, **both)
     assert f"s3://{aws.bucket}/none.json" in refusal(
         create, **named, PipelineDefinitionS3Location=place
+    )
+    aws.s3.put_object(Bucket=aws.bucket, Key="large.json", Body=b" " * 2_000_000)
+    large: dict[str, Any] = {"Bucket": aws.bucket, "ObjectKey": "large.json"}
+    assert refusal(create, **named, PipelineDefinitionS3Location=large) == (
+        f"The pipeline definition at s3://{aws.bucket}/large.json has more than 1048576 bytes."
     )
     assert "Unable to parse" in refusal(create, **named, PipelineDefinition="{}")
     missing = pipelines.sagemaker.describe_pipeline

@@ -430,3 +430,26 @@ def test_a_prefix_may_be_a_reference(aws, pipelines, new):
     arn = pipelines.run(definition(step, parameters=[parameter]))
     model = pipelines.steps(arn)["Model"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
     assert model.startswith(f"{prefix}-{arn.rpartition('/')[2]}-")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"a": 1}', "1"),
+        (b'{"b": "%s", "a": 2}' % (b"x" * 1_500_000), "2"),
+        (b'{"b": "%s", "a": 2}' % (b"x" * 3_000_000),
+         "ClientError: The JSON file {uri} has more than 2097152 bytes."),
+        (b'{"a": NaN}',
+         "ClientError: The file {uri} is no JSON: NaN is no number of JSON's."),
+        (b'{"a": 1e999}',
+         "ClientError: The file {uri} is no JSON: 1e999 is no number of JSON's."),
+        (b"", "ClientError: The file {uri} is no JSON: Expecting value: line 1 column 1 (char 0)."),
+        (b'{"b": 1}', "ClientError: Unable to find a in {uri}: there is no 'a'."),
+    ],
+)  # fmt: skip
+def test_a_value_of_a_file(aws, pipelines, new, content, reason):
+    uri = f"s3://{aws.bucket}/{new('file')}"
+    aws.s3.put_object(Bucket=aws.bucket, Key=uri.rpartition("/")[2], Body=content)
+    step = fail("No", {"Std:JsonGet": {"S3Uri": uri, "Path": "a"}})
+    arn = pipelines.run(definition(step))
+    assert pipelines.steps(arn)["No"]["FailureReason"] == reason.format(uri=uri)
