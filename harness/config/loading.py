@@ -232,7 +232,7 @@ def _problem(
     loc = tuple(str(part) for part in error["loc"] if part != "[key]")
     if error["loc"][-1:] in (("str",), ("int",)):  # of a value that may be either
         loc = loc[:-1]
-        error |= {"msg": "Input should be a text or a whole number"}
+        error |= {"msg": "Input should be a text or a whole number", "type": "either"}
     if loc[:2] == ("requests", ""):  # the one set that has no name
         loc = ("requests", *loc[2:])
     # What a variable says of a metric becomes a part of its bounds.
