@@ -124,8 +124,7 @@ def test_a_wrong_setting_is_status_2_and_one_sentence(harness):
 
     assert refused.returncode == 2
     assert refused.stderr == (
-        "harness: HARNESS_THRESHOLDS_TRAIN_R2 = 'high': input should be a valid number, unable to "
-        "parse string as a number.\n"
+        "harness: HARNESS_THRESHOLDS_TRAIN_R2 = 'high': should be a number.\n"
     )
     assert refused.stdout == ""
 

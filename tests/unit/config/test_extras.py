@@ -67,13 +67,18 @@ def test_a_new_project_says_what_it_needs_first(bare, tmp_path, capsys):
 def pip(monkeypatch):
     """What pip was asked to install, instead of which it says something."""
     asked = []
+
+    def install(given):
+        asked.append(given)
+        return "ERROR: no index"
+
     monkeypatch.delenv(extras.NO_SETUP_VARIABLE)
-    monkeypatch.setattr(extras, "_install", lambda given: asked.append(given) or "ERROR: no index")
+    monkeypatch.setattr(extras, "_install", install)
     return asked
 
 
 def test_what_a_command_needs_is_installed_and_told(bare, pip):
-    told = []
+    told: list[str] = []
     with pytest.raises(MissingExtraError, match=r"flow\]', which failed here \(ERROR: no index\)$"):
         extras.provide("flow", "harness run", told.append)
     (line,) = told
