@@ -17,6 +17,7 @@ EXTRAS = {
     "sdk": {"sagemaker.core": "sagemaker-core"},
     "flow": {"numpy": "numpy", "sagemaker.core": "sagemaker-core"},
     "tuning": {"bayes_opt": "bayesian-optimization"},
+    "debug": {"debugpy": "debugpy"},
 }
 """The packages that are needed of each, by the module that is there where the package is.
 

@@ -78,7 +78,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
     assert about["Summary"]
     assert "# The harness" in str(about.get_payload())
     assert set(about.get_all("Provides-Extra", [])) == {
-        "all", "all-services", "flow", "sdk", "tuning"
+        "all", "all-services", "debug", "flow", "sdk", "tuning"
     }  # fmt: skip
     assert "Typing :: Typed" in about.get_all("Classifier", [])
     assert "harness/py.typed" in names
@@ -143,7 +143,7 @@ def test_doctor_tells_of_the_extras(bare: Installed, tmp_path: Path) -> None:
     )["checks"]
     (extras,) = (check for check in checks if check["name"] == "extras")
     assert extras["ok"]
-    assert extras["detail"].endswith("pip install 'sagemaker-harness[sdk,flow,tuning]'")
+    assert extras["detail"].endswith("pip install 'sagemaker-harness[sdk,flow,tuning,debug]'")
 
 
 def test_what_it_types_is_used(bare: Installed, tmp_path: Path) -> None:
