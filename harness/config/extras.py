@@ -11,7 +11,6 @@ import importlib
 import os
 import subprocess
 import sys
-from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -77,7 +76,9 @@ def provide(extra: str, what: str, tell: Callable[[str], None]) -> None:
 
 def _requirements(extra: str) -> list[str]:
     """What the distribution asks for of an extra, in pip's words."""
-    from packaging.requirements import Requirement  # pytest's, and slow to import
+    from importlib import metadata
+
+    from packaging.requirements import Requirement  # pytest's; both are slow to import
 
     asked = map(Requirement, metadata.requires(DISTRIBUTION) or [])
     return [
