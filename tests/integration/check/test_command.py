@@ -50,6 +50,9 @@ def test_a_failure_is_status_1_and_says_what_to_change(bare_image, tmp_path):
     assert ended.returncode == 1, ended.stderr
     assert "fail      image/serve" in ended.stdout
     assert "→ put an executable named serve into a folder of the PATH" in ended.stdout
+    told = ended.stderr.splitlines()
+    assert any(line.startswith("fail: image/serve: ") for line in told)
+    assert all(line.startswith(("fail: ", "warn: ")) for line in told), ended.stderr
 
 
 def test_wrong_usage_is_status_2(bare_image, tmp_path):

@@ -89,7 +89,8 @@ from harness.cli import main
 try:
     main.main(["--help"])
 except SystemExit:
-    heavy = {"boto3", "docker", "numpy", "pydantic", "requests", "harness.config"}
+    heavy = {"boto3", "docker", "numpy", "pydantic", "requests"}
+    heavy |= {"importlib.metadata", "harness.config.settings"}
     sys.exit(", ".join(heavy & set(sys.modules)) or 0)
 """
     ended = subprocess.run(
@@ -189,3 +190,12 @@ sys.exit(main.main(["doctor"]))
 
     assert said == ""
     assert process.wait(30) == 141
+
+
+def test_an_option_that_a_command_does_not_have_is_refused_with_those_it_has(capsys):
+    with pytest.raises(SystemExit) as left:
+        main.main(["build", "--output", "there"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: harness build ")
+    assert said.endswith("harness build: error: unrecognized arguments: --output there\n")
