@@ -1,8 +1,9 @@
-"""Runs the blocks of README.md and docs/ that are Python, sh or a session in a shell: `tox -e docs`.
+"""Runs the blocks of README.md and docs/ that are Python, sh or a session in a shell.
 
-A page's blocks run in their order, in a folder of the page's own, as its reader would type them.
-Where a comment before a block says `skip: next "why"`, it isn't run; pytest lists these. What a page
-takes as given (a job, an image) stands in a comment, too, as `invisible-code-block: python`.
+`tox -e docs` does. A page's blocks run in their order, in a folder of the page's own, as its reader
+would type them. Where a comment before a block says `skip: next "why"`, it isn't run; pytest lists
+these. What a page takes as given (a job, an image) stands in a comment, too, as
+`invisible-code-block: python`.
 """
 
 from __future__ import annotations
