@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from sybil import Example
+    from sybil.typing import Parser
 
 _PAGE = "the page"
 
@@ -68,7 +69,7 @@ def pytest_runtest_makereport(
     return report
 
 
-PARSERS = [
+PARSERS: list[Parser] = [
     CodeBlockParser("python", _python),
     CodeBlockParser("sh", _shell),
     CodeBlockParser("console", _session),
