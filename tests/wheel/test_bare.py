@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MEGABYTES = 200
 """What it may take on disk; with all extras it is twice as much."""
 
+ALONE = {"HARNESS_NO_PACKAGE_SETUP": "1"}
+
 BOTO3 = """
 import boto3
 print(boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
@@ -78,7 +80,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
     assert about["Summary"]
     assert "# The harness" in str(about.get_payload())
     assert set(about.get_all("Provides-Extra", [])) == {
-        "all", "all-services", "flow", "sdk", "tuning"
+        "all", "all-services", "debug", "flow", "sdk", "tuning"
     }  # fmt: skip
     assert "Typing :: Typed" in about.get_all("Classifier", [])
     assert "harness/py.typed" in names
@@ -112,7 +114,7 @@ def test_the_service_and_its_page(bare: Installed, service: dict[str, str], tmp_
 
 def test_fixtures(bare: Installed, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(FIXTURES)
-    said = bare.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path)
+    said = bare.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path, **ALONE)
     assert "2 passed, 1 error" in said.out, said.out
     assert "which are not installed: pip install 'sagemaker-harness[flow]'" in said.out
 
@@ -121,7 +123,7 @@ def test_fixtures(bare: Installed, tmp_path: Path) -> None:
 def test_what_it_lacks_is_told_in_one_sentence(
     bare: Installed, tmp_path: Path, command: str
 ) -> None:
-    said = bare.run("harness", command, cwd=tmp_path)
+    said = bare.run("harness", command, cwd=tmp_path, **ALONE)
     assert said.status == 2
     assert said.err == (
         f"harness: harness {command} needs numpy and sagemaker-core, which are not installed: "

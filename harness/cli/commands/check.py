@@ -69,7 +69,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
-    extras.require("flow", "harness check")
+    extras.provide("flow", "harness check", say)
     from harness.check import project, report
     from harness.check.inputs import Limits, of_arguments
     from harness.check.run import Options, select
@@ -104,7 +104,7 @@ def run(arguments: Namespace, _: Signals) -> int:
 
     options = Options(arguments.only, arguments.skip, limits)
     with project.inputs(settings) as own:
-        results = run_checks(image, given.over(own), options, tell)
+        results = run_checks(image, given.over(own), options, say)
     if arguments.json:
         print_json(**results.as_dict())
     elif sys.stdout.isatty():

@@ -90,7 +90,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, signals: Signals) -> int:
-    extras.require("flow", "harness run")
+    extras.provide("flow", "harness run", say)
     if arguments.dry_run:
         return _dry_run(arguments, settings_of(arguments))
     from harness.local.process import LocalProcess

@@ -6,17 +6,20 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from harness.cli import main
 from harness.config import extras
 from harness.errors import MissingExtraError
 
+NAME = "-abcdefghijklmnopqrstuvwxyz"
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 
 @pytest.fixture
 def bare(monkeypatch):
-    """An environment with none of the extras, to those who ask."""
+    """An environment with none of the extras, to those who ask, and that gets none."""
+    monkeypatch.setenv(extras.NO_SETUP_VARIABLE, "1")
     for packages in extras.EXTRAS.values():
         for module in packages:
             monkeypatch.setitem(sys.modules, module, None)
@@ -58,3 +61,37 @@ def test_a_new_project_says_what_it_needs_first(bare, tmp_path, capsys):
     assert main.main(["init", str(tmp_path / "new")]) == 0
     following = capsys.readouterr().out.split("Next:")[1].split("\n")
     assert following[2].strip() == "pip install 'sagemaker-harness[flow]'"
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """What pip was asked to install, instead of which it says something."""
+    asked = []
+    monkeypatch.delenv(extras.NO_SETUP_VARIABLE)
+    monkeypatch.setattr(extras, "_install", lambda given: asked.append(given) or "ERROR: no index")
+    return asked
+
+
+def test_what_a_command_needs_is_installed_and_told(bare, pip):
+    told = []
+    with pytest.raises(MissingExtraError, match=r"flow\]', which failed here \(ERROR: no index\)$"):
+        extras.provide("flow", "harness run", told.append)
+    (line,) = told
+    assert line == (
+        "installing what harness run needs beside the local AWS, once: pip install "
+        "'sagemaker-harness[flow]' (HARNESS_NO_PACKAGE_SETUP=1 turns this off)"
+    )
+    (asked,) = pip
+    project = tomllib.loads(PYPROJECT.read_text())["project"]
+    wanted = [SpecifierSet(each.lstrip(NAME)) for each in project["optional-dependencies"]["flow"]]
+    assert [SpecifierSet(each.lstrip(NAME)) for each in asked] == wanted
+
+
+def test_pips_own_words_are_told(monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert "no-such-distribution-of-ours" in extras._install(["no-such-distribution-of-ours"])
+
+
+def test_nothing_is_installed_that_is_there(monkeypatch):
+    monkeypatch.setattr(extras, "_install", None)
+    extras.provide("flow", "harness run", pytest.fail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
-from harness.cli.output import print_json
+from harness.cli.output import print_json, say
 from harness.config import extras
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
-    extras.require("flow", "harness compare")
+    extras.provide("flow", "harness compare", say)
     settings = settings_of(arguments)
     from harness.flow.record import difference, history
 

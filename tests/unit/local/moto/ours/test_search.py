@@ -28,7 +28,7 @@ def groups(aws):
 def found(aws, *filters, **more):
     expression = {"Filters": list(filters), **more} if filters else more
     answer = aws.sagemaker.search(Resource=RESOURCE, SearchExpression=expression)
-    return [each[RESOURCE]["FeatureGroupName"] for each in answer["Results"]]
+    return sorted(each[RESOURCE]["FeatureGroupName"] for each in answer["Results"])
 
 
 def condition(name, how=None, value=None):
