@@ -104,7 +104,7 @@ def run(arguments: Namespace, _: Signals) -> int:
 
     options = Options(arguments.only, arguments.skip, limits)
     with project.inputs(settings) as own:
-        results = run_checks(image, given.over(own), options, say)
+        results = run_checks(image, given.over(own), options, tell)
     if arguments.json:
         print_json(**results.as_dict())
     elif sys.stdout.isatty():
