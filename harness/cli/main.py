@@ -11,8 +11,7 @@ commands themselves only the one is imported that the arguments name. A new comm
 and a line in `COMMANDS`.
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
-to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
-or configuration; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP, once everything is torn down.
+to stderr, always. What it leaves with is one of `EXIT_STATUSES`.
 """
 
 from __future__ import annotations
@@ -59,6 +58,18 @@ COMMANDS = (
 )
 """In the order in which `harness --help` lists them."""
 
+_NOBODY_READS = 128 + signal.SIGPIPE
+
+EXIT_STATUSES = {
+    (0,): "passed",
+    (HarnessError.exit_code,): "a step failed, or a threshold was missed",
+    (ConfigError.exit_code,): "wrong usage or configuration",
+    (128 + signal.SIGHUP, 128 + signal.SIGINT, 128 + signal.SIGTERM): "ended by SIGHUP, Ctrl-C or "
+    "SIGTERM, once everything is torn down",
+    (_NOBODY_READS,): "nobody read on: `harness logs JOB | head`",
+}
+"""What each means. `harness exec` leaves with the status of its command."""
+
 
 class Command(Protocol):
     """A module of `harness.cli.commands`."""
@@ -93,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(arguments, str(error), error.exit_code, error.last_lines)
     except BrokenPipeError:  # whoever read it has enough: `harness logs JOB | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return _NOBODY_READS
     except OSError as error:
         if not disk.is_full(error):
             return _unexpected(arguments, error)
