@@ -1,7 +1,7 @@
 """Take the pictures of docs/images/: the page, the terminal, the report; light, dark, wide, narrow.
 
-    .venv/bin/tox -e page --notest && .venv/bin/harness build
-    .tox/page/bin/python scripts/screenshots.py
+.venv/bin/tox -e page --notest && .venv/bin/harness build
+.tox/page/bin/python scripts/screenshots.py
 """
 
 from __future__ import annotations
