@@ -87,7 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given:
         parser().print_help()
         return 0
-    arguments = parser(_named(given)).parse_args(given)
+    arguments, unknown = parser(_named(given)).parse_known_args(given)
+    if unknown:
+        arguments.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     say.quiet = "quiet" in arguments
     say.verbose = "verbose" in arguments
     command: Command = arguments.command
@@ -157,7 +159,8 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         command = cast("Command", import_module(f"harness.cli.commands.{name}"))
         text = _first_paragraph(command)
         of_command = commands.add_parser(shown_name(name), help=text, description=text)
-        of_command.set_defaults(command=command)
+        # Argparse has the whole refuse what a command doesn't know, which shows no option of it.
+        of_command.set_defaults(command=command, refuse=of_command.error)
         add_common(of_command)
         command.add_arguments(of_command)
     return whole

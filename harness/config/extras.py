@@ -11,7 +11,6 @@ import importlib
 import os
 import subprocess
 import sys
-from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ EXTRAS = {
     "sdk": {"sagemaker.core": "sagemaker-core"},
     "flow": {"numpy": "numpy", "sagemaker.core": "sagemaker-core"},
     "tuning": {"bayes_opt": "bayesian-optimization"},
+    "debug": {"debugpy": "debugpy"},
 }
 """The packages that are needed of each, by the module that is there where the package is.
 
@@ -55,6 +55,7 @@ def require(extra: str, what: str) -> None:
 def provide(extra: str, what: str, tell: Callable[[str], None]) -> None:
     """Install an extra with pip that `what` needs and that isn't there, and `tell` of it.
 
+    Of several that need it at once, as pytest-xdist's workers, one installs it and the others wait.
     Raises `MissingExtraError`, as `require` does, where that is turned off or fails; then it ends
     with pip's last words.
     """
@@ -62,12 +63,18 @@ def provide(extra: str, what: str, tell: Callable[[str], None]) -> None:
         return
     if os.environ.get(NO_SETUP_VARIABLE, "") not in {"", "0"}:
         require(extra, what)
-    tell(
-        f"installing what {what} needs beside the local AWS, once: {command(extra)} "
-        f"({NO_SETUP_VARIABLE}=1 turns this off)"
-    )
-    words = _install(_requirements(extra))
-    importlib.invalidate_caches()
+    from harness import locks  # which takes time to import, and is seldom needed
+
+    words = ""
+    with locks.held("installation of packages", MissingExtraError, progress=tell):
+        importlib.invalidate_caches()
+        if missing(extra):
+            tell(
+                f"installing what {what} needs beside the local AWS, once: {command(extra)} "
+                f"({NO_SETUP_VARIABLE}=1 turns this off)"
+            )
+            words = _install(_requirements(extra))
+            importlib.invalidate_caches()
     try:
         require(extra, what)
     except MissingExtraError as error:
@@ -76,7 +83,9 @@ def provide(extra: str, what: str, tell: Callable[[str], None]) -> None:
 
 def _requirements(extra: str) -> list[str]:
     """What the distribution asks for of an extra, in pip's words."""
-    from packaging.requirements import Requirement  # pytest's, and slow to import
+    from importlib import metadata
+
+    from packaging.requirements import Requirement  # pytest's; both are slow to import
 
     asked = map(Requirement, metadata.requires(DISTRIBUTION) or [])
     return [

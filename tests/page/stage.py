@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.image import base
 from harness.local.core.client import local_boto_session
+from tests.page import pipeline
 
 if TYPE_CHECKING:
     import docker
@@ -18,7 +19,15 @@ IMAGE = Path(__file__).parent / "image"
 TAG = "harness-page-test"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 BUCKET = "page-data"
+ARN = "arn:aws:sagemaker:us-east-1:123456789012"
 WAIT = 90
+EXECUTIONS = {
+    "succeeds": {},
+    "fails": {"Then": "fail"},
+    "refused": {"Limit": "1"},
+    "runs": {"Epochs": "2000"},
+}
+"""Of the pipeline: what each is called, and started with."""
 HOSTILE = "<script>document.title='owned'</script>"
 
 
@@ -27,6 +36,7 @@ class Stage:
 
     def __init__(self, local: LocalAWS, engine: docker.DockerClient) -> None:
         self.url = local.url
+        self.executions: dict[str, str] = {}
         session = local_boto_session(local.url, local.region)
         self.sagemaker: Any = session.client("sagemaker")
         self.s3: Any = session.client("s3")
@@ -155,6 +165,30 @@ class Stage:
                 CustomerMetadataProperties={"team": "prices"},
             )
 
+    def pipeline(self, name: str) -> None:
+        """A pipeline with executions that have ended well and badly, and one that runs."""
+        self.sagemaker.create_pipeline(
+            PipelineName=name, RoleArn=ROLE, PipelineDescription="Houses, each night",
+            PipelineDefinition=pipeline.definition(TAG, ROLE, BUCKET),
+        )  # fmt: skip
+        for display, given in EXECUTIONS.items():
+            parameters = [{"Name": key, "Value": value} for key, value in given.items()]
+            arn = self.sagemaker.start_pipeline_execution(
+                PipelineName=name, PipelineExecutionDisplayName=display,
+                PipelineParameters=parameters,
+            )["PipelineExecutionArn"]  # fmt: skip
+            self.executions[display] = arn.rpartition("/")[2]
+        for display in ("succeeds", "fails", "refused"):
+            self.execution_ended(name, display)
+
+    def execution_ended(self, name: str, display: str) -> dict[str, Any]:
+        """The execution's description, once it has ended."""
+        arn = f"{ARN}:pipeline/{name}/execution/{self.executions[display]}"
+        return self._wait(
+            lambda: self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn),
+            lambda found: found["PipelineExecutionStatus"] not in ("Executing", "Stopping"),
+        )
+
     def all(self) -> None:
         """What the screenshots show."""
         self.train("house-prices-2026-11-26", epochs="24", pause="0.25", depth="6")
@@ -166,6 +200,7 @@ class Stage:
         for number in range(4):
             self.ended(f"house-prices-broken-{number}")
         self.tune("house-prices-tuning")
+        self.pipeline("house-prices")
         long = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
         self.train(long, epochs="2000", pause="0.5")
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.timeout(240)
 
 JOB = "/_harness/page/sagemaker/TrainingJob"
 ENDPOINT = "/_harness/page/sagemaker/Endpoint/house-prices"
+PIPELINE = "/_harness/page/sagemaker/Pipeline/house-prices"
 LONG = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
 
 PAGES = {
@@ -40,6 +41,7 @@ PAGES = {
     "group": "/_harness/page/sagemaker/ModelPackageGroup/house-prices",
     "package": "/_harness/page/sagemaker/ModelPackage/house-prices%2F2",
     "configuration": "/_harness/page/sagemaker/EndpointConfig/house-prices",
+    "pipeline": PIPELINE,
     "buckets": "/_harness/page/s3",
     "folder": f"/_harness/page/s3/list?bucket={BUCKET}",
     "csv": f"/_harness/page/s3/object?bucket={BUCKET}&key=train/part-1.csv",
@@ -47,6 +49,11 @@ PAGES = {
     "log-groups": "/_harness/page/logs",
     "log-streams": "/_harness/page/logs/group?group=/aws/sagemaker/TrainingJobs",
 }
+
+
+def execution(stage: Stage, display: str) -> str:
+    return f"/_harness/page/sagemaker/PipelineExecution/house-prices%2F{stage.executions[display]}"
+
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
@@ -62,7 +69,8 @@ def test_every_page_is_accessible_and_fits(browser: Browser, stage: Stage, schem
     )
     page = context.new_page()
     wrong = {}
-    for name, path in PAGES.items():
+    executions = {f"execution-{each}": execution(stage, each) for each in stage.executions}
+    for name, path in {**PAGES, **executions}.items():
         answer = page.goto(path)
         assert answer is not None
         assert answer.ok, name
@@ -206,6 +214,53 @@ def test_a_job_is_stopped_by_its_button_with_the_keyboard_alone(page: Page, stag
     # The page sees it through by itself.
     expect(page.locator(".title .status")).to_have_text("Stopped", timeout=60_000)
     assert stage.ended("to-be-stopped")["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_graph_leads_from_a_step_to_its_job_and_back(page: Page, stage: Stage) -> None:
+    page.goto(execution(stage, "succeeds"))
+    graph = page.get_by_role("region", name="The steps as a graph")
+    expect(graph.get_by_role("img", name="IsGoodEnough, Condition, Succeeded")).to_be_visible()
+    left_out = graph.get_by_role("img", name="TellThatItIsNotGoodEnough, Fail, Not run")
+    expect(left_out).to_be_visible()
+    graph.get_by_role("link", name="TrainModel, Training, Succeeded").click()
+    page.wait_for_url("**/TrainingJob/*")
+    page.get_by_text("Step of", exact=True).locator("+ dd a").click()
+    page.wait_for_url("**/PipelineExecution/*")
+
+
+def test_a_failed_execution_shows_the_log_of_the_step_that_failed(page: Page, stage: Stage) -> None:
+    page.goto(execution(stage, "fails"))
+    failure = page.get_by_role("region", name="Why it failed")
+    expect(failure.get_by_role("link", name="TrainModel")).to_be_visible()
+    lines = failure.get_by_role("region", name="Lines of the log of TrainModel")
+    expect(lines).to_contain_text(re.compile(r"^Traceback \(most recent call last\)"))
+
+
+def test_a_graph_scrolls_within_its_box_and_stays_there_as_it_is_live(
+    browser: Browser, stage: Stage
+) -> None:
+    context = browser.new_context(base_url=stage.url, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto(execution(stage, "runs"))
+    box = page.locator("#graph")
+    box.evaluate("each => { each.scrollLeft = 60 }")
+    for _ in range(2):
+        with page.expect_response(lambda answer: "/PipelineExecution/" in answer.url):
+            pass
+    assert box.evaluate("each => each.scrollLeft") == 60
+    context.close()
+
+
+def test_a_pipeline_is_started_with_its_form_and_stopped(page: Page) -> None:
+    page.goto(PIPELINE)
+    page.locator("summary", has_text="Start …").click()
+    page.get_by_label("Epochs").fill("1999")
+    page.get_by_role("button", name="Start house-prices").click()
+    page.wait_for_url("**/PipelineExecution/*")
+    expect(page.get_by_role("region", name="Parameters")).to_contain_text("1999")
+    page.locator("summary", has_text="Stop …").click()
+    page.get_by_role("button", name=re.compile("^Stop house-prices")).click()
+    expect(page.locator(".title .status")).to_have_text("Stopped", timeout=60_000)
 
 
 def test_an_object_is_uploaded_looked_at_and_downloaded(page: Page, tmp_path: Path) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import email
+import html
 import json
 import re
 import urllib.request
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.wheel.conftest import Installed
 
@@ -104,10 +105,13 @@ def test_the_service_and_its_page(bare: Installed, service: dict[str, str], tmp_
     said = bare.run("python", "-c", BOTO3, cwd=tmp_path, **service)
     assert said.out.splitlines() == ["[]", "['harness-local', 'mine']"], said.err
     url = service["AWS_ENDPOINT_URL"]
-    assert "SageMaker" in get(f"{url}/")
-    assert "mine" in get(f"{url}/_harness/s3")
-    for name in re.findall(r'(?:href|src)="(/_harness/static/[^"]+)"', get(f"{url}/")):
-        assert get(f"{url}{name}")
+    page = get(f"{url}/")
+    assert "SageMaker" in page
+    places = {html.unescape(each) for each in re.findall(r'(?:href|src)="(/[^"]+)"', page)}
+    shown = {place: get(f"{url}{place}") for place in places}  # with its style and its script
+    assert {".css", ".js"} < {Path(place.partition("?")[0]).suffix for place in shown}
+    (buckets,) = (each for place, each in shown.items() if place.partition("?")[0].endswith("/s3"))
+    assert "mine" in buckets
     listed = bare.run("harness", "ls", cwd=tmp_path, **service)
     assert url in listed.out
 
@@ -145,7 +149,7 @@ def test_doctor_tells_of_the_extras(bare: Installed, tmp_path: Path) -> None:
     )["checks"]
     (extras,) = (check for check in checks if check["name"] == "extras")
     assert extras["ok"]
-    assert extras["detail"].endswith("pip install 'sagemaker-harness[sdk,flow,tuning]'")
+    assert extras["detail"].endswith("pip install 'sagemaker-harness[sdk,flow,tuning,debug]'")
 
 
 def test_what_it_types_is_used(bare: Installed, tmp_path: Path) -> None:

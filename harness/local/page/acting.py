@@ -12,23 +12,23 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.core.client import local_boto_session
-from harness.local.page import answers, registry
+from harness.local.page import answers, pipelines, registry
 from harness.local.page.forms import MAX_FIELDS
-from harness.local.page.kinds import KINDS
-from harness.local.page.kinds import url as resource_url
 from harness.local.page.parts import commands
+from harness.local.page.parts.kinds import EXECUTION, KINDS, PIPELINE
+from harness.local.page.parts.kinds import url as resource_url
 from harness.local.page.parts.tables import Shown, shown
 
 if TYPE_CHECKING:
-    from harness.local.page.asked import Asked, Local
     from harness.local.page.forms import Form
+    from harness.local.page.parts.asked import Asked, Local
     from harness.local.page.resources import Resources
     from harness.local.protocol.messages import Response
 
 TIMEOUT = 75
 """Seconds that an answer of an endpoint is waited for: a little more than SageMaker gives it."""
 
-VERBS = ("Stop", "Delete")
+VERBS = ("Stop", "Delete", "Retry")
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,13 @@ class Acting:
         self._lock = threading.Lock()
 
     def act(self, asked: Asked, noun: str, name: str, form: Form) -> Response:
-        """Stop, delete, approve or reject a resource, as the form's `action` says."""
-        verb = form.fields.get("action", "")
-        operation, members = f"{verb}{noun}", {f"{noun}Name": name}
-        known = noun in KINDS and verb in VERBS
+        """Start, stop, retry, delete, approve or reject a resource, as the form's `action` says."""
+        verb, kind = form.fields.get("action", ""), KINDS.get(noun)
+        operation, known = f"{verb}{noun}", kind is not None and verb in VERBS
+        members: dict[str, Any] = self._local.which(kind, asked.region, name) if kind else {}
+        if noun == PIPELINE and verb == "Start":
+            known, operation = True, "StartPipelineExecution"
+            members = pipelines.started(name, form.fields)
         if noun == registry.PACKAGE and verb in registry.APPROVALS:
             found = self._local.call("DescribeModelPackage", asked.region, members)
             known, operation = found is not None, "UpdateModelPackage"
@@ -66,9 +69,11 @@ class Acting:
             return self._resources.missing(asked, f"There is no such action on {noun} {name}")
         client = self._local.client("sagemaker", asked.region)
         try:
-            getattr(client, xform_name(operation))(**members)
+            answer = getattr(client, xform_name(operation))(**members)
         except (ClientError, BotoCoreError) as error:
             return self._resources.resource(asked, noun, name, error=str(error))
+        if verb == "Start":
+            noun, name = EXECUTION, KINDS[EXECUTION].name_of(answer)
         if verb == "Delete" and noun != "Endpoint":  # which takes its time
             return answers.redirect(f"/?region={asked.region}")
         return answers.redirect(resource_url(noun, name, asked.region))

@@ -19,8 +19,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from harness.figures import size
-from harness.local.page.kinds import PREFIX, duration
-from harness.local.page.kinds import url as resource_url
+from harness.local.page.parts.kinds import PREFIX, duration
+from harness.local.page.parts.kinds import url as resource_url
 from harness.local.protocol.messages import Response
 
 if TYPE_CHECKING:

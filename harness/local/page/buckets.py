@@ -14,8 +14,8 @@ from harness.local.page.parts.tables import Shown, shown
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from harness.local.page.asked import Asked, Local
     from harness.local.page.forms import Form
+    from harness.local.page.parts.asked import Asked, Local
     from harness.local.protocol.messages import Response
 
 LISTED = 200

@@ -9,14 +9,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.page import registry
 from harness.local.page.answers import place
-from harness.local.page.kinds import BEGUN, ENDED
-from harness.local.page.kinds import url as resource_url
+from harness.local.page.parts.kinds import BEGUN, ENDED
+from harness.local.page.parts.kinds import url as resource_url
 from harness.local.page.parts.plots import Phase, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.local.page.kinds import Kind
+    from harness.local.page.parts.kinds import Kind
 
 OBJECTS = 20
 """Of a channel, whose names are shown."""

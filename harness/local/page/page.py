@@ -15,11 +15,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.page import answers, logs
 from harness.local.page.acting import Acting
-from harness.local.page.asked import Asked, Local
 from harness.local.page.buckets import Buckets
 from harness.local.page.forms import Form, Tokens, read
-from harness.local.page.kinds import PREFIX
-from harness.local.page.kinds import url as resource_url
+from harness.local.page.parts.asked import Asked, Local
+from harness.local.page.parts.kinds import PREFIX
+from harness.local.page.parts.kinds import url as resource_url
 from harness.local.page.resources import Resources
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.signing import credential_scope

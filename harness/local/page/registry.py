@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.local.page.kinds import KINDS, tone, url
+from harness.local.page.parts.kinds import KINDS, tone, url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from harness.local.page.asked import Local
+    from harness.local.page.parts.asked import Local
 
 GROUP, PACKAGE = "ModelPackageGroup", "ModelPackage"
 

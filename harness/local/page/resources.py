@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from harness.local.experiments.jobs import SUFFIXES
-from harness.local.page import answers, details, logs, registry
-from harness.local.page.kinds import KINDS, row, subject
+from harness.local.page import answers, details, logs, pipelines, registry
 from harness.local.page.parts import commands
+from harness.local.page.parts.kinds import EXECUTION, KINDS, PIPELINE, row, subject
 from harness.local.page.parts.plots import bar, plot
 from harness.local.page.trials import trials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.local.faults.faults import Faults
-    from harness.local.page.asked import Asked, Local
     from harness.local.page.details import Link
-    from harness.local.page.kinds import Kind, Row
+    from harness.local.page.parts.asked import Asked, Local
+    from harness.local.page.parts.kinds import Kind, Row
+    from harness.local.page.pipelines import Flow
     from harness.local.protocol.messages import Response
 
 REFRESH_SECONDS = 3
@@ -33,6 +34,7 @@ TUNING = "HyperParameterTuningJob"
 COMPONENT = "TrialComponent"
 
 _TEXTS = {
+    **registry.TEXTS,
     "Stop": "It is stopped as SageMaker does it, with the time to write its model.",
     "Delete": "It will be gone, as with SageMaker: its data in S3 and its log stay.",
 }
@@ -88,16 +90,21 @@ class Resources:
         asked: dict[str, Any] = {
             "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": LIMIT, **kind.listed
         }  # fmt: skip
+        if kind.noun == EXECUTION:  # they are listed of one pipeline each
+            return pipelines.latest(self._local, region, self._names(KINDS[PIPELINE], region))
         answer = self._local.call(kind.list_operation, region, asked) or {}
         if words and _NAME.fullmatch(words) and answer.get("NextToken"):
-            more = self._local.call(kind.list_operation, region, {**asked, "NameContains": words})
+            more = self._local.call(
+                kind.list_operation, region, {**asked, kind.filter_member: words}
+            )
             answer = more or answer
         lists = [each for each in answer.values() if isinstance(each, list)]
         return [kind.name_of(summary) for summary in (lists[0] if lists else [])]
 
     def _describe(self, kind: Kind, region: str, name: str) -> dict[str, Any] | None:
         """None if there is no such resource (any more)."""
-        return self._local.call(kind.describe_operation, region, {kind.name_member: name})
+        asked = self._local.which(kind, region, name)
+        return self._local.call(kind.describe_operation, region, asked)
 
     def missing(self, asked: Asked, what: str) -> Response:
         return answers.html(
@@ -114,12 +121,17 @@ class Resources:
         s3 = self._local.client("s3", region)
         group = kind.log_group.format(name=name)
         found_logs = self._logs(kind, region, group, name)
-        phases = details.phases(found) if kind.noun != TUNING else []
+        flow = pipelines.flow(self._local, kind, region, found)
+        phases = flow.phases if flow else details.phases(found) if kind.noun != TUNING else []
+        tags = self._tags(kind, region, found)
         ends = max((each.start + each.seconds for each in phases), default=0.0)
         series = []
         if kind.noun.endswith("Job") and kind.log_group:
             cloudwatch = self._local.client("cloudwatch", region)
             series = details.metrics(cloudwatch, kind, found)
+        is_live = here.is_running or (
+            flow is not None and any(each.is_running for each in flow.executions)
+        )
         return answers.html(
             "resource.html",
             asked=asked,
@@ -128,7 +140,11 @@ class Resources:
             subject=subject(found),
             facts=details.facts(kind, found),
             trials=trials(self._local, region, found) if kind.noun == TUNING else None,
-            links=list(self._links(kind, region, name, found)),
+            flow=flow,
+            links=[
+                *self._made_by(tags, region),
+                *self._links(kind, region, name, found),
+            ],
             timeline=[(each, bar(each, ends)) for each in phases],
             plots=[(each, plot(each) if len(each.values) > 1 else "") for each in series],
             hyperparameters=_pairs(found.get("HyperParameters")),
@@ -143,17 +159,17 @@ class Resources:
             inputs=details.inputs(s3, found, region),
             outputs=details.outputs(s3, found, region),
             variants=found.get("ProductionVariants", []),
-            tags=self._tags(kind, region, found),
+            tags=tags,
             group=group,
             streams=found_logs,
             explaining=logs.explaining(found_logs) if here.reason else [],
             lines=logs.LINES,
             document=found,
-            actions=list(self._actions(kind, here, asked, found)),
+            actions=list(self._actions(kind, here, asked, found, flow)),
             can_be_invoked=kind.noun == "Endpoint" and here.status in ("InService", "Updating"),
             is_async="AsyncInferenceConfig" in found,
             token=self._token,
-            refresh=REFRESH_SECONDS if here.is_running else None,
+            refresh=REFRESH_SECONDS if is_live else None,
             **{"invoked": None, "form": {}, "error": "", **more},
         )
 
@@ -173,21 +189,36 @@ class Resources:
         return [(each["Key"], each["Value"]) for each in (answer or {}).get("Tags", [])]
 
     def _actions(
-        self, kind: Kind, here: Row, asked: Asked, found: dict[str, Any]
+        self, kind: Kind, here: Row, asked: Asked, found: dict[str, Any], flow: Flow | None
     ) -> Iterator[dict[str, Any]]:
-        """Stop, of a job that runs; else delete; and what a model package's approval can become.
-        With the lines that do the same.
+        """Stop, of a job that runs; else delete; and what a model package's approval can become,
+        or a pipeline do. With the lines that do the same.
         """
-        for verb, members in registry.approvals(found):
-            lines = commands.call(asked.where, "sagemaker", "UpdateModelPackage", members)
-            yield {"verb": verb, "text": registry.TEXTS[verb], "lines": lines}
+
+        def action(verb: str, operation: str, members: Mapping[str, Any]) -> dict[str, Any]:
+            lines = commands.call(asked.where, "sagemaker", operation, members)
+            texts = pipelines.TEXTS if kind.noun in (PIPELINE, EXECUTION) else _TEXTS
+            return {"verb": verb, "text": texts[verb], "lines": lines}
+
+        members = self._local.which(kind, asked.region, here.name)
+        for verb, approved in registry.approvals(found):
+            yield action(verb, "UpdateModelPackage", approved)
+        if flow and (verb := pipelines.verb(kind, here.status)):
+            values = {each.name: each.value or each.name for each in flow.fields}
+            start = pipelines.start(here.name, values)
+            is_start = verb == "Start"
+            operation = "StartPipelineExecution" if is_start else f"{verb}{kind.noun}"
+            yield action(verb, operation, start if is_start else members)
         is_job = kind.noun.endswith("Job")
         verb = "Stop" if is_job and here.tone == "busy" else "Delete"
         operation = f"{verb}{kind.noun}"
         if operation in self._local.service.operations and here.status != "Stopping":
-            members = {kind.name_member: here.name}
-            lines = commands.call(asked.where, "sagemaker", operation, members)
-            yield {"verb": verb, "text": _TEXTS[verb], "lines": lines}
+            yield action(verb, operation, members)
+
+    def _made_by(self, tags: Sequence[tuple[str, str]], region: str) -> Iterator[Link]:
+        """The execution whose step has made what has these tags."""
+        if name := pipelines.execution_of(self._local, region, tags):
+            yield details.named(EXECUTION, name, "Step of", region)
 
     def _links(self, kind: Kind, region: str, name: str, found: dict[str, Any]) -> Iterator[Link]:
         """job → model → endpoint configuration → endpoint, and back."""
@@ -204,6 +235,8 @@ class Resources:
             noun = source["SourceType"].removeprefix("SageMaker")
             if noun in SUFFIXES:
                 yield named(noun, KINDS[noun].title[:-1], source["SourceArn"].rpartition("/")[2])
+        elif kind.noun == EXECUTION:
+            yield named(PIPELINE, "Execution of", name.partition("/")[0])
         elif kind.noun == "TrainingJob":
             if tuning := found.get("TuningJobArn"):
                 yield named(TUNING, "Tuned by", tuning.rpartition("/")[2])

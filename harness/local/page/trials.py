@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.local.page.kinds import tone, url
+from harness.local.page.parts.kinds import tone, url
 from harness.local.page.parts.plots import Series, number, plot
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from harness.local.page.asked import Local
+    from harness.local.page.parts.asked import Local
 
 SHOWN = 100
 """Training jobs, the first ones."""

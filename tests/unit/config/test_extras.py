@@ -6,11 +6,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from packaging.specifiers import SpecifierSet
 
 from harness.cli import main
 from harness.config import extras
 from harness.errors import MissingExtraError
+from harness.paths import cache_folder
 
 NAME = "-abcdefghijklmnopqrstuvwxyz"
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
@@ -31,11 +33,12 @@ def test_the_extras_are_those_of_the_distribution():
     optional = project["optional-dependencies"]
     for extra, packages in extras.EXTRAS.items():
         assert set(packages.values()) <= {re.split("[<>=]", each)[0] for each in optional[extra]}
-    assert optional["all"] == [f"{extras.DISTRIBUTION}[{','.join(sorted(extras.EXTRAS))}]"]
+    assert set(optional) == {*extras.EXTRAS, "all", "all-services"}
+    assert optional["all"] == [f"{extras.DISTRIBUTION}[flow,sdk,tuning]"]
 
 
 def test_what_is_there_is_not_missing():
-    assert [extras.missing(extra) for extra in extras.EXTRAS] == [[], [], []]
+    assert [extras.missing(extra) for extra in extras.EXTRAS] == [[], [], [], []]
 
 
 def test_what_is_missing_is_told_in_one_sentence_with_its_command(bare):
@@ -66,14 +69,19 @@ def test_a_new_project_says_what_it_needs_first(bare, tmp_path, capsys):
 @pytest.fixture
 def pip(monkeypatch):
     """What pip was asked to install, instead of which it says something."""
-    asked = []
+    asked: list[list[str]] = []
+
+    def install(given):
+        asked.append(given)
+        return "ERROR: no index"
+
     monkeypatch.delenv(extras.NO_SETUP_VARIABLE)
-    monkeypatch.setattr(extras, "_install", lambda given: asked.append(given) or "ERROR: no index")
+    monkeypatch.setattr(extras, "_install", install)
     return asked
 
 
 def test_what_a_command_needs_is_installed_and_told(bare, pip):
-    told = []
+    told: list[str] = []
     with pytest.raises(MissingExtraError, match=r"flow\]', which failed here \(ERROR: no index\)$"):
         extras.provide("flow", "harness run", told.append)
     (line,) = told
@@ -95,3 +103,22 @@ def test_pips_own_words_are_told(monkeypatch):
 def test_nothing_is_installed_that_is_there(monkeypatch):
     monkeypatch.setattr(extras, "_install", None)
     extras.provide("flow", "harness run", pytest.fail)
+
+
+def test_of_two_that_need_it_at_once_one_installs_it(bare, pip, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    told: list[str] = []
+
+    def wait(line: str) -> None:
+        told.append(line)
+        for packages in extras.EXTRAS.values():  # the other one has ended
+            for module in packages:
+                monkeypatch.delitem(sys.modules, module, raising=False)
+        other.release()
+
+    folder = cache_folder()
+    folder.mkdir(parents=True)
+    with FileLock(folder / "installation of packages.lock", thread_local=False) as other:
+        extras.provide("flow", "harness run", wait)
+    assert told == ["waiting for another installation of packages to end"]
+    assert pip == []

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
 from harness.cli.output import print_json, say
-from harness.config import extras
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -28,6 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
+    from harness.config import extras
+
     extras.provide("flow", "harness compare", say)
     settings = settings_of(arguments)
     from harness.flow.record import difference, history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -33,10 +34,11 @@ class Lines:
     boto3: str
 
 
-def call(where: Where, service: str, operation: str, members: Mapping[str, str]) -> Lines:
-    """`DeleteEndpoint`, with members that are texts."""
+def call(where: Where, service: str, operation: str, members: Mapping[str, Any]) -> Lines:
+    """`DeleteEndpoint`, with members that are texts, or what JSON has as well."""
     options = " ".join(
-        f"--{xform_name(member, '-')} {shlex.quote(value)}" for member, value in members.items()
+        f"--{xform_name(member, '-')} {shlex.quote(_plain(value))}"
+        for member, value in members.items()
     )
     arguments = ", ".join(f"{member}={_text(value)}" for member, value in members.items())
     return Lines(
@@ -100,6 +102,11 @@ def _options(where: Where) -> str:
     return f"--endpoint-url {shlex.quote(where.url)} --region {shlex.quote(where.region)}"
 
 
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _text(value: Any) -> str:
     """As Python has it, in double quotes where that is as simple."""
-    return f'"{value}"' if re.fullmatch(r"[\w:/.+*;=, -]*", value) else repr(value)
+    simple = isinstance(value, str) and re.fullmatch(r"[\w:/.+*;=, -]*", value)
+    return f'"{value}"' if simple else repr(value)

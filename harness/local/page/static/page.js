@@ -102,14 +102,19 @@ function keep(old, fresh, isSearch) {
     const after = fresh.querySelector(`[data-keep="${CSS.escape(each.dataset.keep)}"]`);
     if (after) after.replaceWith(each);
   }
+  const boxes = [...old.querySelectorAll(".scrolls[id]")].map((each) => [each.id, each.scrollLeft]);
+  const put = () => boxes.forEach(([id, left]) => {
+    const box = document.getElementById(id);
+    if (box) box.scrollLeft = left;
+  });
   const log = old.querySelector("[data-log]");
   const after = fresh.querySelector("[data-log]");
   if (log && after && streams(old) === streams(fresh)) {
     const scrolled = [...log.querySelectorAll("pre")].map((pre) => [pre, pre.scrollTop]);
     after.replaceWith(log);
-    return () => scrolled.forEach(([pre, top]) => { pre.scrollTop = top; });
+    return () => { put(); scrolled.forEach(([pre, top]) => { pre.scrollTop = top; }); };
   }
-  return follow;
+  return () => { put(); follow(); };
 }
 
 function place(element) {
@@ -142,8 +147,9 @@ async function refresh(url, force) {
   const found = new DOMParser().parseFromString(text, "text/html");
   const fresh = found.querySelector("main");
   if (!fresh || fresh.innerHTML === last) return;
+  const typing = main.querySelector("form :is(input, select, textarea):focus:not([data-search] *)");
+  if (!force && (getSelection().toString() || typing)) return;
   last = fresh.innerHTML;
-  if (!force && (getSelection().toString() || main.querySelector(".invoke :focus"))) return;
   document.title = found.title;
   const focused = main.contains(document.activeElement) ? document.activeElement : null;
   const where = place(focused);

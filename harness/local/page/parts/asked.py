@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.local.page.kinds import PREFIX
 from harness.local.page.parts.commands import Where
+from harness.local.page.parts.kinds import EXECUTION, PREFIX
 from harness.local.protocol.errors import AwsError
+from harness.local.protocol.messages import RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.local.page.parts.kinds import Kind
     from harness.local.protocol.messages import Request
     from harness.local.protocol.service import Service
 
@@ -56,15 +58,23 @@ class Asked:
 
 @dataclass(frozen=True)
 class Local:
-    """The local AWS that the page belongs to. `client` makes those of its services, by name and
+    """The local AWS that the page belongs to.
 
-    region; they are kept.
+    `client` makes those of its services, by name and region; they are kept.
     """
 
     service: Service
     client: Callable[[str, str], Any]
     region: str
     account_id: str
+
+    def which(self, kind: Kind, region: str, name: str) -> dict[str, str]:
+        """By what operations are told of which resource: its name, or of an execution the ARN."""
+        if kind.noun != EXECUTION:
+            return {kind.name_member: name}
+        pipeline, _, number = name.partition("/")
+        context = RequestContext("sagemaker", "", region, self.account_id, "")
+        return {f"{EXECUTION}Arn": context.arn(f"pipeline/{pipeline}/execution/{number}")}
 
     def call(
         self, operation: str, region: str, request: Mapping[str, Any]

@@ -10,6 +10,8 @@ from typing import Any
 PREFIX = "/_harness/page"
 """Of all paths of the page but `/`: no bucket's name begins with `_`."""
 
+PIPELINE, EXECUTION = "Pipeline", "PipelineExecution"
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -39,8 +41,18 @@ class Kind:
         """What its List operation is asked, to list all of them."""
         return {"ModelPackageType": "Both"} if self.noun == "ModelPackage" else {}
 
+    @property
+    def filter_member(self) -> str:
+        """Of its List operation, what a name has in it, or begins with."""
+        return "PipelineNamePrefix" if self.noun == PIPELINE else "NameContains"
+
     def name_of(self, found: dict[str, Any]) -> str:
-        """The name by which it is described. A version has its group's, and its number."""
+        """The name by which it is described. A version has its group's, and its number; an
+        execution its pipeline's, and its ID.
+        """
+        if self.noun == EXECUTION:
+            arn: str = found[f"{EXECUTION}Arn"]
+            return arn.partition(":pipeline/")[2].replace("/execution/", "/")
         name = found.get(self.name_member)
         return name or f"{found['ModelPackageGroupName']}/{found['ModelPackageVersion']}"
 
@@ -54,6 +66,8 @@ KINDS = {
     kind.noun: kind
     for kind in (
         Kind("Endpoint", "Endpoints", "/aws/sagemaker/Endpoints/{name}"),
+        Kind(PIPELINE, "Pipelines"),
+        Kind(EXECUTION, "Pipeline executions"),
         Kind("HyperParameterTuningJob", "Tuning jobs"),
         Kind("TrainingJob", "Training jobs", "/aws/sagemaker/TrainingJobs", "{name}/"),
         Kind("ProcessingJob", "Processing jobs", "/aws/sagemaker/ProcessingJobs", "{name}/"),
@@ -69,10 +83,12 @@ KINDS = {
 _TONES = {
     "InService": "good",
     "Completed": "good",
+    "Succeeded": "good",
     "Failed": "bad",
     "UpdateRollbackFailed": "bad",
     "OutOfService": "bad",
     "Stopped": "quiet",
+    "Active": "quiet",
     "": "quiet",
 }
 """How a status looks; one that isn't here is on its way to another."""
@@ -143,6 +159,9 @@ def row(kind: Kind, region: str, found: dict[str, Any]) -> Row:
     if kind.noun.endswith("Job"):
         ended = next((found[each] for each in ENDED if found.get(each)), None)
         seconds = ((ended or datetime.now(UTC)) - created) / timedelta(seconds=1)
+    elif kind.noun == EXECUTION:
+        ended = datetime.now(UTC) if tone(status) == "busy" else found["LastModifiedTime"]
+        seconds = (ended - created) / timedelta(seconds=1)
     name = kind.name_of(found)
     return Row(
         kind=kind,
@@ -180,6 +199,8 @@ def subject(found: dict[str, Any]) -> str:
         or found.get("EndpointConfigName")
         or ", ".join(_images(found.get("InferenceSpecification", {})))
         or found.get("ModelPackageGroupDescription")
+        or found.get("PipelineExecutionDisplayName")
+        or found.get("PipelineDescription")
         or ""
     )
 
