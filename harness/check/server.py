@@ -149,7 +149,9 @@ class Server:
             # An address is given on when a container has ended, perhaps to the next one.
             if not self.container.has_address():
                 return Exchange(None, error="the container has ended")
-            connection.request(method, path, body, {"Connection": "close", **headers})
+            # One that refuses a body may answer, and close, before it has read it.
+            with contextlib.suppress(ConnectionError):
+                connection.request(method, path, body, {"Connection": "close", **headers})
             answer = connection.getresponse()
             content = _read(answer, begun + timeout)
         except (OSError, http.client.HTTPException) as error:

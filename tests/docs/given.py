@@ -68,7 +68,7 @@ def ended(sagemaker: SageMakerClient, request: dict[str, Any]) -> str:
         time.sleep(0.2)
 
 
-def model_data() -> str:
+def trained_model() -> str:
     """The artifact of a job that has been trained."""
     sagemaker = boto3.client("sagemaker")
     request = training_request()
