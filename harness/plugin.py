@@ -198,7 +198,7 @@ def harness_factories(
     global _made
     from harness.config import extras
 
-    extras.require("flow", "a fixture that makes jobs or endpoints")
+    extras.provide("flow", "a fixture that makes jobs or endpoints", _say)
     from harness.testing.factories import Factories
 
     factories = Factories(harness_target, tmp_path_factory.mktemp("harness"))
@@ -247,7 +247,7 @@ def container_check(harness_target: Target) -> Callable[..., Results]:
     """
     from harness.config import extras
 
-    extras.require("flow", "the fixture container_check")
+    extras.provide("flow", "the fixture container_check", _say)
     from harness.check import project
     from harness.check.inputs import Inputs
     from harness.check.run import assert_contract

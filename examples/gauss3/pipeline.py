@@ -14,6 +14,7 @@ SageMaker may take (ROLE_ARN) and an image in ECR (IMAGE).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import WaiterError
 from sagemaker.core.processing import ScriptProcessor
 from sagemaker.core.shapes import (
     ProcessingInput,
@@ -222,10 +224,17 @@ def main() -> int:
     pipeline = Gauss3(session, name, image, role).pipeline()
     pipeline.upsert(role_arn=role)
     execution = pipeline.start()
-    execution.wait(delay=1, max_attempts=600)
+    with contextlib.suppress(WaiterError):  # how it has ended is told of each step
+        execution.wait(delay=1, max_attempts=600)
     for step in reversed(execution.list_steps()):
         cached = " (cached)" if "CacheHitResult" in step else ""
-        print(f"{step['StepName']}: {step['StepStatus']}{cached}")
+        reason = f": {step['FailureReason']}" if "FailureReason" in step else ""
+        print(f"{step['StepName']}: {step['StepStatus']}{cached}{reason}")
+    ended = execution.describe()
+    if ended["PipelineExecutionStatus"] != "Succeeded":
+        reason = ended.get("FailureReason", f"It is {ended['PipelineExecutionStatus']}")
+        print(f"{execution.arn}: {reason}", file=sys.stderr)
+        return 1
     r2 = r_squared(boto3.client("sagemaker"), boto3.client("s3"), execution.arn)
     print(f"test R² {r2:.6f}; endpoint {name}")
     return 0

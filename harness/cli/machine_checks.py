@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from harness.checks import Check
-from harness.config import extras
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ def _packages() -> Check:
 
 def _extras() -> Check:
     """What isn't installed is no fault: not everybody needs it."""
+    from harness.config import extras
+
     lacking = [name for name in extras.EXTRAS if extras.missing(name)]
     there = ", ".join(name for name in extras.EXTRAS if name not in lacking) or "none"
     how = f"; not installed: {extras.command(','.join(lacking))}" if lacking else ""

@@ -11,8 +11,7 @@ commands themselves only the one is imported that the arguments name. A new comm
 and a line in `COMMANDS`.
 
 Every command takes `--json`: the last line on stdout is then one JSON object. Progress and logs go
-to stderr, always. Exit status: 0 passed; 1 a step failed or a threshold was missed; 2 wrong usage
-or configuration; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP, once everything is torn down.
+to stderr, always. What it leaves with is one of `EXIT_STATUSES`.
 """
 
 from __future__ import annotations
@@ -59,6 +58,18 @@ COMMANDS = (
 )
 """In the order in which `harness --help` lists them."""
 
+_NOBODY_READS = 128 + signal.SIGPIPE
+
+EXIT_STATUSES = {
+    (0,): "passed",
+    (HarnessError.exit_code,): "a step failed, or a threshold was missed",
+    (ConfigError.exit_code,): "wrong usage or configuration",
+    (128 + signal.SIGHUP, 128 + signal.SIGINT, 128 + signal.SIGTERM): "ended by SIGHUP, Ctrl-C or "
+    "SIGTERM, once everything is torn down",
+    (_NOBODY_READS,): "nobody read on: `harness logs JOB | head`",
+}
+"""What each means. `harness exec` leaves with the status of its command."""
+
 
 class Command(Protocol):
     """A module of `harness.cli.commands`."""
@@ -76,7 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given:
         parser().print_help()
         return 0
-    arguments = parser(_named(given)).parse_args(given)
+    arguments, unknown = parser(_named(given)).parse_known_args(given)
+    if unknown:
+        arguments.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     say.quiet = "quiet" in arguments
     say.verbose = "verbose" in arguments
     command: Command = arguments.command
@@ -91,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(arguments, str(error), error.exit_code, error.last_lines)
     except BrokenPipeError:  # whoever read it has enough: `harness logs JOB | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return _NOBODY_READS
     except OSError as error:
         if not disk.is_full(error):
             return _unexpected(arguments, error)
@@ -146,7 +159,8 @@ def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
         command = cast("Command", import_module(f"harness.cli.commands.{name}"))
         text = _first_paragraph(command)
         of_command = commands.add_parser(shown_name(name), help=text, description=text)
-        of_command.set_defaults(command=command)
+        # Argparse has the whole refuse what a command doesn't know, which shows no option of it.
+        of_command.set_defaults(command=command, refuse=of_command.error)
         add_common(of_command)
         command.add_arguments(of_command)
     return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.cli.main import parser
+from harness.cli.main import EXIT_STATUSES, parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +18,9 @@ the step that is under way with its time, elsewhere lines with the time before t
 takes the colours away, `-q` all but results and errors, and `-v` adds details.
 
 | exit status | what it means |
-|---|---|
-| 0 | passed |
-| 1 | a step failed, or a threshold was missed |
-| 2 | wrong usage or configuration |
-| 129, 130, 143 | ended by SIGHUP, Ctrl-C or SIGTERM, once everything is torn down |
-| 141 | nobody read on: `harness logs JOB \\| head` |
+|---|---|"""
 
+_STATUSES_END = """
 `harness exec` leaves with the status of its command.
 
 Made by `make reference` of `harness/cli/commands/`; don't edit.
@@ -45,6 +41,9 @@ def _lines() -> Iterator[str]:
     )
     shared = ("--help", "--json", "--config", "--target", "--quiet", "--verbose")
     yield _HEAD
+    for numbers, text in EXIT_STATUSES.items():
+        yield f"| {', '.join(str(int(each)) for each in numbers)} | {_cell(text)} |"
+    yield _STATUSES_END
     some = next(iter(commands.choices.values()))
     yield from _table(each for each in some._actions if set(shared) & set(each.option_strings))
     for name, command in commands.choices.items():
@@ -61,8 +60,12 @@ def _lines() -> Iterator[str]:
 def _table(actions: Iterator[argparse.Action] | list[argparse.Action]) -> Iterator[str]:
     yield "| argument | meaning |\n|---|---|"
     for action in actions:
-        text = (action.help or "").replace("%%", "%").replace("|", "\\|")
-        yield f"| {_named(action)} | {text} |"
+        yield f"| {_named(action)} | {_cell((action.help or '').replace('%%', '%'))} |"
+
+
+def _cell(text: str) -> str:
+    """As it stands in a table."""
+    return text.replace("|", "\\|")
 
 
 def _named(action: argparse.Action) -> str:

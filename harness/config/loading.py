@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from harness import machine
-from harness.config import scores
+from harness.config import extras, scores
 from harness.config.faults import Fault
 from harness.config.places import Aws, Local
 from harness.config.reporting import Reporting
@@ -49,7 +49,13 @@ PREFIX = "HARNESS_"
 CONFIG_VARIABLE = "HARNESS_CONFIG"
 NO_ENGINE_SETUP_VARIABLE = "HARNESS_NO_ENGINE_SETUP"
 OTHER_VARIABLES = frozenset(
-    {CONFIG_VARIABLE, NO_ENGINE_SETUP_VARIABLE, machine.VARIABLE, memory.VARIABLE}
+    {
+        CONFIG_VARIABLE,
+        NO_ENGINE_SETUP_VARIABLE,
+        extras.NO_SETUP_VARIABLE,
+        machine.VARIABLE,
+        memory.VARIABLE,
+    }
 )
 
 _SHOWN = 200
@@ -232,7 +238,7 @@ def _problem(
     loc = tuple(str(part) for part in error["loc"] if part != "[key]")
     if error["loc"][-1:] in (("str",), ("int",)):  # of a value that may be either
         loc = loc[:-1]
-        error |= {"msg": "Input should be a text or a whole number"}
+        error |= {"msg": "Input should be a text or a whole number", "type": "either"}
     if loc[:2] == ("requests", ""):  # the one set that has no name
         loc = ("requests", *loc[2:])
     # What a variable says of a metric becomes a part of its bounds.

@@ -193,10 +193,9 @@ def check(settings: Settings, plan: Plan) -> list[RequestSet]:
     if missing := [key for key in ("role_arn", "bucket") if not getattr(place, key)]:
         keys = " and ".join(f"{settings.target}.{key}" for key in missing)
         raise ConfigError(f"{keys}: must be given, in harness.toml or by a variable.")
-    if settings.target == "local":  # of AWS, the preflight has looked already
-        for each in check_instance_types(settings):
-            if not each.ok:
-                raise ConfigError(f"{each.detail}: {each.remedy}.")
+    for each in check_instance_types(settings):
+        if not each.ok:
+            raise ConfigError(f"{each.detail}: {each.remedy}.")
     check_folder(plan.output or settings.root / RUNS)
     record.check(settings)
     staging.check(settings, plan)

@@ -22,6 +22,7 @@ from harness.flow.steps import train as training
 from harness.flow.steps.deploy import create_model, deploy, environment, upload_model
 from harness.flow.steps.process import process
 from harness.flow.steps.transform import transform
+from harness.suggestions import meant
 from harness.testing.budget import ENDPOINT_SECONDS
 from harness.testing.resources import (
     Endpoint,
@@ -294,10 +295,12 @@ def _made(section: type[S], given: Mapping[str, Any]) -> S:
 
 def _updated(section: S, given: Mapping[str, Any], name: str) -> S:
     """A section of the settings with these keys in place of its own, checked as a file's are."""
-    unknown = given.keys() - type(section).model_fields.keys()
-    if unknown:
-        there = ", ".join(type(section).model_fields)
-        raise ConfigError(f"[{name}] has no key {min(unknown)}; there are {there}.")
+    keys = type(section).model_fields
+    if unknown := given.keys() - keys.keys():
+        wrong = min(unknown)
+        raise ConfigError(
+            f"[{name}] has no key {wrong}{meant(wrong, keys)}; there are {', '.join(keys)}."
+        )
     return type(section).model_validate({**dict(section), **given}) if given else section
 
 

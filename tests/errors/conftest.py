@@ -104,7 +104,7 @@ def harness(
 
     def harness(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         env = {**environ, **variables}
-        return forked.run(arguments, cwd=str(folder), env=env, timeout=150)
+        return forked.run(arguments, cwd=str(folder), env=env, timeout=280)
 
     return harness
 
@@ -134,9 +134,11 @@ def run(
 ) -> Callable[..., str]:
     """`harness run` of a project whose container makes that mistake; returns what it says."""
 
-    def run(*, train: str = "", serve: str = "", more: str = "", passes: bool = False) -> str:
+    def run(
+        *, train: str = "", serve: str = "", more: str = "", passes: bool = False, seconds: int = 60
+    ) -> str:
         project(
-            f'[training]\nenvironment = {{ WRONG = "{train}" }}\nmax_runtime_seconds = 3\n'
+            f'[training]\nenvironment = {{ WRONG = "{train}" }}\nmax_runtime_seconds = {seconds}\n'
             f'[endpoint]\nenvironment = {{ WRONG = "{serve}" }}\n{more}',
             image=f'uri = "{wrong_image}"',
         )

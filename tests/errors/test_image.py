@@ -8,7 +8,7 @@ import pytest
 
 from tests.errors.conftest import last_lines
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 FROM = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n"
 

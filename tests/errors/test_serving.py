@@ -6,7 +6,7 @@ import pytest
 
 from tests.errors.conftest import last_lines
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 SOON = "startup_timeout_seconds = 60\n"
 """The least that SageMaker lets it be."""

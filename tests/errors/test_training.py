@@ -6,7 +6,7 @@ import pytest
 
 from tests.errors.conftest import last_lines
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 
 def test_a_traceback(run, told):
@@ -63,6 +63,6 @@ def test_it_needs_more_memory(run, told):
 
 @pytest.mark.slow
 def test_it_takes_too_long(run, told):
-    said = run(train="train-forever")
+    said = run(train="train-forever", seconds=10)
     told("too-long", said)
     assert last_lines(said) == ["reading the data"]

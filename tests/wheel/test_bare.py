@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import email
+import html
 import json
 import re
 import urllib.request
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.wheel.conftest import Installed
 
 MEGABYTES = 200
 """What it may take on disk; with all extras it is twice as much."""
+
+ALONE = {"HARNESS_NO_PACKAGE_SETUP": "1"}
 
 BOTO3 = """
 import boto3
@@ -78,7 +81,7 @@ def test_it_says_what_it_is(wheel: Path) -> None:
     assert about["Summary"]
     assert "# The harness" in str(about.get_payload())
     assert set(about.get_all("Provides-Extra", [])) == {
-        "all", "all-services", "flow", "sdk", "tuning"
+        "all", "all-services", "debug", "flow", "sdk", "tuning"
     }  # fmt: skip
     assert "Typing :: Typed" in about.get_all("Classifier", [])
     assert "harness/py.typed" in names
@@ -102,17 +105,20 @@ def test_the_service_and_its_page(bare: Installed, service: dict[str, str], tmp_
     said = bare.run("python", "-c", BOTO3, cwd=tmp_path, **service)
     assert said.out.splitlines() == ["[]", "['harness-local', 'mine']"], said.err
     url = service["AWS_ENDPOINT_URL"]
-    assert "SageMaker" in get(f"{url}/")
-    assert "mine" in get(f"{url}/_harness/s3")
-    for name in re.findall(r'(?:href|src)="(/_harness/static/[^"]+)"', get(f"{url}/")):
-        assert get(f"{url}{name}")
+    page = get(f"{url}/")
+    assert "SageMaker" in page
+    places = {html.unescape(each) for each in re.findall(r'(?:href|src)="(/[^"]+)"', page)}
+    shown = {place: get(f"{url}{place}") for place in places}  # with its style and its script
+    assert {".css", ".js"} < {Path(place.partition("?")[0]).suffix for place in shown}
+    (buckets,) = (each for place, each in shown.items() if place.partition("?")[0].endswith("/s3"))
+    assert "mine" in buckets
     listed = bare.run("harness", "ls", cwd=tmp_path, **service)
     assert url in listed.out
 
 
 def test_fixtures(bare: Installed, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(FIXTURES)
-    said = bare.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path)
+    said = bare.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path, **ALONE)
     assert "2 passed, 1 error" in said.out, said.out
     assert "which are not installed: pip install 'sagemaker-harness[flow]'" in said.out
 
@@ -121,7 +127,7 @@ def test_fixtures(bare: Installed, tmp_path: Path) -> None:
 def test_what_it_lacks_is_told_in_one_sentence(
     bare: Installed, tmp_path: Path, command: str
 ) -> None:
-    said = bare.run("harness", command, cwd=tmp_path)
+    said = bare.run("harness", command, cwd=tmp_path, **ALONE)
     assert said.status == 2
     assert said.err == (
         f"harness: harness {command} needs numpy and sagemaker-core, which are not installed: "
@@ -143,7 +149,7 @@ def test_doctor_tells_of_the_extras(bare: Installed, tmp_path: Path) -> None:
     )["checks"]
     (extras,) = (check for check in checks if check["name"] == "extras")
     assert extras["ok"]
-    assert extras["detail"].endswith("pip install 'sagemaker-harness[sdk,flow,tuning]'")
+    assert extras["detail"].endswith("pip install 'sagemaker-harness[sdk,flow,tuning,debug]'")
 
 
 def test_what_it_types_is_used(bare: Installed, tmp_path: Path) -> None:

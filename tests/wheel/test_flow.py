@@ -9,7 +9,7 @@ import docker
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.wheel.conftest import Installed
@@ -47,6 +47,20 @@ def test_a_new_project_runs_and_passes_its_tests(
     assert again.status == 0, again.err
     compared = flow.run("harness", "compare", cwd=project)
     assert compared.status == 0, compared.err
+
+
+def test_a_run_gets_what_the_wheel_alone_has_not(
+    make: Callable[[str], Installed], tmp_path: Path
+) -> None:
+    bare = make("")
+    project = tmp_path / f"{NAME}-sklearn"
+    made = bare.run("harness", "init", str(project), cwd=tmp_path)
+    assert made.status == 0, made.err
+    ran = bare.run("harness", "run", cwd=project)
+    assert ran.status == 0, ran.err
+    assert "pip install 'sagemaker-harness[flow]'" in ran.err
+    tested = bare.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", cwd=project)
+    assert tested.status == 0, tested.out
 
 
 def test_check(flow: Installed, tmp_path: Path) -> None:

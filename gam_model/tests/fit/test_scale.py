@@ -8,7 +8,11 @@ import pytest
 from gam_model import GAMRegressor
 from gam_model.fit import fitting
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = pytest.mark.filterwarnings(
+    "error",
+    "ignore::ResourceWarning",  # of what an earlier test left to the garbage collector
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 
 
 @pytest.fixture(scope="module")

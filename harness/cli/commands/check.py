@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import seconds, settings_of
 from harness.cli.output import colour, print_json, say
-from harness.config import extras
 from harness.errors import ConfigError, HarnessError
 
 if TYPE_CHECKING:
@@ -69,7 +68,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
-    extras.require("flow", "harness check")
+    from harness.config import extras
+
+    extras.provide("flow", "harness check", say)
     from harness.check import project, report
     from harness.check.inputs import Limits, of_arguments
     from harness.check.run import Options, select

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.output import print_json, say
-from harness.config import extras
 from harness.console import Needed
 from harness.errors import ConfigError
 
@@ -54,6 +53,8 @@ def run(arguments: Namespace, _: Signals) -> int:
     following = ["harness run", "pytest", "harness run --keep"]
     if folder.resolve() != Path.cwd():
         following = [f"cd {shlex.quote(str(folder))}", *following[:2]]
+    from harness.config import extras
+
     if extras.missing("flow"):
         following = [extras.command("flow"), *following]
     if arguments.json:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from harness.cli.arguments import debug_port, settings_of
 from harness.cli.output import colour, print_json, say
-from harness.config import extras
 from harness.console import Needed
 
 if TYPE_CHECKING:
@@ -90,7 +89,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, signals: Signals) -> int:
-    extras.require("flow", "harness run")
+    from harness.config import extras
+
+    extras.provide("flow", "harness run", say)
     if arguments.dry_run:
         return _dry_run(arguments, settings_of(arguments))
     from harness.local.process import LocalProcess

@@ -6,13 +6,13 @@ nothing of this is to get there.
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
+from harness.config import extras
 from harness.errors import ConfigError
 from harness.flow.debug import vscode
 from harness.flow.debug.paths import mappings
@@ -51,10 +51,7 @@ def require(settings: Settings, plan: Plan, what: str, port: int) -> None:
             "--debug train: training.network_isolation keeps a debugger out, too; set it to false "
             "for this run (HARNESS_TRAINING_NETWORK_ISOLATION=false)."
         )
-    if importlib.util.find_spec("debugpy") is None:
-        raise ConfigError(
-            "--debug needs debugpy, which isn't installed here; install sagemaker-harness[debug]."
-        )
+    extras.require("debug", "harness run --debug")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

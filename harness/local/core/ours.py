@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.core.store import kind_of
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -19,9 +17,6 @@ class Ours:
     def __init__(self, sagemaker: Service, store: Store) -> None:
         self._sagemaker = sagemaker
         self._store = store
-
-    def keeps(self, arn: str) -> bool:
-        return self._store.keeps(kind_of(arn))
 
     def tagged(self, account_id: str, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
         with self._store.lock:

@@ -109,10 +109,6 @@ class Store:
                 self._tables[kind] = Table(self, kind)
             return self._tables[kind]
 
-    def keeps(self, kind: str) -> bool:
-        """Whether resources of this kind are ours (moto keeps the others)."""
-        return kind in self._tables
-
     def get(self, arn: str) -> Resource | None:
         """The resource of ours with this ARN."""
         table = self._tables.get(kind_of(arn))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.local.core.store import kind_of
-from harness.local.protocol.errors import AwsError, LeaveToMoto
+from harness.local.protocol.errors import AwsError
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
@@ -17,7 +16,7 @@ MAX_TAGS = 50
 
 
 class Tags:
-    """AddTags, ListTags, DeleteTags; what moto keeps, moto tags."""
+    """AddTags, ListTags, DeleteTags."""
 
     def __init__(self, backend: Backend) -> None:
         self._store = backend.store
@@ -25,11 +24,9 @@ class Tags:
     def _find(self, arn: str) -> tuple[Resource, dict[str, str]]:
         """The resource of this ARN, and its tags."""
         resource = self._store.get(arn)
-        if resource is not None:
-            return resource, self._store.tags[arn]
-        if self._store.keeps(kind_of(arn)):  # and gone, about which moto would stumble
+        if resource is None:
             raise AwsError("ValidationException", f'Could not find resource "{arn}".')
-        raise LeaveToMoto
+        return resource, self._store.tags[arn]
 
     def add_tags(self, _: RequestContext, request: dict[str, Any]) -> dict[str, Any]:
         with self._store.lock:

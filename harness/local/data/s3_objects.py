@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import posixpath
 import re
@@ -99,6 +100,17 @@ def opened(client: S3Client, bucket: str, key: str) -> tuple[int, Iterator[bytes
     """
     answer = _get(client, bucket, key)
     return answer["ContentLength"], _read(client, bucket, key, answer)
+
+
+def first(body: Any, size: int) -> bytes:
+    """The first bytes of the `Body` that GetObject has answered, `size` at most."""
+    taken = bytearray()
+    with contextlib.closing(body):
+        for chunk in body.iter_chunks(CHUNK):
+            taken += chunk[: size - len(taken)]
+            if len(taken) == size:
+                break
+    return bytes(taken)
 
 
 def pieces(client: S3Client, bucket: str, key: str) -> tuple[int, Iterator[Piece]]:

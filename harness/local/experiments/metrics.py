@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MAX_METRICS = 300
 """Names of metrics that a component can have."""
@@ -51,11 +51,15 @@ class Series:
             self.last = point
         # Welford's algorithm, which loses no digits to large means.
         step = point.value - self._mean
-        self._mean += step / self.count
+        if math.isfinite(step):
+            self._mean += step / self.count
+        else:
+            self._mean += point.value / self.count - self._mean / self.count
         self._squares += step * (point.value - self._mean)
 
     def summary(self) -> dict[str, Any]:
-        """`TrialComponentMetricSummary`."""
+        """`TrialComponentMetricSummary`; without a deviation that is beyond what a double holds."""
+        deviation = math.sqrt(max(0.0, self._squares) / self.count)
         return {
             "MetricName": self.name,
             "SourceArn": self.source,
@@ -65,7 +69,7 @@ class Series:
             "Last": self.last.value,
             "Count": self.count,
             "Avg": self._mean,
-            "StdDev": math.sqrt(max(0.0, self._squares) / self.count),
+            "StdDev": deviation if math.isfinite(deviation) else None,
         }
 
     def saved(self) -> dict[str, Any]:
@@ -154,7 +158,6 @@ def grouped(points: list[Point], query: Mapping[str, Any]) -> tuple[list[int], l
 
 
 def _statistic(name: str, values: list[float]) -> float:
-    mean = math.fsum(values) / len(values)
     match name:
         case "Min":
             return min(values)
@@ -163,7 +166,22 @@ def _statistic(name: str, values: list[float]) -> float:
         case "Count":
             return float(len(values))
         case "StdDev":
-            return math.sqrt(math.fsum((each - mean) ** 2 for each in values) / len(values))
+            return _scaled(values, _deviation)
         case "Last":
             return values[-1]
-    return mean
+    return _scaled(values, _mean)
+
+
+def _scaled(values: list[float], statistic: Callable[[list[float]], float]) -> float:
+    """The statistic, without sums or squares that a double can't hold."""
+    exponent = max(math.frexp(each)[1] for each in values)
+    return math.ldexp(statistic([math.ldexp(each, -exponent) for each in values]), exponent)
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _deviation(values: list[float]) -> float:
+    mean = _mean(values)
+    return math.sqrt(math.fsum((each - mean) ** 2 for each in values) / len(values))

@@ -33,7 +33,7 @@ from harness.local.moto import (
     sessions,
     wsgi,
 )
-from harness.local.moto.ours import operations, records, search, stacks, tags, view
+from harness.local.moto.ours import operations, stacks, tags, view
 from harness.local.moto.ours.accounts import account_of
 from harness.local.protocol.errors import AwsError, DisconnectedError
 from harness.local.protocol.messages import Request, Response
@@ -163,9 +163,6 @@ class MotoApp:
             s3_streaming.prepare()
         if service == "logs":
             log_events.prepare()
-        if service == "sagemaker":
-            records.prepare()
-            search.prepare()
         if service == "resourcegroupstaggingapi":
             tags.prepare()
         if service == "cloudformation":
@@ -214,8 +211,6 @@ class MotoApp:
                 _log.error("%s: %s", _asked_for(request), text)  # it says it all
                 status = http.HTTPStatus.INSUFFICIENT_STORAGE  # which no SDK tries again
                 return _error(request, status, "InsufficientStorage", text)
-            if _service(request) == "sagemaker":
-                return _refusal(request, error)
             if _is_of_request(request, error):
                 return _malformed(request, error)
             request_id = str(uuid.uuid4())
@@ -306,23 +301,6 @@ def _not_installed(request: Request, error: ImportError) -> Response:
     )
     status = http.HTTPStatus.NOT_IMPLEMENTED
     return _error(request, status, "UnknownOperationException", text)
-
-
-def _refusal(request: Request, error: Exception) -> Response:
-    """What AWS refuses, where moto falls over it.
-
-    The request has all that its model asks for: what moto misses is nearly always a resource that
-    isn't there. To an SDK an internal failure would be a reason to try again for half a minute.
-    """
-    words = f"{_asked_for(request)} was refused: moto says {type(error).__name__}: {error}"
-    _log.exception("moto failed: %s", words)
-    if isinstance(error, KeyError) and (member := operations.member(request, *error.args[:1])):
-        text = f"{_asked_for(request)} was refused: {member} must be given; moto needs it."
-        return _error(request, http.HTTPStatus.BAD_REQUEST, "ValidationException", text)
-    if isinstance(error, LookupError | AttributeError | StopIteration):
-        text = f"{words}. The resource that it names, or refers to, doesn't seem to exist."
-        return _error(request, http.HTTPStatus.BAD_REQUEST, "ResourceNotFound", text)
-    return _error(request, http.HTTPStatus.BAD_REQUEST, "ValidationException", f"{words}.")
 
 
 def _is_of_request(request: Request, error: Exception) -> bool:

@@ -138,11 +138,15 @@ class Execution:
         """Run it, in a thread of its own."""
         self._backend.spawn(self.run, f"pipeline-{self.home.name}-{self.id}")
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
+        """Whether it is being stopped: one that has ended, or is at it, can't be."""
         with self.lock:
+            if self.status != "Executing":
+                return False
             self.stopping = True
             self.status, self.modified = "Stopping", datetime.now(UTC)
         self._wake_all()
+        return True
 
     def retry(self) -> None:
         """Run again what hasn't succeeded."""

@@ -98,13 +98,12 @@ class PipelineExecutions:
             pipeline, execution = self._find(context, request)
             if answer := pipeline.once("StopPipelineExecution", request):
                 return answer
-            if execution.status != "Executing":
+            if not execution.stop():
                 raise AwsError(
                     "ValidationException",
                     f"Pipeline execution with ARN {execution.arn} is in status "
                     f"'{execution.status}'. Only pipelines with 'Executing' status can be stopped.",
                 )
-            execution.stop()
             answer = {"PipelineExecutionArn": execution.arn}
             return pipeline.remember("StopPipelineExecution", request, answer)
 

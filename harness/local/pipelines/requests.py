@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from harness.local.data import s3_objects
 from harness.local.pipelines.definition.parameters import Parameter
 from harness.local.protocol.errors import AwsError
 
@@ -36,8 +37,7 @@ def definition(s3: S3Client, request: Mapping[str, Any]) -> str | None:
     version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
     try:
         found: Any = s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
-        with found["Body"] as body:
-            content = body.read(MAX_DEFINITION + 1)
+        content = s3_objects.first(found["Body"], MAX_DEFINITION + 1)
     except (ClientError, BotoCoreError) as error:
         raise _refusal(f"Unable to read the pipeline definition at {where}: {error}") from error
     if len(content) > MAX_DEFINITION:

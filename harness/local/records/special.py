@@ -72,6 +72,8 @@ def _update_feature(shelf: Shelf, context: RequestContext, request: Request) -> 
         features = group.values.setdefault("Features", {})
         known = features.setdefault(feature["FeatureName"], {})
         gone = request.get("ParameterRemovals", ())
+        if any("Key" not in each for each in request.get("ParameterAdditions", ())):
+            raise AwsError("ValidationException", "ParameterAdditions: each must have a Key.")
         parameters = {each["Key"]: each for each in known.get("Parameters", ())}
         parameters |= {each["Key"]: each for each in request.get("ParameterAdditions", ())}
         known["Parameters"] = [each for key, each in parameters.items() if key not in gone]

@@ -149,7 +149,10 @@ class ModelPackages:
     def list_model_packages(
         self, context: RequestContext, request: dict[str, Any]
     ) -> dict[str, Any]:
-        group = request.get("ModelPackageGroupName", "").rpartition("/")[2]
+        group = request.get("ModelPackageGroupName")
+        if group is not None:
+            arn, _ = find(self._groups, context, group)
+            group = arn.replace(":model-package-group/", ":model-package/")
         wanted = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
         approval = request.get("ModelApprovalStatus")
         contained = request.get("NameContains", "").lower()
@@ -159,7 +162,7 @@ class ModelPackages:
                 {**each.summary(), "ModelPackageName": _place(each)}
                 for each in self._table.of(context)
                 if wanted in ("Both", "Versioned" if each.version else "Unversioned")
-                and (not group or each.group == group)
+                and (group is None or each.arn.rpartition("/")[0] == group)
                 and approval in (None, each.approval)
                 and contained in _place(each).partition("/")[0].lower()
             ]

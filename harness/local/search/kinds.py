@@ -1,8 +1,7 @@
 """The kinds of resources that Search finds: a further one is a further line of `KINDS`.
 
-A kind is found where the local AWS keeps it itself. Of those that it leaves to moto, moto finds
-some. The rest (PipelineVersion, FeatureMetadata, Job, Image, ImageVersion) is refused, and can be
-listed where it is there.
+The rest (PipelineVersion, FeatureMetadata, Job, Image, ImageVersion) is refused, and can be listed
+where it is there.
 """
 
 from __future__ import annotations
@@ -109,8 +108,6 @@ class Kind:
     record: str = ""
     """`Trial`, in an answer, where it is called something else."""
     record_of: Callable[[Backend, RequestContext, Any], Record] = described
-    is_motos: bool = False
-    """Whether moto finds it while the local AWS keeps none itself."""
     each_of: Callable[[Any], list[Any]] = _itself
     """Those that there are in a resource with such an ARN."""
 
@@ -147,9 +144,9 @@ KINDS = {
         Kind("HyperParameterTuningJob", "hyper-parameter-tuning-job"),
         Kind("ModelPackage", "model-package"),
         Kind("ModelPackageGroup", "model-package-group"),
-        Kind("Pipeline", "pipeline", record_of=_pipeline, is_motos=True),
-        Kind("PipelineExecution", "pipeline", is_motos=True, each_of=_executions),
-        Kind("FeatureGroup", "feature-group", record_of=_kept, is_motos=True),
+        Kind("Pipeline", "pipeline", record_of=_pipeline),
+        Kind("PipelineExecution", "pipeline", each_of=_executions),
+        Kind("FeatureGroup", "feature-group", record_of=_kept),
         Kind("Project", "project", record_of=_kept),
         Kind("ModelCard", "model-card", record_of=_kept),
         Kind("HubContent", "hub-content", record_of=_kept),

@@ -170,7 +170,9 @@ def _metrics(record: Record, rest: Sequence[str]) -> Iterator[float]:
     for each in record.get("Metrics") or ():
         if each["MetricName"] == name:
             yield each["Last"]
-        elif statistic and each["MetricName"] == ".".join(rest[:-1]):
+        elif (
+            statistic and each["MetricName"] == ".".join(rest[:-1]) and each[statistic] is not None
+        ):
             yield each[statistic]
 
 

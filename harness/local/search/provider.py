@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from harness.local.protocol.errors import AwsError, LeaveToMoto
+from harness.local.protocol.errors import AwsError
 from harness.local.protocol.paging import page
 from harness.local.search import properties
 from harness.local.search.expressions import filter_of
@@ -73,24 +73,20 @@ class Search:
         return {"PropertyNameSuggestions": [{"PropertyName": each} for each in suggested]}
 
     def _kind(self, resource: str) -> Kind:
-        """Raises `LeaveToMoto` for what moto keeps."""
+        """Raises `ValidationException` for what isn't found here."""
         if resource not in KINDS:
             raise AwsError(
                 "ValidationException",
                 f"Resource: {resource} is searched by AWS only; the local AWS finds those of "
                 f"{', '.join(KINDS)}.",
             )
-        kind = KINDS[resource]
-        if kind.is_motos and not self._backend.store.keeps(kind.arns):
-            raise LeaveToMoto
-        return kind
+        return KINDS[resource]
 
     def _records(
         self, context: RequestContext, kind: Kind, request: Mapping[str, Any]
     ) -> Iterator[tuple[str, Record]]:
-        """All of a kind; none of what isn't made here, nor of what other accounts share."""
-        is_here = self._backend.store.keeps(kind.arns)
-        if not is_here or request.get("CrossAccountFilterOption") == "CrossAccount":
+        """All of a kind; none of what other accounts share."""
+        if request.get("CrossAccountFilterOption") == "CrossAccount":
             return
         with self._backend.store.lock:
             found = list(kind.found(self._backend, context))

@@ -89,7 +89,8 @@ from harness.cli import main
 try:
     main.main(["--help"])
 except SystemExit:
-    heavy = {"boto3", "docker", "numpy", "pydantic", "requests", "harness.config"}
+    heavy = {"boto3", "docker", "numpy", "pydantic", "requests"}
+    heavy |= {"importlib.metadata", "harness.config.settings"}
     sys.exit(", ".join(heavy & set(sys.modules)) or 0)
 """
     ended = subprocess.run(
@@ -124,8 +125,7 @@ def test_a_wrong_setting_is_status_2_and_one_sentence(harness):
 
     assert refused.returncode == 2
     assert refused.stderr == (
-        "harness: HARNESS_THRESHOLDS_TRAIN_R2 = 'high': input should be a valid number, unable to "
-        "parse string as a number.\n"
+        "harness: HARNESS_THRESHOLDS_TRAIN_R2 = 'high': should be a number.\n"
     )
     assert refused.stdout == ""
 
@@ -190,3 +190,12 @@ sys.exit(main.main(["doctor"]))
 
     assert said == ""
     assert process.wait(30) == 141
+
+
+def test_an_option_that_a_command_does_not_have_is_refused_with_those_it_has(capsys):
+    with pytest.raises(SystemExit) as left:
+        main.main(["build", "--output", "there"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: harness build ")
+    assert said.endswith("harness build: error: unrecognized arguments: --output there\n")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from harness.cli import reference
-from harness.cli.main import COMMANDS, shown_name
+from harness.cli.main import COMMANDS, EXIT_STATUSES, shown_name
+from harness.errors import HarnessError
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 
@@ -17,3 +18,10 @@ def test_it_has_every_command():
 
     assert all(f"\n## harness {shown_name(name)}\n" in page for name in COMMANDS)
     assert "`-n NUMBER`, `--number NUMBER`" in page
+
+
+def test_it_has_every_status_that_an_error_leaves_with():
+    known = {number for numbers in EXIT_STATUSES for number in numbers}
+    assert {each.exit_code for each in HarnessError.__subclasses__()} | {1} < known
+    assert "\n| 129, 130, 143 | ended by SIGHUP" in reference.markdown()
+    assert "`harness logs JOB \\| head` |" in reference.markdown()

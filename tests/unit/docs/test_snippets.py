@@ -13,6 +13,7 @@ import pytest
 
 from harness.config.loading import FREE, SECTIONS
 from harness.config.settings import Settings
+from tests.docs.page import pattern, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ PAGES = [
     ROOT / "examples" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+RUN = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -99,3 +101,28 @@ def test_the_index_has_every_page() -> None:
     apart = {folder / "README.md", *(folder / "architecture").glob("*.md")}
     assert {path.resolve() for path in folder.rglob("*.md")} - linked - apart == set()
     assert (folder / "architecture" / "README.md").resolve() in linked
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_not_run_says_why(page: Path) -> None:
+    """`tox -e docs` runs each block, or lists it with what stands here."""
+    text = page.read_text(encoding="utf-8")
+    for comment in re.findall(r"<!-- (?:skip|invisible).*?-->", text, re.DOTALL):
+        hidden = re.match(r"<!-- invisible-code-block: (python|sh)\n", comment)
+        skipped = re.fullmatch(r'<!-- skip: next "[^"]{10,}" -->', comment)
+        assert hidden or skipped, comment
+    for after in re.findall(r'<!-- skip: next "[^"]*" -->\n(.*)', text):
+        assert after in ("```python", "```sh", "```console"), "the comment stands before its block"
+
+
+def test_most_blocks_are_run() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in RUN)
+    skipped = text.count("<!-- skip: next ")
+    assert skipped < len(re.findall(r"^```(?:python|sh|console)$", text, re.MULTILINE)) / 2
+
+
+def test_a_session_is_run_as_it_stands() -> None:
+    text = "$ harness ls   # all\n$ echo \\\n    b\nb  …  12 s\n…\n"
+    assert split(text) == (["harness ls   # all", "echo \\", "    b"], ["b  …  12 s"])
+    assert pattern("b  …  12 s").search("b anything 7 s")
+    assert not pattern("b  …  12 s").search("b anything s")

@@ -50,8 +50,8 @@ def test_a_missing_socket_is_named_with_what_to_install(no_engine: Path) -> None
 def test_a_socket_that_an_engine_left_behind(no_engine: Path) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as left:
         left.bind(str(no_engine))
-    assert "Connection refused" in sentence()
-    assert "start `dockerd`" in sentence()
+    assert f"unix://{no_engine} (nothing listens there): start it, by" in sentence()
+    assert "`dockerd`" in sentence()
 
 
 def test_an_engine_that_hangs(no_engine: Path) -> None:

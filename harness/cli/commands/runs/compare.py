@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.cli.arguments import settings_of
-from harness.cli.output import print_json
-from harness.config import extras
+from harness.cli.output import print_json, say
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -28,7 +27,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, _: Signals) -> int:
-    extras.require("flow", "harness compare")
+    from harness.config import extras
+
+    extras.provide("flow", "harness compare", say)
     settings = settings_of(arguments)
     from harness.flow.record import difference, history
 

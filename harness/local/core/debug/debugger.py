@@ -12,6 +12,8 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.config import extras
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -75,8 +77,8 @@ def wanted(
         )
     if _package() is None:
         raise DebugError(
-            f"{VARIABLE} is set, and the Python of the local AWS has no debugpy; install "
-            "sagemaker-harness[debug] there"
+            f"{VARIABLE} is set, and the Python of the local AWS has no debugpy, which is "
+            f"installed there by {extras.command('debug')}"
         )
     port = int(text)
     if not containers.reserve(port):

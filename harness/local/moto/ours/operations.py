@@ -8,13 +8,12 @@ from __future__ import annotations
 import functools
 import gzip
 import io
-import json
 import re
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.model import ListShape, ServiceModel, Shape, StructureShape
+from botocore.model import ServiceModel
 
 from harness.aws_model.loader import LOADER
 
@@ -62,32 +61,6 @@ def name(request: Request, service: str) -> str | None:
     ]
     best = max(found, key=lambda route: (len(route.query), route.literal), default=None)
     return best.operation if best else None
-
-
-def member(request: Request, name: str = "") -> str | None:
-    """Where a request to SageMaker lacks a member of this name: `A.B.name`, B being there.
-
-    None if its operation has no such member, or it is given wherever it may be.
-    """
-    model = ServiceModel(LOADER.load_service_model("sagemaker", "service-2"), "sagemaker")
-    operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
-    if operation not in model.operation_names or not isinstance(request.stream, io.BytesIO):
-        return None
-    shape = model.operation_model(operation).input_shape
-    given = json.loads(request.stream.getvalue() or b"{}")
-    return _lacking(shape, given, name) if shape else None
-
-
-def _lacking(shape: Shape, given: Any, name: str) -> str | None:
-    """Where `given` lacks the member: the deepest place, as that is what code gets to."""
-    if isinstance(shape, ListShape) and isinstance(given, list):
-        return next(filter(None, (_lacking(shape.member, each, name) for each in given)), None)
-    if not isinstance(shape, StructureShape) or not isinstance(given, dict):
-        return None
-    for key, value in given.items():
-        if key in shape.members and (below := _lacking(shape.members[key], value, name)):
-            return f"{key}.{below}"
-    return name if name in shape.members and name not in given else None
 
 
 def _form(request: Request) -> str:

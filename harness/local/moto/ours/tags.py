@@ -13,27 +13,19 @@ if TYPE_CHECKING:
 
 @functools.cache
 def prepare() -> None:
-    """Let moto's SageMaker show the tagging API ours besides what it keeps itself."""
+    """Let moto's SageMaker show the tagging API ours: it keeps nothing itself."""
     from moto.sagemaker.models import SageMakerModelBackend
 
     class_: Any = SageMakerModelBackend
-    theirs, tag, untag = (
-        class_.iter_tagged_resources,
-        class_.tag_resource,
-        class_.untag_resource,
-    )
+    tag, untag = class_.tag_resource, class_.untag_resource
 
     def iter_tagged_resources(self: Any) -> Iterator[Any]:
-        ours = view.current()
-        for each in theirs(self):
-            if ours is None or not ours.keeps(each.arn):
-                yield each
-        if ours is not None:
+        if (ours := view.current()) is not None:
             yield from _tagged(ours, self.account_id, self.region_name)
 
     def tag_resource(self: Any, arn: str, tags: dict[str, str]) -> None:
         ours = view.current()
-        if ours is None or not ours.keeps(arn):
+        if ours is None:
             tag(self, arn, tags)
             return
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -42,7 +34,7 @@ def prepare() -> None:
 
     def untag_resource(self: Any, arn: str, tag_keys: list[str]) -> None:
         ours = view.current()
-        if ours is None or not ours.keeps(arn):
+        if ours is None:
             untag(self, arn, tag_keys)
             return
         request = {"ResourceArn": arn, "TagKeys": tag_keys}

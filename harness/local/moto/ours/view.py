@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 class View(Protocol):
     """The SageMaker of one local AWS, as moto's services get to it."""
 
-    def keeps(self, arn: str) -> bool:
-        """Whether resources of this one's kind are ours."""
-
     def tagged(self, account_id: str, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
         """The ARNs and tags of ours in an account and a region."""
 

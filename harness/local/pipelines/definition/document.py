@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from harness.local.pipelines.definition import graph, parameters, references
+from harness.local.pipelines.definition import graph, parameters, paths, references
 from harness.local.pipelines.definition import step as steps
 from harness.local.pipelines.definition.arguments import Arguments, type_at
 from harness.local.pipelines.definition.errors import refusal
@@ -130,7 +129,7 @@ class Definition:
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = paths.document(text)
     except (ValueError, RecursionError) as error:
         raise refusal(f"It is no JSON: {error}".rstrip(".")) from None
     if not isinstance(document, dict):
@@ -150,10 +149,6 @@ def _document(text: str) -> dict[str, Any]:
     if unknown := sorted(document.keys() - known):
         raise refusal(f"Unknown member '{unknown[0]}'")
     return document
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON's")
 
 
 def _depth(value: Any) -> float:

@@ -87,7 +87,7 @@ def _parse_one(given: Any) -> Parameter:
     name, type_ = given.get("Name"), given.get("Type")
     if not isinstance(name, str) or not name:
         raise refusal("Parameters: each must have a Name")
-    if type_ not in TYPES:
+    if not isinstance(type_, str) or type_ not in TYPES:
         raise refusal(
             f"Parameter [{name}]: Type '{type_}' failed to satisfy enum value set: "
             f"[{', '.join(TYPES)}]"

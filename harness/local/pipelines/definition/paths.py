@@ -1,9 +1,11 @@
-"""Paths into documents: `ModelArtifacts.S3ModelArtifacts`, `Outputs['train'].S3Uri`, `a[0].b`."""
+"""JSON documents, and paths into them: `a[0].b`, `Outputs['train'].S3Uri`."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +16,26 @@ Part = str | int
 _PART = re.compile(
     r"""\.?(?:(?P<name>[^.\[\]'"]+)|\[(?P<index>\d+)\]|\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\])"""
 )
+
+
+def document(text: str | bytes) -> Any:
+    """What a document says.
+
+    Raises `ValueError` or `RecursionError` if it is no JSON, as which Python takes more than AWS:
+    numbers that are none, and halves of surrogate pairs, which no text can be sent with.
+    """
+    found = json.loads(text, parse_constant=_no_number, parse_float=_number)
+    json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON's")
 
 
 def parse(path: str) -> list[Part]:

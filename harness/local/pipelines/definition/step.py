@@ -144,7 +144,8 @@ def _check_files(step: Step) -> None:
         raise refusal(f"{where}: PropertyFiles must be a list of {', '.join(members)}")
     config = step.arguments.get("ProcessingOutputConfig")
     outputs = config.get("Outputs") if isinstance(config, dict) else None
-    names = [each.get("OutputName") for each in outputs or [] if isinstance(each, dict)]
+    outputs = outputs if isinstance(outputs, list) else []
+    names = [each.get("OutputName") for each in outputs if isinstance(each, dict)]
     for each in listed:
         if each["OutputName"] not in names:
             raise refusal(

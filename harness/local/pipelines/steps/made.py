@@ -7,10 +7,11 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from harness.local.jobs.job import Job
-from harness.local.pipelines.definition import retries
+from harness.local.pipelines.definition import references, retries
 from harness.local.pipelines.definition.kinds import KINDS
 from harness.local.pipelines.steps import cache
 from harness.local.pipelines.steps.calls import CallError, StepError, StepStoppedError
+from harness.local.pipelines.steps.resolver import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,9 @@ def _request(work: Work, kind: Kind) -> dict[str, Any]:
     given = arguments.get(kind.name) if kind.name else None
     own = {}
     if kind.name:
-        name = _name(work, kind, given if isinstance(given, str) else None)
+        if references.is_reference(given):
+            given = text(work.resolve(given))
+        name = _name(work, kind, given)
         own = {kind.name: name}
     request: dict[str, Any] = without_none(work.resolve(arguments, own))
     if kind.name and (kind.create not in _KEEP_NAME or not request.get(kind.name)):
@@ -153,7 +156,11 @@ def _ensure_group(work: Work, name: str | None) -> None:
     except CallError as error:
         if error.code not in ("ValidationException", "ResourceNotFound"):
             raise
-        work.calls.sagemaker("CreateModelPackageGroup", asked)
+        try:
+            work.calls.sagemaker("CreateModelPackageGroup", asked)
+        except CallError:
+            # Another step, or execution, may have been quicker.
+            work.calls.sagemaker("DescribeModelPackageGroup", asked)
 
 
 def _has_endpoint(work: Work, name: str) -> bool:

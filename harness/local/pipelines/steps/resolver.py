@@ -125,7 +125,7 @@ class Resolver:
                 (
                     each["S3Output"]["S3Uri"]
                     for each in config.get("Outputs", [])
-                    if each["OutputName"] == file["OutputName"]
+                    if each["OutputName"] == file["OutputName"] and "S3Output" in each
                 ),
                 "",
             )
@@ -142,14 +142,13 @@ class Resolver:
         try:
             bucket, key = s3_objects.split(uri)
             found = self._calls.backend.s3.get_object(Bucket=bucket, Key=key)
-            with found["Body"] as body:
-                content = body.read(MAX_FILE + 1)
+            content = s3_objects.first(found["Body"], MAX_FILE + 1)
         except (s3_objects.DataError, ClientError, BotoCoreError) as error:
             raise StepError(f"ClientError: Unable to read the JSON file {uri}: {error}") from error
         if len(content) > MAX_FILE:
             raise StepError(f"ClientError: The JSON file {uri} has more than {MAX_FILE} bytes.")
         try:
-            return json.loads(content)
+            return paths.document(content)
         except (ValueError, RecursionError) as error:
             raise StepError(f"ClientError: The file {uri} is no JSON: {error}.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,8 +48,8 @@ def test_a_port_that_is_taken_is_refused() -> None:
 
 
 def test_without_debugpy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"sagemaker-harness\[debug\]"):
+    monkeypatch.setitem(sys.modules, "debugpy", None)
+    with pytest.raises(ConfigError, match=r"debugpy, .*: pip install 'sagemaker-harness\[debug\]'"):
         attaching.require(settings(), Plan(), "serve", PORT)
 
 

@@ -59,7 +59,7 @@ def test_without_debugpy_it_says_what_to_install(
     containers: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(debugger.DebugError, match=r"sagemaker-harness\[debug\]"):
+    with pytest.raises(debugger.DebugError, match=r"pip install 'sagemaker-harness\[debug\]'"):
         wanted(containers, HARNESS_DEBUG="5678")
 
 

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from docker import APIClient
 from docker.errors import NotFound
 
 from harness.local.engine.addresses import Inside, inside, own_address
@@ -109,10 +110,10 @@ OF_OTHERS = f"""\
 """
 
 
-class Engine:
+class Engine(APIClient):
     """An engine that has one container, in these networks."""
 
-    def __init__(self, mode="bridge", **addresses):
+    def __init__(self, mode="bridge", **addresses):  # and connects to none
         self._mode, self._addresses = mode, addresses
 
     def inspect_container(self, container_id):

@@ -114,3 +114,23 @@ def test_only_so_much_is_kept():
     assert series.summary()["Min"] == 0
     again = Series.restored(series.saved())
     assert again.summary() == series.summary()
+
+
+def test_values_whose_sums_and_squares_no_double_holds(aws, metrics, component):
+    name, arn = component
+    put = metrics.batch_put_metrics(
+        TrialComponentName=name, MetricData=values(1e308, -1e308, 1e308)
+    )
+    assert put["Errors"] == []
+    (found,) = aws.sagemaker.describe_trial_component(TrialComponentName=name)["Metrics"]
+    assert (found["Max"], found["Min"], found["Count"]) == (1e308, -1e308, 3)
+    assert found["Avg"] == pytest.approx(1e308 / 3)
+    assert "StdDev" not in found
+    assert query(metrics, arn, "StdDev")["MetricValues"] == [1e308, 0.0]
+    assert query(metrics, arn, "Avg")["MetricValues"] == [0.0, 1e308]
+    condition = {"Name": "Metrics.loss.StdDev", "Operator": "Exists"}
+    metric = {"Name": "TrialComponentName", "Value": name}
+    answer = aws.sagemaker.search(
+        Resource="ExperimentTrialComponent", SearchExpression={"Filters": [condition, metric]}
+    )
+    assert answer["Results"] == []

@@ -217,10 +217,3 @@ def test_a_fault_of_motos(client, monkeypatch, caplog):
     status, code, _ = failure(client("sts").get_caller_identity)
     assert (status, code) == (500, "InternalFailure")
     assert "a fault of moto's" in caplog.text
-
-
-def test_what_moto_falls_over_in_sagemaker_is_refused_and_not_tried_again(client, caplog):
-    status, code, text = failure(client("sagemaker").describe_experiment, ExperimentName="nowhere")
-    assert (status, code) == (400, "ResourceNotFound")
-    assert "sagemaker:DescribeExperiment" in text
-    assert "Traceback" in caplog.text

@@ -141,6 +141,8 @@ def test_steps(steps, reason):
         ({"Name": "P", "Type": "String", "EnumValues": ["a"], "DefaultValue": "b"},
          "Parameter [P]: DefaultValue 'b' must be one of [a]."),
         ({"Name": "P", "Type": "Integer", "EnumValues": [1]}, "Parameter [P]: EnumValues must be"),
+        ({"Name": "P", "Type": []}, "Parameter [P]: Type '[]' failed to satisfy enum value"),
+        ({"Name": "P", "Type": {}}, "Parameter [P]: Type '{}' failed to satisfy enum value"),
         ({"Type": "String"}, "Parameters: each must have a Name."),
         (1, "Parameters: Expecting start of Json Object."),
     ],
@@ -158,6 +160,8 @@ def test_parameters(parameter, reason):
         ('{"Version": "1", "Steps": []}', "Version '1' failed to satisfy enum value set: "),
         ('{"Version": "2020-12-01"}', "Steps: Expecting start of Json Array."),
         ('{"Version": "2020-12-01", "Steps": [NaN]}', "It is no JSON: NaN is no number of JSON's."),
+        ('{"Version": "2020-12-01", "Steps": [1e999]}', "It is no JSON: 1e999 is no number "),
+        ('{"Version": "2020-12-01", "Steps": ["\\ud800"]}', "It is no JSON: "),
         (json.dumps({"Version": "2020-12-01", "Steps": [], "MlflowConfig": {"a": "b"}}),
          "MlflowConfig: "),
     ],
@@ -180,6 +184,11 @@ def test_a_request_brings_one_definition(pipelines, aws):
     assert f"s3://{aws.bucket}/none.json" in refusal(
         create, **named, PipelineDefinitionS3Location=place
     )
+    aws.s3.put_object(Bucket=aws.bucket, Key="large.json", Body=b" " * 2_000_000)
+    large: dict[str, Any] = {"Bucket": aws.bucket, "ObjectKey": "large.json"}
+    assert refusal(create, **named, PipelineDefinitionS3Location=large) == (
+        f"The pipeline definition at s3://{aws.bucket}/large.json has more than 1048576 bytes."
+    )
     assert "Unable to parse" in refusal(create, **named, PipelineDefinition="{}")
     missing = pipelines.sagemaker.describe_pipeline
     assert refusal(missing, "ResourceNotFound", PipelineName="none") == (
@@ -198,6 +207,25 @@ def test_the_order_is_one_in_which_steps_could_run():
     assert found.steps["Inner"].branch == ("Cond", True)
 
 
+def process(outputs):
+    arguments = {
+        "AppSpecification": {"ImageUri": "image:1"}, "RoleArn": ROLE,
+        "ProcessingResources": {"ClusterConfig": {
+            "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+        "ProcessingOutputConfig": outputs,
+    }  # fmt: skip
+    files = [{"PropertyFileName": "file", "OutputName": "out", "FilePath": "a.json"}]
+    return {"Name": "Process", "Type": "Processing", "Arguments": arguments,
+            "PropertyFiles": files}  # fmt: skip
+
+
+def places(value, path=()):
+    yield path
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*path, name))
+
+
 PLACES = st.lists(st.sampled_from(["Steps", "Arguments", "Name", "Type", "Conditions", 0, 1]))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
@@ -207,8 +235,15 @@ VALUES = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 WHOLE = json.loads(definition(
-    train(), condition("Cond", get("Steps.Train.TrainingJobStatus"), if_steps=[fail("No")]),
-    parameters=PARAMETERS,
+    train(CacheConfig={"Enabled": True, "ExpireAfter": "P1D"},
+          RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 1}]),
+    condition("Cond", get("Steps.Train.TrainingJobStatus"), if_steps=[fail("No")]),
+    process({"Outputs": [{"OutputName": "out", "S3Output": {
+        "S3Uri": "s3://bucket/x", "LocalPath": "/opt/ml/x", "S3UploadMode": "EndOfJob"}}]}),
+    {"Name": "Call", "Type": "Lambda", "FunctionArn": "arn", "Arguments": {"a": 1},
+     "OutputParameters": [{"OutputName": "a", "OutputType": "String"}]},
+    parameters=[*PARAMETERS, {"Name": "Choice", "Type": "String", "EnumValues": ["a"]}],
+    PipelineExperimentConfig={"ExperimentName": "a", "TrialName": "b"},
 ))  # fmt: skip
 
 
@@ -238,6 +273,18 @@ def test_a_hostile_definition_is_refused_or_read(path, value):
             refused = error
             raise
     assert refused is None or (refused.code, refused.message[-1]) == ("ValidationException", ".")
+
+
+@pytest.mark.parametrize("value", [[], {}, [[]], [{}], 1, 1.5, True, "", None, {"Get": []}])
+def test_no_value_in_any_place_is_stumbled_over(value):
+    for *above, last in list(places(WHOLE))[1:]:
+        whole = copy.deepcopy(WHOLE)
+        place = whole
+        for part in above:
+            place = place[part]
+        place[last] = value
+        with contextlib.suppress(AwsError):
+            Definition(json.dumps(whole))
 
 
 @pytest.mark.parametrize(

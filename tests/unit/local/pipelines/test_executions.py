@@ -6,6 +6,11 @@ import time
 
 import pytest
 
+from harness.local.core.backend import Backend
+from harness.local.pipelines.definition.document import Definition
+from harness.local.pipelines.execution import Started
+from harness.local.pipelines.pipeline import Pipeline
+from harness.local.protocol.messages import RequestContext
 from tests.clients import refusal
 from tests.unit.local.pipelines.conftest import ROLE, condition, definition, fail
 
@@ -386,3 +391,65 @@ class TestOperations:
             assert made == {"ExperimentName": name, "TrialName": arn.rpartition("/")[2]}
             trial = pipelines.sagemaker.describe_trial(TrialName=made["TrialName"])
             assert trial["ExperimentName"] == name
+
+
+def test_one_that_has_ended_is_not_stopped():
+    backend = Backend(str, "us-east-1", "123456789012")
+    context = RequestContext("sagemaker", "CreatePipeline", "us-east-1", "123456789012", "")
+    whole = Definition(definition(condition("A")))
+    pipeline = Pipeline(backend, context, {"PipelineName": "p", "RoleArn": ROLE}, whole)
+    execution = pipeline.new_execution(whole, Started("a", 1, []))
+    execution.run()
+    assert not execution.stop()
+    assert execution.status == "Succeeded"
+
+
+def test_steps_that_register_at_once_make_their_group_once(aws, pipelines, new):
+    group = new("group")
+    arguments = {
+        "ModelPackageGroupName": group,
+        "InferenceSpecification": {
+            "Containers": [{"Image": "image:1"}], "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"]},
+    }  # fmt: skip
+    steps = [{"Name": f"R{n}", "Type": "RegisterModel", "Arguments": arguments} for n in range(12)]
+    arn = pipelines.run(definition(*steps))
+    assert {each.get("FailureReason") for each in pipelines.steps(arn).values()} == {None}
+    listed = aws.sagemaker.list_model_packages(ModelPackageGroupName=group)
+    assert len(listed["ModelPackageSummaryList"]) == 12
+
+
+def test_a_prefix_may_be_a_reference(aws, pipelines, new):
+    prefix = new("prefix")
+    arguments = {
+        "ModelName": {"Get": "Parameters.Prefix"}, "ExecutionRoleArn": ROLE,
+        "PrimaryContainer": {"Image": "image:1"},
+    }  # fmt: skip
+    parameter = {"Name": "Prefix", "Type": "String", "DefaultValue": prefix}
+    step = {"Name": "Model", "Type": "Model", "Arguments": arguments}
+    arn = pipelines.run(definition(step, parameters=[parameter]))
+    model = pipelines.steps(arn)["Model"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    assert model.startswith(f"{prefix}-{arn.rpartition('/')[2]}-")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"a": 1}', "1"),
+        (b'{"b": "%s", "a": 2}' % (b"x" * 1_500_000), "2"),
+        (b'{"b": "%s", "a": 2}' % (b"x" * 3_000_000),
+         "ClientError: The JSON file {uri} has more than 2097152 bytes."),
+        (b'{"a": NaN}',
+         "ClientError: The file {uri} is no JSON: NaN is no number of JSON's."),
+        (b'{"a": 1e999}',
+         "ClientError: The file {uri} is no JSON: 1e999 is no number of JSON's."),
+        (b"", "ClientError: The file {uri} is no JSON: Expecting value: line 1 column 1 (char 0)."),
+        (b'{"b": 1}', "ClientError: Unable to find a in {uri}: there is no 'a'."),
+    ],
+)  # fmt: skip
+def test_a_value_of_a_file(aws, pipelines, new, content, reason):
+    uri = f"s3://{aws.bucket}/{new('file')}"
+    aws.s3.put_object(Bucket=aws.bucket, Key=uri.rpartition("/")[2], Body=content)
+    step = fail("No", {"Std:JsonGet": {"S3Uri": uri, "Path": "a"}})
+    arn = pipelines.run(definition(step))
+    assert pipelines.steps(arn)["No"]["FailureReason"] == reason.format(uri=uri)

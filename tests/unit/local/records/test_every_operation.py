@@ -25,9 +25,6 @@ PROVIDERS = make_providers(Backend(str, "us-east-1", "123456789012"))["sagemaker
 SERVICE = Service("sagemaker", PROVIDERS)
 (RECORDS,) = (each for each in PROVIDERS if isinstance(each, Records))
 
-MOTO = re.compile("Pipeline")
-"""Operations of the kinds that moto still keeps."""
-
 
 def requests(operation: str) -> list[dict[str, Any]]:
     """Requests that the model allows: with the least that they must have, and with all."""
@@ -47,9 +44,7 @@ def client(aws):
 
 @pytest.mark.parametrize("operation", MODEL.operation_names)
 def test_it_is_real_or_a_record_or_refused(client, operation):
-    if operation not in SERVICE.operations:
-        assert MOTO.search(operation)
-        return
+    assert operation in SERVICE.operations
     for request in requests(operation):
         try:
             headers = client._make_api_call(operation, request)["ResponseMetadata"]["HTTPHeaders"]

@@ -261,6 +261,10 @@ def test_a_feature_group_s_features_are_described(sagemaker, new):
     assert (feature["FeatureType"], feature["Description"]) == ("Fractional", "d")
     assert feature["Parameters"] == [{"Key": "b", "Value": "2"}]
     assert failure(
+        sagemaker.update_feature_metadata, FeatureGroupName=name, FeatureName="x",
+        ParameterAdditions=[{"Value": "1"}],
+    ) == (400, "ValidationException", "ParameterAdditions: each must have a Key.")  # fmt: skip
+    assert failure(
         sagemaker.describe_feature_metadata, FeatureGroupName=name, FeatureName="none"
     )[1] == "ResourceNotFound"  # fmt: skip
 

@@ -539,6 +539,11 @@ def test_an_arn_of_another_region_is_none_of_here(aws, register):
     words = refusal(elsewhere.describe_model_package, ModelPackageName=arn)
     assert words == f"ModelPackage {arn} does not exist."
     assert elsewhere.list_model_packages(ModelPackageType="Both")["ModelPackageSummaryList"] == []
+    group = arn.replace("model-package", "model-package-group").rpartition("/")[0]
+    listed = aws.sagemaker.list_model_packages
+    assert len(listed(ModelPackageGroupName=group)["ModelPackageSummaryList"]) == 1
+    for other in (group.replace("us-east-1", "eu-west-1"), group.replace("1234", "4321")):
+        assert listed(ModelPackageGroupName=other)["ModelPackageSummaryList"] == []
 
 
 def test_the_same_request_at_once_makes_one_version(aws, group, register):

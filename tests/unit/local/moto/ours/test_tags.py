@@ -59,11 +59,11 @@ def test_what_is_gone_is_not_tagged(tagging):
     assert (status, code, text) == (400, "ValidationException", f'Could not find resource "{arn}".')
 
 
-def test_what_moto_keeps_is_found_as_before(aws, tagging, new):
+def test_records_are_found(aws, tagging, new):
     arn = aws.sagemaker.create_notebook_instance(
         NotebookInstanceName=new("notebook"),
         InstanceType="ml.t3.medium",
         RoleArn="arn:aws:iam::123456789012:role/none",
-        Tags=[{"Key": "kept", "Value": "by moto"}],
+        Tags=[{"Key": "kept", "Value": "as a record"}],
     )["NotebookInstanceArn"]
-    assert found(tagging, TagFilters=[{"Key": "kept"}]) == {arn: {"kept": "by moto"}}
+    assert found(tagging, TagFilters=[{"Key": "kept"}]) == {arn: {"kept": "as a record"}}
