@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.check.server import Output, Server
+from harness.check.server import Server
+from harness.check.training_run import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
