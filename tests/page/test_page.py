@@ -143,7 +143,7 @@ def test_a_job_has_its_plots_data_and_links(page: Page) -> None:
     assert downloading.value.suggested_filename == "model.tar.gz"
     # job → model → endpoint → job
     overview = page.get_by_role("region", name="Overview")
-    overview.get_by_role("link", name="house-prices").click()
+    overview.get_by_role("link", name="house-prices", exact=True).click()
     page.wait_for_url("**/Model/house-prices?*")
     page.get_by_text("Endpoint", exact=True).locator("+ dd a").click()
     page.wait_for_url("**/Endpoint/house-prices?*")

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from docker import APIClient
     from docker.models.containers import Container as DockerContainer
     from testcontainers.core.docker_client import DockerClient
 
-    from docker import APIClient
     from harness.local.engine.archives import Archive
     from harness.local.engine.gate import Gate
     from harness.local.engine.streams.pieces import Piece

@@ -179,6 +179,8 @@ class MotoApp:
         Raises:
             DisconnectedError: the request's body broke off.
         """
+        if self.ours is not None and _service(request) == "sagemaker":
+            return _no_operation(request)  # ours has them all; moto's would be inventions
         try:
             request = bounds.checked(request, _service(request))
             if _service(request) == "tagging":
@@ -289,6 +291,13 @@ def _unknown(request: Request, status: http.HTTPStatus, operation: str = "") -> 
     else:
         text = f"Neither the harness nor moto implements {asked_for}."
     return _error(request, status, "UnknownOperationException", text)
+
+
+def _no_operation(request: Request) -> Response:
+    """What is answered to a request for none of SageMaker's operations."""
+    is_named = "x-amz-target" in request.headers
+    status = http.HTTPStatus.BAD_REQUEST if is_named else http.HTTPStatus.NOT_IMPLEMENTED
+    return _unknown(request, status)
 
 
 def _not_installed(request: Request, error: ImportError) -> Response:

@@ -107,6 +107,7 @@ class _Layout:
             self.layers[self.level[node.name]].append((node.name, "", 0))
         self.ways: dict[Edge, list[_Place]] = {}
         self._near: defaultdict[_Place, list[_Place]] = defaultdict(list)
+        self._above: defaultdict[_Place, list[_Place]] = defaultdict(list)
         for parent, child in edges:
             passed = range(self.level[parent] + 1, self.level[child])
             lanes: list[_Place] = [(parent, child, level) for level in passed]
@@ -117,6 +118,7 @@ class _Layout:
             for one, other in itertools.pairwise(way):
                 self._near[one].append(other)
                 self._near[other].append(one)
+                self._above[other].append(one)
             if len(self._near) > 2 * MOST_PLACES:  # it won't be drawn
                 break
         self.x: dict[_Place, float] = {}
@@ -126,15 +128,17 @@ class _Layout:
             _spread(layer, [0.0] * len(layer), self.x)
         for _ in range(_SWEEPS):
             for layer in [*self.layers, *reversed(self.layers)]:
-                layer.sort(key=self._wanted)
-                _spread(layer, [self._wanted(each) for each in layer], self.x)
+                layer.sort(key=lambda each: self._middle(self._near, each))
+                _spread(layer, [self._middle(self._near, each) for each in layer], self.x)
+        for layer in self.layers:  # so that what follows one by one stands in a straight line
+            _spread(layer, [self._middle(self._above, each) for each in layer], self.x)
         left = min(self.x[each] - _wide(each) / 2 for each in self.x)
         for each in self.x:
             self.x[each] = round(self.x[each] - left + _EDGE, 1)
 
-    def _wanted(self, place: _Place) -> float:
-        """The middle of its neighbours."""
-        near = [self.x[each] for each in self._near[place]]
+    def _middle(self, of: Mapping[_Place, list[_Place]], place: _Place) -> float:
+        """That of its neighbours; where it is, if it has none."""
+        near = [self.x[each] for each in of.get(place, [])]
         return sum(near) / len(near) if near else self.x[place]
 
     @property
@@ -213,7 +217,7 @@ def _labels(layout: _Layout, named: Mapping[str, Node]) -> Iterator[Markup]:
 
 
 def _node(node: Node, middle: float, y: float) -> Markup:
-    x = middle - WIDTH / 2
+    x = round(middle - WIDTH / 2, 1)
     title = node.title if len(node.title) <= _LETTERS else f"{node.title[: _LETTERS - 1]}…"
     inner = Markup("").join([
         Markup("<title>{}</title>").format(node.said),

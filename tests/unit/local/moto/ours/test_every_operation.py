@@ -141,6 +141,13 @@ def test_paths(client, method, path, target):
     assert status in (200, 202, 400, 404, 405, 501)
 
 
+@pytest.mark.parametrize("operation", ["ListModels", "CreateTrainingJob", "CreateAutoMLJob"])
+def test_moto_s_own_sagemaker_is_asked_nothing(client, operation):
+    """As it would be by the name of an operation in a place where AWS has none."""
+    status, _ = asked(client, "POST", f"/?Action={operation}", b"{}", {"Authorization": SCOPE})
+    assert status == 501
+
+
 def asked(client, method, path, body, headers):
     connection = http.client.HTTPConnection(urlsplit(client.meta.endpoint_url).netloc, timeout=60)
     try:

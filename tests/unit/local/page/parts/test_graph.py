@@ -54,6 +54,13 @@ def test_nodes_stand_below_what_they_wait_for_and_beside_each_other(graph):
         assert 0 <= y <= high - HEIGHT
 
 
+def test_what_follows_one_by_one_stands_in_a_straight_line():
+    drawn = draw(nodes(a="", b="a", c="a", d="b", e="d", f="e", g="e", h="e"), "Graph")
+    assert drawn is not None
+    where = places(drawn)
+    assert where["b"][0] == where["d"][0] == where["e"][0] == where["g"][0]
+
+
 def test_edges_pass_beside_nodes():
     """From x to d past b and c, which stand in a column of their own."""
     drawn = draw(nodes(a="", x="", b="a", c="b", d="c x"), "Graph")
