@@ -37,6 +37,7 @@ class Page:
         self.folder = self.base / "work"
         self.folder.mkdir()
         (self.base / "home").mkdir()
+        (self.base / "home" / ".curlrc").write_text("fail-with-body\n")  # a refusal is a failure
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
         self.environ = self._environ()
