@@ -42,6 +42,9 @@ def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
         ("Image", algorithm.get("TrainingImage") or container.get("Image")
          or application.get("ImageUri")),
         *registry.facts(found),
+        ("Description", found.get("PipelineDescription")
+         or found.get("PipelineExecutionDescription")),
+        ("Display name", found.get("PipelineExecutionDisplayName")),
         ("Entrypoint", _words(algorithm.get("ContainerEntrypoint")
                               or application.get("ContainerEntrypoint"))),
         ("Arguments", _words(algorithm.get("ContainerArguments")
