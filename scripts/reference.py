@@ -81,6 +81,7 @@ Made by `make reference` of the code; don't edit.
 |---|---|
 | `HARNESS_CONFIG` | names the project file, instead of the nearest `harness.toml` |
 | `HARNESS_NO_ENGINE_SETUP` | `1`: no Docker engine is installed or started |
+| `HARNESS_NO_PACKAGE_SETUP` | `1`: no packages are installed that a command needs; it says which |
 | `HARNESS_MEMORY_LIMIT` | megabytes that the local AWS takes at most, 200 or more; 0: no limit |
 | `HARNESS_HOST` | a name of this machine that stays, where the host name changes from run to run |
 | `NO_COLOR` | anything: no colours |
