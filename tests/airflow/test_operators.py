@@ -41,7 +41,9 @@ def name() -> Iterator[str]:
     """Of a pipeline, which is deleted at the end."""
     name = f"airflow-{uuid.uuid4().hex[:8]}"
     yield name
-    boto3.client("sagemaker").delete_pipeline(PipelineName=name)
+    boto3.client("sagemaker").delete_pipeline(
+        PipelineName=name, ClientRequestToken=uuid.uuid4().hex
+    )
 
 
 def create(name: str, *steps: object) -> None:
@@ -54,7 +56,10 @@ def create(name: str, *steps: object) -> None:
         "Steps": steps,
     }
     boto3.client("sagemaker").create_pipeline(
-        PipelineName=name, PipelineDefinition=json.dumps(definition), RoleArn=ROLE
+        PipelineName=name,
+        PipelineDefinition=json.dumps(definition),
+        ClientRequestToken=uuid.uuid4().hex,
+        RoleArn=ROLE,
     )
 
 
