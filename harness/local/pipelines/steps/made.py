@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from harness.local.jobs.job import Job
 from harness.local.pipelines.definition import references, retries
 from harness.local.pipelines.definition.kinds import KINDS
-from harness.local.pipelines.steps import cache
 from harness.local.pipelines.steps.calls import CallError, StepError, StepStoppedError
 from harness.local.pipelines.steps.resolver import text
 
@@ -44,11 +43,9 @@ def run(work: Work) -> None:
     """Raises `StepError` and `StepStoppedError`."""
     kind = KINDS[work.step.type]
     request = _request(work, kind)
-    key = cache.key(work.step, request)
-    if key is not None and work.reuse(work.run, key):
+    if work.take_cached(request):
         return
     work.check_stopped()
-    work.run.cache_key = key
     arn = _make(work, kind, request)
     work.run.metadata = {kind.metadata: {"Arn": arn}}
     if kind.status:

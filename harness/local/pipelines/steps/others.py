@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from harness.local.pipelines.definition import conditions, retries
 from harness.local.pipelines.definition.conditions import ConditionError
-from harness.local.pipelines.steps import cache, made
+from harness.local.pipelines.steps import made
 from harness.local.pipelines.steps.calls import StepError, StepStoppedError
 from harness.local.pipelines.steps.resolver import text
 
@@ -52,10 +52,8 @@ def lambda_(work: Work) -> None:
     """Invoke a function of moto's Lambda, which runs it in a container."""
     function = str(work.resolve(work.step.given["FunctionArn"]))
     arguments = work.resolve(work.step.arguments)
-    key = cache.key(work.step, {"FunctionArn": function, "Arguments": arguments})
-    if key is not None and work.reuse(work.run, key):
+    if work.take_cached({"FunctionArn": function, "Arguments": arguments}):
         return
-    work.run.cache_key = key
     work.run.metadata = {"Lambda": {"Arn": function}}
     work.run.status = "Executing"
     answer = _invoke(work, function, arguments)
@@ -113,11 +111,10 @@ def callback(work: Work) -> None:
     """Send a message to a queue of moto's SQS, and wait until somebody answers its token."""
     queue = str(work.resolve(work.step.given["SqsQueueUrl"]))
     arguments = work.resolve(work.step.arguments)
-    key = cache.key(work.step, {"SqsQueueUrl": queue, "Arguments": arguments})
-    if key is not None and work.reuse(work.run, key):
+    if work.take_cached({"SqsQueueUrl": queue, "Arguments": arguments}):
         return
     run = work.run
-    run.cache_key, run.answer = key, None
+    run.answer = None
     token = made.token(TOKEN)
     known = {"CallbackToken": token, "SqsQueueUrl": queue}
     message = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from harness.local.pipelines.steps import cache
 from harness.local.pipelines.steps.calls import StepStoppedError
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ class Work:
 
     def resolve(self, value: Any, own: Mapping[str, str] | None = None) -> Any:
         return self.resolver.resolve(value, own)
+
+    def take_cached(self, request: Mapping[str, Any]) -> bool:
+        """Whether the run has the cache's result of a request now; else its own is kept by that."""
+        key = cache.key(self.step, request)
+        if key is not None and self.reuse(self.run, key):
+            return True
+        self.run.cache_key = key
+        return False
 
     def check_stopped(self) -> None:
         """Raises `StepStoppedError`."""
