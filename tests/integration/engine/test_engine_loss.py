@@ -35,7 +35,7 @@ CREATE = rb"^POST /v[\d.]+/containers/create"
 PUT = rb"^PUT /v[\d.]+/containers/\w+/archive"
 ATTACH = rb"^POST /v[\d.]+/containers/\w+/attach"
 START = rb"^POST /v[\d.]+/containers/\w+/start"
-WAIT = rb"^POST /v[\d.]+/containers/\w+/wait"
+WAIT = rb"^POST /v[\d.]+/containers/\w+/wait HTTP"  # not one for a removal, of what others left
 GET = rb"^GET /v[\d.]+/containers/\w+/archive"
 
 pytestmark = pytest.mark.timeout(180)
