@@ -33,7 +33,7 @@ from harness.local.moto import (
     sessions,
     wsgi,
 )
-from harness.local.moto.ours import operations, refusals, stacks, tags, view
+from harness.local.moto.ours import functions, operations, refusals, stacks, tags, view
 from harness.local.moto.ours.accounts import account_of
 from harness.local.protocol.errors import AwsError, DisconnectedError
 from harness.local.protocol.messages import Request, Response
@@ -167,6 +167,8 @@ class MotoApp:
             tags.prepare()
         if service == "cloudformation":
             stacks.prepare()
+        if service == "awslambda":
+            functions.prepare()
         bounds.prepare(service)
         patterns.prepare(service)
         app = create_backend_app(service)
