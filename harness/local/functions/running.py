@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ALLOWANCE = 30
 """Seconds that a container has beyond its function's timeout, to start in."""
 
+LAST = 10
+"""Lines of a function that ended without a result that are told."""
+
 MIB = 1024**2
 
 MAX_RESULT = 6 * MIB
@@ -119,6 +122,8 @@ class Functions:
         if not result:
             text = f"Runtime exited with exit code {container.exit_code}, and without a result"
             return _failed(text, lines, "Runtime.ExitError")
+        if container.exit_code and not _is_json(result):
+            return _failed("\n".join(lines[-LAST:]), lines, "Runtime.ExitError")
         if len(result) > MAX_RESULT:
             text = f"Response payload size exceeded maximum allowed payload size ({MAX_RESULT} b)."
             return _failed(text, log, "Function.ResponseSizeTooLarge")
@@ -127,6 +132,14 @@ class Functions:
 
 def _failed(why: str, lines: list[str], kind: str = "Sandbox.Timedout") -> Outcome:
     return Outcome(json.dumps({"errorMessage": why, "errorType": kind}), True, _text(lines))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(lines: list[str]) -> str:
