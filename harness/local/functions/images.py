@@ -44,9 +44,9 @@ class Images:
     def find(self, runtime: str) -> Image:
         """The image for a runtime: `python3.11`.
 
-        That which `VARIABLE` names; else one of those that moto looks for, if need be pulled; else,
-        for Python, one on this machine that has this Python, or another with 3.11, and the log says
-        so.
+        That which `VARIABLE` names; else what is on this machine: one of those that moto looks for,
+        or for Python any that has this Python. Else the first of those is pulled; where that can't
+        be, Python functions run in 3.11, if that is there, and the log says so.
 
         Raises:
             AwsError: there is none.
@@ -61,25 +61,22 @@ class Images:
         for name in (first, f"mlupin/docker-lambda:{runtime}", f"lambci/lambda:{runtime}"):
             if inspection.has_image(self._containers.api, name):
                 return Image(name, is_bare=False)
-        bare = self._bare(version) if language == "python" else None
-        why = self._failed.get(first) if bare else None
-        if why is None and (why := self._missing(first)) is None:
+        is_python = language == "python"
+        if is_python and (bare := self._bare(version)):
+            return Image(bare, is_bare=True)
+        if (why := self._failed.get(first) or self._missing(first)) is None:
             return Image(first, is_bare=False)
-        if bare is None:
+        other = self._bare(BASE_VERSION) if is_python else None
+        if other is None:
             raise _refusal(runtime, f"{first} can't be pulled: {why}")
         self._failed[first] = why
-        if not bare.removesuffix("-slim-bookworm").endswith(version):
-            _log.warning("a function of the runtime %s runs in %s: %s can't be pulled: %s", runtime,
-                         bare, first, why)  # fmt: skip
-        return Image(bare, is_bare=True)
+        _log.warning("a function of the runtime %s runs in %s: %s can't be pulled: %s", runtime,
+                     other, first, why)  # fmt: skip
+        return Image(other, is_bare=True)
 
     def _bare(self, version: str) -> str | None:
-        """An image on this machine that has this Python, or at least the projects' one."""
-        names = [
-            f"{name}{each}{more}"
-            for each in (version, BASE_VERSION)
-            for name, more in (("python:", "-slim-bookworm"), ("python:", ""), (BASE, ""))
-        ]
+        """An image on this machine that has a Python."""
+        names = f"python:{version}-slim-bookworm", f"python:{version}", f"{BASE}{version}"
         api = self._containers.api
         return next((name for name in names if inspection.has_image(api, name)), None)
 
