@@ -1,4 +1,4 @@
-"""Blocks of the pages can be read by what they are for, and links lead to headings there are."""
+"""Blocks of the pages can be read by what they are for, and are run, or listed with the reason."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ PAGES = [
 ]
 RUN = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
-HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 ELLIPSIS = re.compile(r"^( *)…$", re.MULTILINE)
 
 
@@ -51,12 +49,6 @@ def blocks(*kinds: str, of: Callable[[str], str] = str) -> list[ParameterSet]:
         for number, found in enumerate(BLOCK.finditer(page.read_text(encoding="utf-8")))
         if found[1] in kinds
     ]
-
-
-def anchor(heading: str) -> str:
-    """GitHub's, of a heading."""
-    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", heading).lower()
-    return re.sub(r"[^\w\- ]", "", text).strip().replace(" ", "-")
 
 
 @pytest.mark.parametrize("text", blocks("python"))
@@ -84,14 +76,6 @@ def test_toml_has_keys_that_there_are(text: str) -> None:
     for section, keys in table.items():
         if section in SECTIONS and section not in FREE:
             assert set(keys) <= set(SECTIONS[section].model_fields), section
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_headings(page: Path) -> None:
-    for file, wanted in LINK.findall(page.read_text(encoding="utf-8")):
-        target = (page.parent / file) if file else page
-        headings = HEADING.findall(target.read_text(encoding="utf-8"))
-        assert wanted in {anchor(heading) for heading in headings}, f"{file}#{wanted}"
 
 
 def test_the_index_has_every_page() -> None:
