@@ -103,9 +103,9 @@ def test_each_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[a](none.md)", "[a](README.md#none)", "[a](#none)", "![a](none.png)", "[a][b]",
-        "[a][b]\n\n[b]: none.md", '<a href="none.md">a</a>', "[a](http://example.org)", "[a](../elsewhere.md)",
-        "[`a`](none.md)", "| a |\n|---|\n| [b](none.md) |", "[a](LICENSE#apache)",
+        "[a](none.md)", "[a](README.md#none)", "[a](#none)", "[`a`](none.md)", "![a](none.png)",
+        "[a][b]\n\n[b]: none.md", "[a][b]", '<a href="none.md">a</a>', "[a](http://example.org)",
+        "[a](../elsewhere.md)", "| a |\n|---|\n| [b](none.md) |", "[a](LICENSE#apache)",
     ],
 )  # fmt: skip
 def test_one_that_leads_nowhere_is_found(text: str) -> None:
