@@ -2,8 +2,8 @@
 
 `tox -e docs` does. A page's blocks run in their order, in a folder of the page's own, as its reader
 would type them. Where a comment before a block says `skip: next "why"`, it isn't run; pytest lists
-these, and so does skipped.toml. What a page takes as given (a job, an image, an account) stands in a
-comment, too, as `invisible-code-block: python` or `sh`.
+these, and so does skipped.toml. What a page takes as given (a job, an image, an account) stands in
+a comment, too, as `invisible-code-block: python` or `sh`.
 """
 
 from __future__ import annotations
