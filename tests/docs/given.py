@@ -74,7 +74,7 @@ def run(job: str, endpoint: str) -> None:
     request = training_request() | {"TrainingJobName": job}
     request["StoppingCondition"] = {"MaxRuntimeInSeconds": 1200}
     sagemaker.create_training_job(**request, Environment={"WRONG": "train-forever"})
-    container = {"Image": image, "ModelDataUrl": trained_model()}
+    container: Any = {"Image": image, "ModelDataUrl": trained_model()}
     sagemaker.create_model(ModelName=endpoint, ExecutionRoleArn=role, PrimaryContainer=container)
     sagemaker.create_endpoint_config(
         EndpointConfigName=endpoint,
