@@ -56,6 +56,7 @@ def start(user: str) -> None:
     variables = {
         "AWS_ENDPOINT_URL": server.url,
         "AWS_REGION": server.region,
+        "AWS_DEFAULT_REGION": server.region,  # the AWS CLI's
         "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
         "HARNESS_AWS_BUCKET": BUCKET,
