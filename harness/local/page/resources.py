@@ -125,10 +125,9 @@ class Resources:
         phases = flow.phases if flow else details.phases(found) if kind.noun != TUNING else []
         tags = self._tags(kind, region, found)
         ends = max((each.start + each.seconds for each in phases), default=0.0)
-        series = []
-        if kind.noun.endswith("Job") and kind.log_group:
-            cloudwatch = self._local.client("cloudwatch", region)
-            series = details.metrics(cloudwatch, kind, found)
+        metrics = details.Metrics()
+        if kind.log_group:
+            metrics = details.metrics(self._local.client("cloudwatch", region), kind, found)
         is_live = here.is_running or (
             flow is not None and any(each.is_running for each in flow.executions)
         )
@@ -146,7 +145,8 @@ class Resources:
                 *self._links(kind, region, name, found),
             ],
             timeline=[(each, bar(each, ends)) for each in phases],
-            plots=[(each, plot(each) if len(each.values) > 1 else "") for each in series],
+            plots=[(each, plot(each) if len(each.values) > 1 else "") for each in metrics.series],
+            span=metrics.span,
             hyperparameters=_pairs(found.get("HyperParameters")),
             component=details.component(found),
             environment=_pairs(
