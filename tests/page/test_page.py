@@ -253,6 +253,25 @@ def test_a_graph_scrolls_within_its_box_and_stays_there_as_it_is_live(
     context.close()
 
 
+@pytest.mark.parametrize("display", ["succeeds", "fails", "runs"])
+def test_an_execution_is_whole_on_a_phone(browser: Browser, stage: Stage, display: str) -> None:
+    context = browser.new_context(base_url=stage.url, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto(execution(stage, display))
+    # Nothing of the table is cut off, and the graph opens where there is something to see.
+    table = page.get_by_role("region", name="Table of steps")
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    graph = page.get_by_role("region", name="The steps as a graph")
+    assert graph.evaluate("each => each.scrollWidth > each.clientWidth")
+    box = graph.bounding_box()
+    first = graph.locator(".node", has_text="PrepareData").bounding_box()
+    assert box is not None
+    assert first is not None
+    assert box["x"] <= first["x"]
+    assert first["x"] + first["width"] <= box["x"] + box["width"]
+    context.close()
+
+
 def test_a_pipeline_is_started_with_its_form_and_stopped(page: Page) -> None:
     page.goto(PIPELINE)
     page.locator("summary", has_text="Start …").click()
