@@ -42,6 +42,12 @@ PAGES = {
     "package": "/_harness/page/sagemaker/ModelPackage/house-prices%2F2",
     "configuration": "/_harness/page/sagemaker/EndpointConfig/house-prices",
     "pipeline": PIPELINE,
+    "others": "/_harness/page/others",
+    "nothing-else": "/_harness/page/others?region=eu-west-1",
+    "experiment": "/_harness/page/sagemaker/Experiment/house-prices",
+    "trial": "/_harness/page/sagemaker/Trial/house-prices-deep",
+    "component": "/_harness/page/sagemaker/TrialComponent/house-prices-2026-11-26-aws-training-job",
+    "record": "/_harness/page/records/FeatureGroup/house-prices-features",
     "buckets": "/_harness/page/s3",
     "folder": f"/_harness/page/s3/list?bucket={BUCKET}",
     "csv": f"/_harness/page/s3/object?bucket={BUCKET}&key=train/part-1.csv",
@@ -151,6 +157,32 @@ def test_a_job_has_its_plots_data_and_links(page: Page) -> None:
     page.wait_for_url("**/Endpoint/house-prices?*")
     page.get_by_text("Trained by").locator("+ dd a").click()
     page.wait_for_url("**/house-prices-2026-11-26?*")
+
+
+def test_an_endpoint_has_plots_of_what_it_uses(page: Page) -> None:
+    page.goto(ENDPOINT)
+
+    for name in ("CPUUtilization", "MemoryUtilization"):
+        expect(page.get_by_role("img", name=re.compile(f"^{name} over"))).to_be_visible()
+
+
+def test_an_experiment_leads_to_its_job(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Others").click()
+    section = page.get_by_role("region", name=re.compile("^Experiments"))
+    section.get_by_role("link", name="house-prices", exact=True).click()
+    page.get_by_role("link", name="house-prices-deep", exact=True).click()
+    page.get_by_role("link", name="house-prices-2026-11-26-aws-training-job").click()
+    page.get_by_text("Training job", exact=True).locator("+ dd a").click()
+    page.wait_for_url("**/TrainingJob/house-prices-2026-11-26?*")
+
+
+def test_a_record_says_that_nothing_runs_for_it(page: Page) -> None:
+    page.goto(f"{PAGES['others']}?q=features")
+    page.get_by_role("link", name="house-prices-features").click()
+    expect(page.get_by_text("nothing runs for it")).to_be_visible()
+    expect(page.get_by_role("region", name="Description")).to_contain_text('"FeatureType"')
+    expect(page.get_by_role("region", name="Tags")).to_contain_text("forecasting")
 
 
 def test_a_log_is_followed_and_filtered(page: Page) -> None:

@@ -55,8 +55,8 @@ def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
          or application.get("ImageUri")),
         *registry.facts(found),
         ("Description", found.get("PipelineDescription")
-         or found.get("PipelineExecutionDescription")),
-        ("Display name", found.get("PipelineExecutionDisplayName")),
+         or found.get("PipelineExecutionDescription") or found.get("Description")),
+        ("Display name", found.get("PipelineExecutionDisplayName") or found.get("DisplayName")),
         ("Entrypoint", _words(algorithm.get("ContainerEntrypoint")
                               or application.get("ContainerEntrypoint"))),
         ("Arguments", _words(algorithm.get("ContainerArguments")
