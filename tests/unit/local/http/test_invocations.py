@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
+from harness.local.faults.faults import Faults
 from harness.local.hosting import runtime
 from harness.local.hosting.containers.serving import Instance
 from harness.local.hosting.containers.upstream import Pool
@@ -220,7 +221,7 @@ def make_provider(instance):
     model: Any = SimpleNamespace(container={})
     variant = Variant({"VariantName": "v"}, model)
     variant.instances = [instance]
-    backend: Any = SimpleNamespace(store=Store())
+    backend: Any = SimpleNamespace(store=Store(), faults=Faults())
     endpoint = Endpoint(backend, context, "e", Deployment("c", [variant]))
     endpoint.variants, endpoint.status = [variant], "InService"
     backend.store.table("endpoint").add(endpoint)
