@@ -41,20 +41,17 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "docs" / "pictures"
 
 SCHEMES = ("light", "dark")
-WIDTH, HEIGHT = 1120, 760
+WIDTH, HEIGHT = 1280, 800
 """Of the browser's window, in CSS pixels."""
 
-PIXELS = 1.5
+PIXELS = 1.4
 """Of a picture, for each of these."""
 
 COLOURS = 128
 """Of a picture. The page has few, but for the edges of letters."""
 
-COLUMNS = 100
+COLUMNS = 108
 """Of the terminal."""
-
-RUN = "build/runs/harness-20261126-093000-3f9a1c"
-"""What the pictures call the folder of the run."""
 
 PAGE = "/_harness/page/sagemaker"
 JOB = f"{PAGE}/TrainingJob/house-prices-2026-11-26"
@@ -87,7 +84,8 @@ def main() -> None:
                 keep(page, f"report-{scheme}")
         with LocalAWS() as server:
             stage = Stage(server, docker.from_env())
-            stage.all()
+            stage.usual()
+            stage.train("house-prices-deeper", epochs="2000", pause="0.5", depth="9")
             for scheme in SCHEMES:
                 for page in opened(browser, scheme):
                     take(page, stage, scheme)
@@ -117,8 +115,9 @@ def take(page: Page, stage: Stage, scheme: str) -> None:
     page.goto(f"{stage.url}{ENDPOINT}")
     page.get_by_label("Accept").fill("application/json")
     page.get_by_label("Request").fill("1, 2\n3, 4.5\n10, 20")
-    page.get_by_role("button", name="Invoke").click()
-    page.locator("#answer").get_by_role("cell").first.wait_for()
+    for _ in range(2):  # the first one opens a connection
+        page.get_by_role("button", name="Invoke").click()
+        page.locator("#answer").get_by_role("cell").first.wait_for()
     page.evaluate("document.querySelector('#invoke').scrollIntoView()")
     keep(page, f"endpoint-{scheme}")
     page.goto(f"{stage.url}{EXECUTION}{stage.executions['succeeds']}")
@@ -152,7 +151,10 @@ def run(output: Path) -> str:
     os.close(device)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
         sys.exit(f"harness run has failed:\n{said.decode()}")
-    return f"$ harness run\n{screen(said.decode().replace(str(output), RUN))}"
+    text = said.decode()
+    name = re.search(r"harness-\d{8}-\d{6}-[0-9a-f]+", text)
+    folder = f"build/runs/{name[0]}" if name else ""  # where it is without --output
+    return f"$ harness run\n{screen(text.replace(str(output), folder))}"
 
 
 def screen(said: str) -> str:

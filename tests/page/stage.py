@@ -166,7 +166,7 @@ class Stage:
             )
 
     def experiment(self, name: str, job: str) -> None:
-        """An experiment with a trial, which has the job's trial component, and some records."""
+        """An experiment with a trial, which has the job's trial component, and a record."""
         self.sagemaker.create_experiment(ExperimentName=name, Description="Trees of all depths")
         self.sagemaker.create_trial(TrialName=f"{name}-deep", ExperimentName=name)
         self.sagemaker.associate_trial_component(
@@ -182,10 +182,6 @@ class Stage:
             ],
             OnlineStoreConfig={"EnableOnlineStore": True},
             Tags=[{"Key": "team", "Value": "forecasting"}],
-        )
-        long = "a-repository-with-a-name-as-long-as-sagemaker-lets-it-be-012345"
-        self.sagemaker.create_code_repository(
-            CodeRepositoryName=long, GitConfig={"RepositoryUrl": "https://example.com/trees.git"}
         )
 
     def pipeline(self, name: str) -> None:
@@ -213,7 +209,17 @@ class Stage:
         )
 
     def all(self) -> None:
-        """What the screenshots show."""
+        """What the tests look at: the usual, and what is as long as it may be."""
+        self.usual()
+        long = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
+        self.train(long, epochs="2000", pause="0.5")
+        long = "a-repository-with-a-name-as-long-as-sagemaker-lets-it-be-012345"
+        self.sagemaker.create_code_repository(
+            CodeRepositoryName=long, GitConfig={"RepositoryUrl": "https://example.com/trees.git"}
+        )
+
+    def usual(self) -> None:
+        """What the pictures of the docs show."""
         self.train("house-prices-2026-11-26", epochs="24", pause="0.25", depth="6")
         for number in range(4):
             self.train(f"house-prices-broken-{number}", epochs="2", then="fail")
@@ -225,8 +231,6 @@ class Stage:
         self.tune("house-prices-tuning")
         self.experiment("house-prices", "house-prices-2026-11-26")
         self.pipeline("house-prices")
-        long = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
-        self.train(long, epochs="2000", pause="0.5")
 
     def _wait(self, ask: Any, until: Any) -> dict[str, Any]:
         deadline = time.monotonic() + WAIT
