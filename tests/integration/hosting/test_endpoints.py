@@ -19,7 +19,7 @@ from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.engine.container import Container
 from harness.local.engine.containers import Containers
-from harness.local.hosting.serving import Instance
+from harness.local.hosting.containers.serving import Instance
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
