@@ -260,7 +260,7 @@ def start(
             on_transfer(text)
 
     def hint(text: str) -> None:
-        _log.warning("%s: %s", name, text)
+        _log.info("%s: %s", name, text)  # who waits for the endpoint is told it by its status
         if on_transfer:
             on_transfer(text)
 
