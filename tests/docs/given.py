@@ -1,4 +1,4 @@
-"""What the pages take as given: an image that trains and serves, a request for a job, a role."""
+"""What the pages take as given: an image that trains and serves, requests, a role, what runs."""
 
 from __future__ import annotations
 
@@ -66,6 +66,47 @@ def ended(sagemaker: SageMakerClient, request: dict[str, Any]) -> str:
         assert job["TrainingJobStatus"] == "InProgress", job
         assert time.monotonic() < deadline, job
         time.sleep(0.2)
+
+
+def run(job: str, endpoint: str) -> None:
+    """Have a training job run that doesn't end, and an endpoint be in service."""
+    sagemaker = boto3.client("sagemaker")
+    request = training_request() | {"TrainingJobName": job}
+    request["StoppingCondition"] = {"MaxRuntimeInSeconds": 1200}
+    sagemaker.create_training_job(**request, Environment={"WRONG": "train-forever"})
+    container: Any = {"Image": image, "ModelDataUrl": trained_model()}
+    sagemaker.create_model(ModelName=endpoint, ExecutionRoleArn=role, PrimaryContainer=container)
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=endpoint,
+        ProductionVariants=[
+            {
+                "VariantName": "all",
+                "ModelName": endpoint,
+                "InstanceType": "ml.m5.large",
+                "InitialInstanceCount": 1,
+            }
+        ],
+    )
+    sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint)
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=endpoint, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS}
+    )
+    deadline = time.monotonic() + WAIT_SECONDS
+    logs = boto3.client("logs")
+    while not _has_said_something(logs, job):
+        assert time.monotonic() < deadline, sagemaker.describe_training_job(TrainingJobName=job)
+        time.sleep(0.2)
+
+
+def _has_said_something(logs: Any, job: str) -> bool:
+    """Whether lines of the job's container are in CloudWatch Logs."""
+    try:
+        found = logs.filter_log_events(
+            logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=job
+        )
+    except logs.exceptions.ResourceNotFoundException:
+        return False
+    return bool(found["events"])
 
 
 def trained_model() -> str:

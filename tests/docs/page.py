@@ -17,9 +17,13 @@ ROOT = Path(__file__).parents[2]
 BLOCK_SECONDS = 1200
 """A block's; the README's first one sets everything up."""
 
-PORT = "4599"
-"""`harness up`'s, which the pages name; here each page has one of its own."""
+END_SECONDS = 60
+"""For what a page's Python has started to be gone."""
 
+PORT = re.compile(r"(?<!4599:)4599")
+"""`harness up`'s, which the pages name; here each page has one of its own. A container's stays."""
+
+_STATUS = re.compile(r"^(.*?)\s+# exit status (\d+)\b.*$")
 _FILE = re.compile(r"# (\S+\.py)\n")
 _TESTS = re.compile(r"^def test_", re.MULTILINE)
 _NOT_OURS = ("AWS_", "HARNESS_", "PYTEST_", "TOX_", "VIRTUAL_ENV", "COV_")
@@ -30,7 +34,10 @@ class BlockError(AssertionError):
 
 
 class Page:
-    """A reader who types what the page says, in an empty folder."""
+    """A reader who types what the page says, in an empty folder.
+
+    What has to be done in the end, whatever happens, a page writes into the script `$AT_END`.
+    """
 
     def __init__(self) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="harness-docs-"))
@@ -40,6 +47,7 @@ class Page:
         (self.base / "home" / ".curlrc").write_text("fail-with-body\n")  # a refusal is a failure
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = str(free.getsockname()[1])
+        self.at_end = self.base / "at-end.sh"
         self.environ = self._environ()
         self._python: subprocess.Popen[str] | None = None
 
@@ -54,6 +62,7 @@ class Page:
         return {
             **places,
             **kept,
+            "AT_END": str(self.at_end),
             "AWS_EC2_METADATA_DISABLED": "true",
             "HARNESS_LOCAL_PORT": self.port,
             "HOME": str(self.base / "home"),
@@ -72,7 +81,7 @@ class Page:
         # To a file: a service that goes on in the background would keep a pipe open.
         with said.open("w") as file:
             ran = subprocess.run(
-                ["bash", "-c", script.replace(PORT, self.port)], cwd=self.folder,
+                ["bash", "-c", PORT.sub(self.port, script)], cwd=self.folder,
                 env=self.environ, stdin=subprocess.DEVNULL, stdout=file,
                 stderr=subprocess.STDOUT, timeout=BLOCK_SECONDS, check=False,
             )  # fmt: skip
@@ -87,7 +96,7 @@ class Page:
     def session(self, text: str) -> None:
         """Type what stands after each `$`, and find what stands below it in what is printed."""
         typed, shown = split(text)
-        said = self.shell("\n".join(typed))
+        said = self.shell("\n".join(map(expected, typed)))
         at = 0
         for line in shown:
             found = pattern(line).search(said, at)
@@ -104,7 +113,7 @@ class Page:
             (self.folder / named[1]).write_text(text)
             self.shell(f"python {named[1]}")
         else:
-            self._ask(text.replace(PORT, self.port), where, line)
+            self._ask(PORT.sub(self.port, text), where, line)
 
     def _ask(self, text: str, where: str, line: int) -> None:
         if self._python is None:
@@ -129,8 +138,12 @@ class Page:
     def close(self) -> None:
         """End what the page has left running, and remove its folder."""
         if self._python is not None:
-            self._python.kill()
-            self._python.communicate()
+            self._end(self._python)
+        if self.at_end.exists():
+            subprocess.run(
+                ["bash", str(self.at_end)], cwd=self.base, env=self.environ, capture_output=True,
+                timeout=BLOCK_SECONDS, check=False,
+            )  # fmt: skip
         harness = [sys.executable, "-m", "harness"]
         for command in ("down", "clean"):
             subprocess.run(
@@ -138,6 +151,21 @@ class Page:
                 timeout=BLOCK_SECONDS, check=False,
             )  # fmt: skip
         shutil.rmtree(self.base, ignore_errors=True)
+
+    def _end(self, python: subprocess.Popen[str]) -> None:
+        """Let it end by itself, with what it has started."""
+        try:
+            python.communicate(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:
+            python.kill()
+            python.communicate()
+
+
+def expected(line: str) -> str:
+    """A command that ends with the status that its comment names, or with success."""
+    if found := _STATUS.match(line):
+        return f"status=0; {found[1]} || status=$?; [ $status = {found[2]} ]"
+    return line
 
 
 def split(text: str) -> tuple[list[str], list[str]]:

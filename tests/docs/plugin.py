@@ -2,8 +2,8 @@
 
 `tox -e docs` does. A page's blocks run in their order, in a folder of the page's own, as its reader
 would type them. Where a comment before a block says `skip: next "why"`, it isn't run; pytest lists
-these. What a page takes as given (a job, an image) stands in a comment, too, as
-`invisible-code-block: python`.
+these, and so does skipped.toml. What a page takes as given (a job, an image, an account) stands in
+a comment, too, as `invisible-code-block: python` or `sh`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ def _session(example: Example) -> str:
     return _tried(example, lambda page: page.session(str(example.parsed)))
 
 
+def _nowhere(_: Example) -> str:
+    return "nothing here can run this: skip it with the reason"
+
+
 def _tried(example: Example, does: Callable[[Page], object]) -> str:
     """What is wrong with the block, which Sybil shows with its place; "" if nothing is."""
     try:
@@ -73,6 +77,8 @@ PARSERS: list[Parser] = [
     CodeBlockParser("python", _python),
     CodeBlockParser("sh", _shell),
     CodeBlockParser("console", _session),
+    CodeBlockParser("ipython", _nowhere),
+    CodeBlockParser("groovy", _nowhere),
     SkipParser(),
 ]
 

@@ -33,7 +33,7 @@ from harness.local.moto import (
     sessions,
     wsgi,
 )
-from harness.local.moto.ours import functions, operations, refusals, stacks, tags, view
+from harness.local.moto.ours import functions, metrics, operations, refusals, stacks, tags, view
 from harness.local.moto.ours.accounts import account_of
 from harness.local.protocol.errors import AwsError, DisconnectedError
 from harness.local.protocol.messages import Request, Response
@@ -163,6 +163,8 @@ class MotoApp:
             s3_streaming.prepare()
         if service == "logs":
             log_events.prepare()
+        if service == "cloudwatch":
+            metrics.prepare()
         if service == "resourcegroupstaggingapi":
             tags.prepare()
         if service == "cloudformation":
