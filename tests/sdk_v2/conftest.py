@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +35,20 @@ def harness(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
 @pytest.fixture(scope="session")
 def image() -> str:
     """The project's image, built unless it is there."""
-    built = harness("build", "--json", timeout=BUILD_SECONDS)
+    return build()
+
+
+@pytest.fixture(scope="session")
+def functions_image() -> str:
+    """The image that functions run in, of functions/, built unless it is there."""
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("a function needs the Python that it was pickled in, and its image has 3.11")
+    return build("--config", str(Path(__file__).with_name("functions") / "harness.toml"))
+
+
+def build(*options: str) -> str:
+    """The name of the image of a project."""
+    built = harness("build", "--json", *options, timeout=BUILD_SECONDS)
     return str(json.loads(built.splitlines()[-1])["image"])
 
 
