@@ -7,6 +7,8 @@ killed.
 from __future__ import annotations
 
 import json
+import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.local.moto.ours import view
@@ -31,12 +33,22 @@ def prepare() -> None:
             return found
         outcome = current.run(_function(self, event))
         if outcome.log:
-            self.logs_backend.ensure_log_group(self.logs_group_name)
-            self.save_logs(outcome.log)
+            _log(self, outcome.log.splitlines())
         return outcome.payload, outcome.failed, outcome.log
 
     invoke.is_ours = True  # type: ignore[attr-defined]
     LambdaFunction._invoke_lambda = invoke  # type: ignore[method-assign]
+
+
+def _log(known: LambdaFunction, lines: list[str]) -> None:
+    """Keep what a function has written, in a stream of its own."""
+    now = datetime.now(UTC)
+    group, stream = known.logs_group_name, f"{now:%Y/%m/%d}/[{known.version}]{uuid.uuid4().hex}"
+    at = int(now.timestamp() * 1000)  # moto's own are no whole numbers, which are refused later
+    logs: Any = known.logs_backend
+    logs.ensure_log_group(group)
+    logs.create_log_stream(group, stream)
+    logs.put_log_events(group, stream, [{"timestamp": at, "message": line} for line in lines])
 
 
 def _function(known: LambdaFunction, event: Any) -> view.Function:
