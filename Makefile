@@ -3,8 +3,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-# The tests that the line coverage is of. It costs as much again as the tests do, so those that are
-# about what it doesn't count (programs in containers, other processes) go without.
+# Where it is set, each of the tests' processes would compile all of this project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# The tests that `make test-local COVERAGE=yes` has the line coverage of, which costs as much again as
+# they do. Those that are about what it doesn't count (programs in containers, other processes) go
+# without.
 MEASURED := $(addprefix tests/unit/, account aws_model check cli config flow image local) \
 	$(addprefix tests/integration/, hosting jobs pipelines)
 
@@ -22,15 +26,15 @@ run: setup ## set up what is missing, then the whole flow offline: train, deploy
 
 test-local: setup ## set up the same, then all tests that need no AWS account
 	@$(BIN)/harness build
-ifdef ARGS
-	@$(BIN)/python -m pytest -n auto --cov --cov-report= $(ARGS)
-else
+ifdef COVERAGE
 	@status=0; \
-	$(BIN)/python -m pytest -n auto --cov --cov-report= $(MEASURED) || status=$$?; \
-	$(BIN)/python -m pytest -n auto $(MEASURED:%=--ignore=%) || status=$$?; \
+	$(BIN)/python -m pytest -n auto --cov --cov-report= $(ARGS) $(MEASURED) || status=$$?; \
+	$(BIN)/python -m pytest -n auto $(ARGS) $(MEASURED:%=--ignore=%) || status=$$?; \
 	exit $$status
-endif
 	@echo "line coverage of harness/ in these tests' own processes: $$($(BIN)/coverage report --format=total) %"
+else
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+endif
 
 e2e-aws: setup ## the flow on the real AWS (needs a role, a bucket and credentials)
 	@HARNESS_TARGET=aws $(BIN)/harness run

@@ -17,6 +17,7 @@ from moto.core.utils import camelcase_to_underscores
 
 from harness.local.aws import make_providers
 from harness.local.core.backend import Backend
+from harness.local.moto.ours import refusals
 from harness.local.protocol.service import Service
 from harness.local.records.provider import HEADER, Records
 
@@ -50,6 +51,12 @@ What the local AWS makes of every operation of SageMaker's service models, those
   created is not found either.
 - **{MOTOS}**: [moto](https://docs.getmoto.org) stores and returns what it is given; nothing runs.
 - **{MISSING}**: answered with an error in AWS's form that names the operation.
+"""
+
+OTHERS = """\
+## SageMaker's other services
+
+Nothing of them runs here: each of their operations is refused, in a sentence that ends in this.
 """
 
 
@@ -99,7 +106,9 @@ def document() -> str:
             for operation, state in operations.items()
         ]
         lines.append("")
-    return "\n".join(lines)
+    lines += [OTHERS, "| service | why |", "|---|---|"]
+    lines += [f"| {service} | {why} |" for service, why in refusals.SERVICES.items()]
+    return "\n".join([*lines, ""])
 
 
 def main() -> int:

@@ -88,6 +88,7 @@ Made by `make reference` of the code; don't edit.
 | `DOCKER_HOST`, `DOCKER_CONTEXT` | which Docker engine, as for the `docker` command |
 | `AWS_ENDPOINT_URL` | for `LocalSession`: the local AWS that runs already |
 | `GITHUB_STEP_SUMMARY` | a run's summary is added to this file |
+| `MOTO_DOCKER_LAMBDA_IMAGE` | for the local AWS: the image that Lambda functions run in |
 
 ## Settings
 

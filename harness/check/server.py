@@ -21,7 +21,7 @@ from harness.local.engine.errors import (
     StartError,
 )
 from harness.local.engine.startup import PING_INTERVAL, PORT, Pauses
-from harness.local.hosting.serving import MODEL_FOLDER, Instance
+from harness.local.hosting.containers.serving import MODEL_FOLDER, Instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -75,8 +75,9 @@ _HINTS = {
         "says which one is sent"
     ),
     r"^predict: ": (
-        "mend the container's input_fn or predict_fn; with `harness run --keep` an endpoint stays "
-        "that `harness invoke` may ask"
+        "mend what answers POST /invocations in the container: its input_fn or predict_fn, if it "
+        "has hooks; `harness run --keep` leaves the endpoint serving, to be tried with "
+        "`harness invoke`"
     ),
     r"`pip \w+` failed: .*No matching distribution": (
         "mend the name or the version in the image's requirements (image.requirements): "

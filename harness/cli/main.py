@@ -21,8 +21,9 @@ import os
 import signal
 import sys
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from harness import paths, startup
 from harness.cli.arguments import add_common, add_loudness
@@ -58,6 +59,9 @@ COMMANDS = (
 )
 """In the order in which `harness --help` lists them."""
 
+_BEFORE = ("-h", "--help", "-q", "--quiet", "-v", "--verbose")
+"""Options that may stand before the command."""
+
 _NOBODY_READS = 128 + signal.SIGPIPE
 
 EXIT_STATUSES = {
@@ -89,7 +93,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     arguments, unknown = parser(_named(given)).parse_known_args(given)
     if unknown:
-        arguments.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+        early = _early(given)
+        arguments.refuse(
+            f"{early} stands behind the command"
+            if early in unknown
+            else f"unrecognized arguments: {' '.join(unknown)}"
+        )
     say.quiet = "quiet" in arguments
     say.verbose = "verbose" in arguments
     command: Command = arguments.command
@@ -135,7 +144,27 @@ def _named(given: Sequence[str]) -> tuple[str, ...]:
     if "--version" in given[:1]:
         return ()
     first = next((each for each in given if not each.startswith("-")), "")
-    return tuple(name for name in COMMANDS if shown_name(name) == first) or COMMANDS
+    found = tuple(name for name in COMMANDS if shown_name(name) == first)
+    if first and not found:
+        _refuse(first, _early(given))
+    return found or COMMANDS
+
+
+def _early(given: Sequence[str]) -> str:
+    """The first option that stands before the command, of those that stand behind it; or ""."""
+    before = takewhile(lambda each: each.startswith("-"), given)
+    return next((each for each in before if each not in _BEFORE), "")
+
+
+def _refuse(first: str, early: str) -> NoReturn:
+    """Say that there is no such command, without the list of all; leaves with 2."""
+    from harness.suggestions import meant
+
+    close = meant(first, map(shown_name, COMMANDS))
+    text = f"there is no command {first!r}{close}; `harness --help` lists them"
+    if early:  # of which it may be the value
+        text = f"{early} stands behind the command, as in `harness run {early} {first}`"
+    parser(()).error(text)
 
 
 def shown_name(command: str) -> str:

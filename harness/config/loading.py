@@ -193,8 +193,8 @@ def _key(variable: str, data: Mapping[str, Any]) -> tuple[str, ...]:
             for key in model.model_fields
         ]
         raise ConfigError(
-            f"{variable}: unknown variable{meant(variable, names)}; {FILE_NAME} lists the keys "
-            "there are."
+            f"{variable}: unknown variable{meant(variable, names)}; HARNESS_TABLE_KEY stands for "
+            f"a key of a table of {FILE_NAME}, as HARNESS_ENDPOINT_INSTANCE_TYPE does."
         )
     return section, rest
 

@@ -38,7 +38,10 @@ class Run:
     def log(self, group: str, prefix: str) -> Log:
         """What containers write to the group's streams whose names begin with `prefix`."""
         if (group, prefix) not in self.logs:  # each line is shown once, whoever asks
-            self.logs[group, prefix] = Log(self.connection.boto, self.progress, group, prefix)
+            self.logs[group, prefix] = Log(
+                self.connection.boto, self.progress, group, prefix,
+                stays=not self.connection.ephemeral,
+            )  # fmt: skip
         return self.logs[group, prefix]
 
     def key(self, *parts: str) -> str:

@@ -77,10 +77,10 @@ def wait(
             return
         if now not in going:
             log.show()
-            raise log.with_last_lines(FlowError(f"{what} is {now}: {_why(resource)}. {log.where}"))
+            raise log.with_last_lines(FlowError(f"{what} is {now}: {_why(resource)}.{log.where}"))
         if time.monotonic() > end:
             raise log.with_last_lines(
-                FlowError(f"{what} is still {now} after {seconds:.0f} s. {log.where}")
+                FlowError(f"{what} is still {now} after {seconds:.0f} s.{log.where}")
             )
         log.show_now_and_then()
         time.sleep(poll)
@@ -135,7 +135,17 @@ class Log:
     MARK = "  | "
     """What stands before each line, which tells it from our own."""
 
-    def __init__(self, boto: boto3.Session, progress: Progress, group: str, prefix: str) -> None:
+    def __init__(
+        self,
+        boto: boto3.Session,
+        progress: Progress,
+        group: str,
+        prefix: str,
+        *,
+        stays: bool = True,
+    ) -> None:
+        """`stays`: whether CloudWatch Logs has it after the run."""
+        self._stays = stays
         self._reader = LogReader(boto, group, prefix)
         self.progress = progress
         self.group = group
@@ -149,8 +159,11 @@ class Log:
 
     @property
     def where(self) -> str:
+        """A sentence of where it is, after a space; none where only the run's folder keeps it."""
         streams = f", streams {self._prefix}*" if self._prefix else ""
-        return f"Its log is above, and in CloudWatch Logs: group {self.group}{streams}."
+        return (
+            f" Its log is in CloudWatch Logs: group {self.group}{streams}." if self._stays else ""
+        )
 
     @property
     def said(self) -> str:

@@ -158,7 +158,7 @@ def _record_failure(
         this.progress(str(other))
     else:
         if plan.measured:
-            this.progress(f"what is left of the run: {shown(report.report)}")
+            this.progress(Needed(f"what is left of the run: {shown(report.report)}"))
 
 
 def _seen(this: Run, made: Made, steps: Steps, plan: Plan) -> Seen:

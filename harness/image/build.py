@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str], None]
 
+_NO_REGISTRY = (
+    f"Or begin the Dockerfile with `ARG {BASE_ARG}` and `FROM ${{{BASE_ARG}}}`: that is a base "
+    "with Python 3.11, which needs no registry."
+)
+
 _SILENCE_SECONDS = 600  # how long a step of a build may say nothing
 _FROM = re.compile(r"^[ \t]*FROM[ \t].*(?<!\\)$", re.IGNORECASE | re.MULTILINE)
 
@@ -128,7 +133,12 @@ def _ensure_base(sources: Sources, client: DockerClient, progress: Progress) -> 
     name = _base_name(sources)
     found = _base_id(client, name)
     if found is None:
-        base_image.pull(client, name, progress=progress)
+        try:
+            base_image.pull(client, name, progress=progress)
+        except BuildError as error:
+            if sources.takes_base:
+                raise
+            raise BuildError(f"{error} {_NO_REGISTRY}") from error
         found = str(client.images.get(name).id)
     return found
 
@@ -157,7 +167,8 @@ def _run_build(
     image = settings.image
     label = f'LABEL {names.NAME_LABEL}="{image.name}"'
     dockerfile = _FROM.sub(lambda line: f"{line[0]}\n{label}", sources.dockerfile)
-    offline = image.network == "none" or (image.network == "auto" and sources.requirements)
+    by_wheels = image.network == "auto" and sources.requirements is not None
+    offline = image.network == "none" or by_wheels
     base = {BASE_ARG: names.base_name(image)} if sources.takes_base else {}
     progress(f"building {name}")
     sent = {**files, sources.dockerfile_name: dockerfile.encode(errors="surrogateescape")}
@@ -179,7 +190,7 @@ def _run_build(
         network_mode="none" if offline else None,
         timeout=_SILENCE_SECONDS,
     )
-    reader = BuildLog(progress)
+    reader = BuildLog(progress, offline=by_wheels)
     for entry in log:
         reader.read(entry)
     if reader.image is None:

@@ -13,14 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_NEEDS_NETWORK = re.compile(
+    "No matching distribution found|name resolution|Temporary failure resolving|"
+    "Could not resolve host|Network is unreachable"
+)
+"""What pip, apt-get, curl and others say where there is no network."""
+
+_NO_PIP = re.compile(r"pip3?: (command )?not found|No module named pip")
+
+_INSTALL = (
+    "`COPY wheelhouse/ wheelhouse/`, `RUN python3 -m venv --without-pip /opt/venv` and `RUN "
+    "/opt/venv/bin/python $(echo wheelhouse/pip-*.whl)/pip install --no-index --find-links "
+    "wheelhouse -r requirements.txt` install them, as the Dockerfile of `harness init --template "
+    "flask` does"
+)
+
+
 class CacheChangedError(BuildError):
     """An image was removed while the engine looked through the layers it has: it is asked again."""
 
 
 class BuildLog:
-    """Follows the classic builder's output, where ` ---> ID` closes each step."""
+    """Follows the classic builder's output, where ` ---> ID` closes each step.
 
-    def __init__(self, progress: Callable[[str], None]) -> None:
+    `offline`: its commands have no network, for there is a wheelhouse.
+    """
+
+    def __init__(self, progress: Callable[[str], None], *, offline: bool = False) -> None:
+        self._offline = offline
         self.image: str | None = None
         self.stages: list[str] = []
         self._progress = progress
@@ -40,7 +60,7 @@ class BuildLog:
             # The step says already which command it was.
             reason = re.sub(r"^The command '.*' (?=returned)", "it ", entry["error"].strip())
             kind = CacheChangedError if reason.startswith("unable to find image") else BuildError
-            raise kind(f"the image's build failed{at}: {reason}.{said}")
+            raise kind(f"the image's build failed{at}: {reason}.{said}{self._to_do()}")
         if "aux" in entry:
             self.image = entry["aux"].get("ID", self.image)
         text = entry.get("stream", "").rstrip()
@@ -58,3 +78,19 @@ class BuildLog:
                 self._layer = layer[1]
             elif not text.startswith((" ---> ", "Removing intermediate container ")):
                 self._said.append(text)
+
+    def _to_do(self) -> str:
+        """What to do where a command has missed the network, or pip; else nothing."""
+        said = "\n".join(self._said)
+        no_pip = _NO_PIP.search(said)
+        if self._offline and (no_pip or _NEEDS_NETWORK.search(said)):
+            return (
+                ". The build has no network: wheelhouse/ has the wheels of the image's "
+                f'requirements, and pip\'s. {_INSTALL}; or set image.network = "default".'
+            )
+        if no_pip:
+            return (
+                ". The base has no pip: name packages in requirements.txt in the context, and "
+                f"wheelhouse/ has their wheels, and pip's. {_INSTALL}."
+            )
+        return ""

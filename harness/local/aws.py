@@ -17,6 +17,7 @@ from harness.local.core.tags import Tags
 from harness.local.experiments.experiments import Experiments, Trials
 from harness.local.experiments.provider import MetricsService, TrialComponents
 from harness.local.faults.faults import Faults
+from harness.local.functions.running import Functions
 from harness.local.hosting.endpoint_configs import EndpointConfigs
 from harness.local.hosting.endpoints import Endpoints
 from harness.local.hosting.models import Models
@@ -209,7 +210,7 @@ class LocalAWS:
         page: Page | None = None
         if backend:
             sagemaker = self._services["sagemaker"]
-            self._moto.ours = Ours(sagemaker, backend.store)
+            self._moto.ours = Ours(sagemaker, backend.store, Functions(backend).run)
             page = Page(sagemaker, backend.client, self.faults, **here)
             self._closers.append(page.close)
         services = self._services.values()

@@ -13,10 +13,8 @@ from harness.errors import ServiceError
 from harness.service.state import (
     READY_SECONDS,
     Running,
-    find,
     is_healthy,
     log_file,
-    runs_already,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +40,6 @@ def detach(
     Raises:
         ServiceError: it didn't get ready; the text is its own words.
     """
-    if found := find():
-        raise runs_already(found)
     process = _start(host, port, registry, config, state, loudness)
     try:
         return _wait_until_ready(process)

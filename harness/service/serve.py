@@ -26,6 +26,22 @@ if TYPE_CHECKING:
 _MAX_FILES = 65_536
 
 
+def require_room(host: str, port: int) -> None:
+    """Have what would keep a service from listening said at once, before anything is loaded.
+
+    Raises:
+        ServiceError: one runs already, or it can't listen on `host` and `port`.
+    """
+    from harness.local.http.sockets import listening
+
+    if found := state.find():
+        raise state.runs_already(found)
+    try:
+        listening(host, port).close()
+    except OSError as error:
+        raise ServiceError(str(error)) from error
+
+
 def serve(
     settings: Settings,
     host: str,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.config.loading import FILE_NAME
 from harness.config.settings import Settings
 from harness.errors import ConfigError, HarnessError
 from harness.limits import disk
@@ -120,9 +121,15 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
         HarnessError: the folder can't be written to.
     """
     if taken := _taken(folder, files):
+        to_do = "choose another folder, or move what is there"
+        if FILE_NAME not in taken:  # code that wants to become a project
+            to_do = (
+                f"choose another folder. Of a project, only {FILE_NAME} is needed for a container "
+                "that you have: take it from there"
+            )
         raise ConfigError(
-            f"{', '.join(taken)} {'is' if len(taken) == 1 else 'are'} in {folder} already, and "
-            "nothing is overwritten: choose another folder, or move what is there."
+            f"{', '.join(taken)} {'is' if len(taken) == 1 else 'are'} in {folder.absolute()} "
+            f"already, and nothing is overwritten: {to_do}."
         )
     try:
         for path, content in files.items():

@@ -35,7 +35,7 @@ class Added:
         """Remove it; returns what was wrong with how often it happened, or nothing."""
         happened = int(service.remove(self._url, self.id)["happened"])
         if self._times is None:
-            return "" if happened else f"{self} has never happened"
+            return "" if happened else f"{self} has never happened: nothing called what it is for"
         if happened == self._times:
             return ""
         return f"{self} has happened {times(happened)}, and should have {times(self._times)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 import pytest
@@ -37,6 +38,19 @@ def test_a_file_that_is_copied_is_not_there(build, told):
 
 def test_a_command_of_the_build_fails(build, told):
     told("build-fails", build(FROM + "RUN python3 -c 'import numpy'\n"))
+
+
+def test_the_base_has_no_pip(build, told):
+    told("no-pip", build(FROM + "RUN pip install six\n"))
+
+
+@pytest.mark.slow
+def test_the_build_has_no_network(build, told):
+    files = {"container/requirements.txt": "pip\n"}  # which is in each wheelhouse anyhow
+    index = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
+    home = os.environ["HOME"]  # where pip's settings may be, and wheels that are here
+    dockerfile = FROM + "RUN pip install -r requirements.txt\n"
+    told("build-offline", build(dockerfile, files=files, HOME=home, **index))
 
 
 def test_the_base_image_is_not_there(build, told):

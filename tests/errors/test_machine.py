@@ -66,6 +66,7 @@ def test_the_port_is_taken(harness, told):
 
     assert ran.returncode == 1
     told("port-taken", ran.stderr)
+    assert len(ran.stderr.splitlines()) == 1, "at once: before an engine is looked for"
 
 
 @pytest.mark.parametrize("command", [("env",), ("ls",), ("logs", "job")])
@@ -110,7 +111,7 @@ def test_the_disk_is_full_where_s3_is(told, boto):
 
 
 def test_no_such_command(harness, told):
-    ran = harness("trian")
+    ran = harness("rnu")
 
     assert ran.returncode == 2
     told("no-such-command", ran.stderr)

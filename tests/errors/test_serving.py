@@ -23,6 +23,7 @@ def test_it_listens_on_loopback(run, told):
     said = run(serve="loopback", more=SOON)
     told("loopback", said)
     assert last_lines(said) == ["listening on 127.0.0.1:8080"]
+    assert said.count("it listens on") == 2, "while it is waited for, and in the end"
 
 
 @pytest.mark.slow
@@ -36,7 +37,7 @@ def test_ping_is_answered_otherwise(run, told, status):
     said = run(serve=f"ping-{status}", more=SOON)
     told(f"ping-{status}", said)
     assert last_lines(said) == ["listening on 0.0.0.0:8080"]
-    assert f"GET /ping answers {status}, and is asked again until that is 200" in said
+    assert said.count(f"GET /ping answers {status}, and is asked again until that is 200") == 1
 
 
 def test_an_answer_is_no_prediction(run, told):

@@ -7,12 +7,13 @@ import pytest
 from tests.errors.conftest import last_lines
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+# The engine passes on stdout and stderr as they come to it, so which line is the last may differ.
 
 
 def test_a_traceback(run, told):
     said = run(train="traceback")
     told("traceback", said)
-    assert last_lines(said)[-1] == "ValueError: could not convert string to float: 'x'"
+    assert "ValueError: could not convert string to float: 'x'" in last_lines(said)
     assert 'File "/opt/wrong.py"' in "\n".join(last_lines(said))
     assert "build/runs/" in said, "where what is left of the run is"
 
@@ -20,27 +21,27 @@ def test_a_traceback(run, told):
 def test_a_module_that_is_not_installed(run, told):
     said = run(train="module")
     told("no-module", said)
-    assert last_lines(said)[-1] == "ModuleNotFoundError: No module named 'lightgbm'"
+    assert "ModuleNotFoundError: No module named 'lightgbm'" in last_lines(said)
 
 
 @pytest.mark.slow
 def test_another_channel_than_the_projects(run, told):
     said = run(train="channel")
     told("another-channel", said)
-    assert "/opt/ml/input/data/training/rows.csv" in last_lines(said)[-1]
+    assert "/opt/ml/input/data/training/rows.csv" in "\n".join(last_lines(said))
 
 
 @pytest.mark.slow
 def test_a_hyperparameter_of_another_name(run, told):
     said = run(train="hyperparameter", more="[hyperparameters]\nlearning-rate = 0.1\n")
     told("no-hyperparameter", said)
-    assert last_lines(said)[-1] == "KeyError: 'learning_rate'"
+    assert "KeyError: 'learning_rate'" in last_lines(said)
 
 
 def test_a_hyperparameter_is_a_string(run, told):
     said = run(train="string", more="[hyperparameters]\ntrees = 10\n")
     told("hyperparameter-string", said)
-    assert last_lines(said)[-1].startswith("TypeError: 'str' object")
+    assert any(line.startswith("TypeError: 'str' object") for line in last_lines(said))
 
 
 @pytest.mark.slow
@@ -53,7 +54,7 @@ def test_no_model_is_left_and_serving_needs_it(run, told):
     said = run(train="elsewhere", serve="serve-traceback")
     told("no-model", said)
     told("no-model-to-serve", said)
-    assert "No such file or directory: '/opt/ml/model/weights.json'" in last_lines(said)[-1]
+    assert "No such file or directory: '/opt/ml/model/weights.json'" in "\n".join(last_lines(said))
 
 
 def test_it_needs_more_memory(run, told):

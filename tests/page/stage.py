@@ -165,6 +165,25 @@ class Stage:
                 CustomerMetadataProperties={"team": "prices"},
             )
 
+    def experiment(self, name: str, job: str) -> None:
+        """An experiment with a trial, which has the job's trial component, and a record."""
+        self.sagemaker.create_experiment(ExperimentName=name, Description="Trees of all depths")
+        self.sagemaker.create_trial(TrialName=f"{name}-deep", ExperimentName=name)
+        self.sagemaker.associate_trial_component(
+            TrialName=f"{name}-deep", TrialComponentName=f"{job}-aws-training-job"
+        )
+        self.sagemaker.create_feature_group(
+            FeatureGroupName=f"{name}-features",
+            RecordIdentifierFeatureName="id",
+            EventTimeFeatureName="time",
+            FeatureDefinitions=[
+                {"FeatureName": "id", "FeatureType": "String"},
+                {"FeatureName": "time", "FeatureType": "String"},
+            ],
+            OnlineStoreConfig={"EnableOnlineStore": True},
+            Tags=[{"Key": "team", "Value": "forecasting"}],
+        )
+
     def pipeline(self, name: str) -> None:
         """A pipeline with executions that have ended well and badly, and one that runs."""
         self.sagemaker.create_pipeline(
@@ -190,7 +209,17 @@ class Stage:
         )
 
     def all(self) -> None:
-        """What the screenshots show."""
+        """What the tests look at: the usual, and what is as long as it may be."""
+        self.usual()
+        long = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
+        self.train(long, epochs="2000", pause="0.5")
+        long = "a-repository-with-a-name-as-long-as-sagemaker-lets-it-be-012345"
+        self.sagemaker.create_code_repository(
+            CodeRepositoryName=long, GitConfig={"RepositoryUrl": "https://example.com/trees.git"}
+        )
+
+    def usual(self) -> None:
+        """What the pictures of the docs show."""
         self.train("house-prices-2026-11-26", epochs="24", pause="0.25", depth="6")
         for number in range(4):
             self.train(f"house-prices-broken-{number}", epochs="2", then="fail")
@@ -200,9 +229,8 @@ class Stage:
         for number in range(4):
             self.ended(f"house-prices-broken-{number}")
         self.tune("house-prices-tuning")
+        self.experiment("house-prices", "house-prices-2026-11-26")
         self.pipeline("house-prices")
-        long = "a-training-job-with-a-name-as-long-as-sagemaker-lets-it-be-0123"
-        self.train(long, epochs="2000", pause="0.5")
 
     def _wait(self, ask: Any, until: Any) -> dict[str, Any]:
         deadline = time.monotonic() + WAIT

@@ -42,6 +42,12 @@ PAGES = {
     "package": "/_harness/page/sagemaker/ModelPackage/house-prices%2F2",
     "configuration": "/_harness/page/sagemaker/EndpointConfig/house-prices",
     "pipeline": PIPELINE,
+    "others": "/_harness/page/others",
+    "nothing-else": "/_harness/page/others?region=eu-west-1",
+    "experiment": "/_harness/page/sagemaker/Experiment/house-prices",
+    "trial": "/_harness/page/sagemaker/Trial/house-prices-deep",
+    "component": "/_harness/page/sagemaker/TrialComponent/house-prices-2026-11-26-aws-training-job",
+    "record": "/_harness/page/records/FeatureGroup/house-prices-features",
     "buckets": "/_harness/page/s3",
     "folder": f"/_harness/page/s3/list?bucket={BUCKET}",
     "csv": f"/_harness/page/s3/object?bucket={BUCKET}&key=train/part-1.csv",
@@ -153,6 +159,32 @@ def test_a_job_has_its_plots_data_and_links(page: Page) -> None:
     page.wait_for_url("**/house-prices-2026-11-26?*")
 
 
+def test_an_endpoint_has_plots_of_what_it_uses(page: Page) -> None:
+    page.goto(ENDPOINT)
+
+    for name in ("CPUUtilization", "MemoryUtilization"):
+        expect(page.get_by_role("img", name=re.compile(f"^{name} over"))).to_be_visible()
+
+
+def test_an_experiment_leads_to_its_job(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Others").click()
+    section = page.get_by_role("region", name=re.compile("^Experiments"))
+    section.get_by_role("link", name="house-prices", exact=True).click()
+    page.get_by_role("link", name="house-prices-deep", exact=True).click()
+    page.get_by_role("link", name="house-prices-2026-11-26-aws-training-job").click()
+    page.get_by_text("Training job", exact=True).locator("+ dd a").click()
+    page.wait_for_url("**/TrainingJob/house-prices-2026-11-26?*")
+
+
+def test_a_record_says_that_nothing_runs_for_it(page: Page) -> None:
+    page.goto(f"{PAGES['others']}?q=features")
+    page.get_by_role("link", name="house-prices-features").click()
+    expect(page.get_by_text("nothing runs for it")).to_be_visible()
+    expect(page.get_by_role("region", name="Description")).to_contain_text('"FeatureType"')
+    expect(page.get_by_role("region", name="Tags")).to_contain_text("forecasting")
+
+
 def test_a_log_is_followed_and_filtered(page: Page) -> None:
     page.goto(PAGES["running-job"])
     log = page.get_by_role("log")
@@ -250,6 +282,25 @@ def test_a_graph_scrolls_within_its_box_and_stays_there_as_it_is_live(
         with page.expect_response(lambda answer: "/PipelineExecution/" in answer.url):
             pass
     assert box.evaluate("each => each.scrollLeft") == 60
+    context.close()
+
+
+@pytest.mark.parametrize("display", ["succeeds", "fails", "runs"])
+def test_an_execution_is_whole_on_a_phone(browser: Browser, stage: Stage, display: str) -> None:
+    context = browser.new_context(base_url=stage.url, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto(execution(stage, display))
+    # Nothing of the table is cut off, and the graph opens where there is something to see.
+    table = page.get_by_role("region", name="Table of steps")
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    graph = page.get_by_role("region", name="The steps as a graph")
+    assert graph.evaluate("each => each.scrollWidth > each.clientWidth")
+    box = graph.bounding_box()
+    first = graph.locator(".node", has_text="PrepareData").bounding_box()
+    assert box is not None
+    assert first is not None
+    assert box["x"] <= first["x"]
+    assert first["x"] + first["width"] <= box["x"] + box["width"]
     context.close()
 
 

@@ -23,6 +23,7 @@ LAYERS = """
     local.moto
     local.core
     local.data
+    local.functions
     local.registry
     local.hosting
     local.lineage

@@ -30,9 +30,9 @@ class Ran(NamedTuple):
 
 
 class Installed:
-    """An environment with the wheel, and some of its extras or none."""
+    """An environment with the wheel, some of its extras or none, and `more` packages."""
 
-    def __init__(self, folder: Path, wheel: Path, extras: str, home: Path) -> None:
+    def __init__(self, folder: Path, wheel: Path, extras: str, home: Path, *more: str) -> None:
         self.folder = folder
         kept = {
             name: value
@@ -49,7 +49,7 @@ class Installed:
         }
         _check("uv", "venv", "--quiet", "--python", sys.executable, str(folder))
         name = f"{wheel}[{extras}]" if extras else str(wheel)
-        _check("uv", "pip", "install", "--quiet", "--python", str(folder), name)
+        _check("uv", "pip", "install", "--quiet", "--python", str(folder), name, *more)
 
     @property
     def packages(self) -> Path:
@@ -85,23 +85,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Installed]:
-    """Makes an environment with these extras."""
+def make(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Installed]:
+    """Makes an environment with these extras, and more packages."""
 
-    def make(extras: str) -> Installed:
-        folder = tmp_path_factory.mktemp("installed")
-        return Installed(folder / "venv", wheel, extras, tmp_path_factory.mktemp("home"))
+    def make(extras: str, *more: str) -> Installed:
+        folder, home = tmp_path_factory.mktemp("installed"), tmp_path_factory.mktemp("home")
+        return Installed(folder / "venv", wheel, extras, home, *more)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def bare(make: Callable[[str], Installed]) -> Installed:
+def bare(make: Callable[..., Installed]) -> Installed:
     """`pip install sagemaker-harness`."""
     return make("")
 
 
 @pytest.fixture(scope="session")
-def flow(make: Callable[[str], Installed]) -> Installed:
+def flow(make: Callable[..., Installed]) -> Installed:
     """`pip install 'sagemaker-harness[flow]'`."""
     return make("flow")

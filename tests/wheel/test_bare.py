@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.wheel.conftest import Installed
 
@@ -44,6 +44,14 @@ def test_faults(local_aws, faults):
 
 def test_jobs(training_job):
     pass
+"""
+
+
+CELLS = """
+%load_ext harness
+import boto3
+print(boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
+%unload_ext harness
 """
 
 
@@ -121,6 +129,14 @@ def test_fixtures(bare: Installed, tmp_path: Path) -> None:
     said = bare.run("python", "-m", "pytest", "-p", "no:cacheprovider", cwd=tmp_path, **ALONE)
     assert "2 passed, 1 error" in said.out, said.out
     assert "which are not installed: pip install 'sagemaker-harness[flow]'" in said.out
+
+
+def test_it_is_an_extension_of_ipython(make: Callable[..., Installed], tmp_path: Path) -> None:
+    """No local AWS runs, so the kernel gets one of its own."""
+    (tmp_path / "cells.ipy").write_text(CELLS)
+    said = make("", "ipython").run("ipython", "--colors=NoColor", "cells.ipy", cwd=tmp_path)
+    assert said.status == 0, said.out + said.err
+    assert "[]" in said.out.splitlines(), said.out
 
 
 @pytest.mark.parametrize("command", ["run", "check", "compare"])

@@ -29,7 +29,7 @@ def _images() -> Iterator[None]:
     client.close()
 
 
-@pytest.mark.parametrize("template", ["flask", "gauss3"])
+@pytest.mark.parametrize("template", ["flask", "gauss3", "script"])
 def test_a_new_project_runs_and_passes_its_tests(
     flow: Installed, tmp_path: Path, template: str
 ) -> None:
@@ -43,14 +43,26 @@ def test_a_new_project_runs_and_passes_its_tests(
     assert list((project / "build" / "runs").glob("*/report.html"))
     tested = flow.run("python", "-m", "pytest", "-p", "no:cacheprovider", "-q", cwd=project)
     assert tested.status == 0, tested.out
-    again = flow.run("harness", "run", "--json", cwd=project)
-    assert again.status == 0, again.err
+
+
+def test_a_project_around_an_image_that_exists(flow: Installed, tmp_path: Path) -> None:
+    own = tmp_path / f"{NAME}-flask"
+    assert not flow.run("harness", "init", str(own), "--template", "flask", cwd=tmp_path).status
+    built = flow.run("harness", "build", "--json", cwd=own)
+    assert built.status == 0, built.err
+    image: str = json.loads(built.out.splitlines()[-1])["image"]
+    project = tmp_path / f"{NAME}-image"
+    made = flow.run("harness", "init", str(project), "--image", image, cwd=tmp_path)
+    assert made.status == 0, made.err
+    for _ in range(2):
+        ran = flow.run("harness", "run", cwd=project)
+        assert ran.status == 0, ran.err
     compared = flow.run("harness", "compare", cwd=project)
     assert compared.status == 0, compared.err
 
 
 def test_a_run_gets_what_the_wheel_alone_has_not(
-    make: Callable[[str], Installed], tmp_path: Path
+    make: Callable[..., Installed], tmp_path: Path
 ) -> None:
     bare = make("")
     project = tmp_path / f"{NAME}-sklearn"

@@ -19,7 +19,7 @@ from harness.local.engine.container import KILLED
 from harness.local.engine.containers import Mounts
 from harness.local.engine.errors import ElsewhereError, NoGateError
 from harness.local.engine.startup import PORT
-from harness.local.hosting.serving import MODEL_FOLDER
+from harness.local.hosting.containers.serving import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

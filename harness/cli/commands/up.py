@@ -50,7 +50,7 @@ def run(arguments: Namespace, signals: Signals) -> int:
     from harness.cli.log import show_log
     from harness.service.detach import detach
     from harness.service.engine import prepare_engine
-    from harness.service.serve import serve
+    from harness.service.serve import require_room, serve
 
     number = settings.local.port if arguments.port is None else arguments.port
 
@@ -62,6 +62,7 @@ def run(arguments: Namespace, signals: Signals) -> int:
         else:
             print(_how_to_use(running), flush=True)
 
+    require_room(*where)
     prepare_engine(say)
     if arguments.detach:
         loudness = ["--verbose"] if say.verbose else ["--quiet"] if say.quiet else []

@@ -23,6 +23,12 @@ HEAD = """\
 A run leaves a folder, `build/runs/RUN/` of the project, or what `--output DIR` names. One that has
 failed leaves it as well, with what it had until then.
 
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="../pictures/report-dark.png">
+<img alt="report.html: metrics, and the fitted curve with its band" \
+src="../pictures/report-light.png">
+</picture>
+
 | file | what it is |
 |---|---|
 | `report.html` | The page for people: one file, which asks for nothing else and runs no script. \

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from harness.flow.project.payloads import Array
     from harness.flow.project.requests import Body, RequestSet
 
+_LOOK = "look at what answers POST /invocations in the container: its predict_fn, if it has hooks"
+
 
 def predict(endpoint: Endpoint, sets: Sequence[RequestSet]) -> list[Answers]:
     """The endpoint's answers to all requests.
@@ -76,7 +78,7 @@ def _whole(endpoint: Endpoint, parts: list[Array]) -> Array:
         shapes = ", ".join(str(part.shape) for part in parts)
         raise FlowError(
             f"endpoint {endpoint.endpoint_name} answered arrays of shapes that are not one "
-            f"({shapes}): look at the container's predict_fn."
+            f"({shapes}); {_LOOK}."
         )
     return np.concatenate(parts)
 
@@ -108,11 +110,11 @@ def _part(endpoint: Endpoint, content: bytes, content_type: str, body: Body) -> 
     if body.rows is not None and len(part) != body.rows:
         raise FlowError(
             f"endpoint {endpoint.endpoint_name} answered {_amount(part)} where {body.rows} rows "
-            f"were due: {_beginning(content)}; look at the container's predict_fn."
+            f"were due, one for each that was sent: {_beginning(content)}; {_LOOK}."
         )
     if numbers and not np.isfinite(part).all():
         raise FlowError(
-            f"endpoint {endpoint.endpoint_name} answered values that are no finite numbers: look "
-            "at the container's predict_fn."
+            f"endpoint {endpoint.endpoint_name} answered values that are no finite numbers; "
+            f"{_LOOK}."
         )
     return part

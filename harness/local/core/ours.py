@@ -1,22 +1,29 @@
-"""SageMaker's resources as moto's services see them: CloudFormation, and the tagging API."""
+"""What runs here, as moto's services see it: CloudFormation, the tagging API, Lambda."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from harness.local.core.store import Store
+    from harness.local.moto.ours.view import Function, Outcome
     from harness.local.protocol.service import Service
 
 
 class Ours:
     """The `View` of one local AWS."""
 
-    def __init__(self, sagemaker: Service, store: Store) -> None:
+    def __init__(
+        self, sagemaker: Service, store: Store, run: Callable[[Function], Outcome]
+    ) -> None:
         self._sagemaker = sagemaker
         self._store = store
+        self._run = run
+
+    def run(self, function: Function) -> Outcome:
+        return self._run(function)
 
     def tagged(self, account_id: str, region: str) -> Iterable[tuple[str, Mapping[str, str]]]:
         with self._store.lock:

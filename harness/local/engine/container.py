@@ -130,7 +130,7 @@ class Container:
             try:
                 # Attached before the start, so that no output is missed, whatever logging driver
                 # the engine has.
-                output = self._container.attach(stdout=True, stderr=True, stream=True)
+                output = self._container.attach(stdout=True, stderr=True, stream=True, demux=True)
                 try:
                     self._client.start(self._container)
                 except BaseException:
@@ -156,9 +156,13 @@ class Container:
             with contextlib.suppress(EngineError):
                 self.stop(0)
 
-    def _read(self, output: Iterable[bytes], on_line: Callable[[str], None]) -> None:
+    def _read(
+        self,
+        output: Iterable[tuple[bytes | None, bytes | None]],
+        on_line: Callable[[str], None],
+    ) -> None:
         try:
-            for line in log_lines.lines(output):
+            for line in log_lines.lines_of_both(output):
                 on_line(line)
         except (*UNREACHABLE, ValueError) as error:
             _log.debug("lost the output of container %s: %s", self.name, error)

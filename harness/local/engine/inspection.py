@@ -55,6 +55,16 @@ def image(api: APIClient, name: str) -> dict[str, Any]:
         return dict(api.inspect_image(name))  # type: ignore[no-untyped-call]
 
 
+def has_image(api: APIClient, name: str) -> bool:
+    """Whether an image is on the engine's machine."""
+    with engine_errors():
+        try:
+            api.inspect_image(name)  # type: ignore[no-untyped-call]
+        except NotFound:
+            return False
+    return True
+
+
 def missing_image(api: APIClient, name: str, login: dict[str, str] | None = None) -> str | None:
     """Why there is no such image, neither here nor in its registry; None if there is.
 

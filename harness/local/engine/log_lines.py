@@ -14,17 +14,40 @@ MAX_LOG_LINE = 262_144
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """Cut a container's output into lines, without their line ends."""
-    rest = b""
-    for chunk in chunks:
-        *ended, rest = (rest + chunk).split(b"\n")
-        *pieces, rest = _cut(rest)
+    return lines_of_both((chunk, None) for chunk in chunks)
+
+
+def lines_of_both(chunks: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[str]:
+    """The same of stdout and stderr: a line of one isn't cut by what comes of the other."""
+    streams = _Stream(), _Stream()
+    for both in chunks:
+        for stream, chunk in zip(streams, both, strict=True):
+            if chunk:
+                yield from stream.add(chunk)
+    for stream in streams:
+        yield from stream.end()
+
+
+class _Stream:
+    """What has come of a stream, and is no whole line yet."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def add(self, chunk: bytes) -> Iterator[str]:
+        """The lines that end in the chunk."""
+        *ended, rest = (self._rest + chunk).split(b"\n")
+        *pieces, self._rest = _cut(rest)
         for line in ended:
             for piece in _cut(line.rstrip(b"\r")):
                 yield piece.decode("utf-8", "replace")
         for piece in pieces:
             yield piece.decode("utf-8", "replace")
-    if rest:
-        yield rest.rstrip(b"\r").decode("utf-8", "replace")
+
+    def end(self) -> Iterator[str]:
+        """What has no end."""
+        if self._rest:
+            yield self._rest.rstrip(b"\r").decode("utf-8", "replace")
 
 
 def _cut(line: bytes) -> list[bytes]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from harness.local.core.backend import Backend
-    from harness.local.hosting.serving import Instance
+    from harness.local.hosting.containers.serving import Instance
     from harness.local.hosting.variant import Variant
     from harness.local.protocol.messages import RequestContext
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.console import plain
 from harness.errors import EngineError
-from harness.local.faults import events
-from harness.local.faults.faults import MARK
-from harness.local.hosting import capture, health, serving
+from harness.local.hosting import capture, usage
 from harness.local.hosting.asynchronous import Queue
 from harness.local.hosting.capture import Capture
-from harness.local.hosting.serving import DeployError, Instance
+from harness.local.hosting.containers import health, serving
+from harness.local.hosting.containers.serving import DeployError, Instance
+from harness.local.hosting.faults import EndpointFaults
 from harness.local.hosting.stateful import Sessions
 from harness.local.hosting.variant import Deployment, Variant, among
 from harness.local.protocol.errors import AwsError
@@ -25,8 +25,8 @@ from harness.local.protocol.errors import AwsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from harness.config.faults import Fault
     from harness.local.core.backend import Backend
+    from harness.local.engine.container import Container
     from harness.local.protocol.messages import RequestContext
 
 from harness.local.core.store import Resource
@@ -39,12 +39,6 @@ STOP_GRACE = 30
 
 DRAIN_TIMEOUT = 65
 """Seconds that a container which is replaced gets to answer its requests: what they may take."""
-
-NO_CAPACITY = (
-    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
-    f"Please retry using a different ML instance type or after some time. ({MARK})"
-)
-"""What AWS says of an endpoint that there are no instances for, and that it was wanted so."""
 
 REPLACEMENTS = 3
 """How often a container that ended while it served is started anew before it is given up."""
@@ -74,6 +68,7 @@ class Endpoint(Resource):
         """What it serves by; `CreateEndpointConfigInput`."""
         self.is_async = "AsyncInferenceConfig" in deployment.config
         self.sessions = Sessions()
+        self._faults = EndpointFaults(backend.faults, name)
         self.settings = deployment.settings
         self.pending: Deployment | None = deployment
         self.status = "Creating"
@@ -330,28 +325,13 @@ class Endpoint(Resource):
         elif instance.container.exited.is_set():  # perhaps before there was anything to replace
             self._replace(variant)
         else:
-            self._begin_faults(instance)
-
-    def _fault(self, event: str) -> Fault | None:
-        """The fault on demand by which this event happens to the endpoint."""
-        return self._backend.faults.event(event, "CreateEndpoint", self.name)
-
-    def _require_capacity(self) -> None:
-        if self._fault(events.CAPACITY):
-            raise DeployError(NO_CAPACITY)
-
-    def _begin_faults(self, instance: Instance) -> None:
-        """Let those faults on demand come that are meant for containers that serve."""
-        for event in (events.CONTAINER_EXIT, events.OUT_OF_MEMORY):
-            if fault := self._fault(event):
-                call = partial(instance.kill, out_of_memory=event == events.OUT_OF_MEMORY)
-                events.after(fault.delay, call)
+            self._faults.begin(instance)
 
     def _attempt(self, variant: Variant, attempts: int) -> Instance:
         while True:
             attempts -= 1
             try:
-                self._require_capacity()
+                self._faults.require_capacity()
                 return serving.start(
                     self._backend,
                     self._context,
@@ -375,7 +355,7 @@ class Endpoint(Resource):
                     ),
                     on_exit=lambda: self._replace(variant),
                     on_transfer=partial(setattr, variant, "transfer"),
-                    flaps=self._flaps,
+                    flaps=self._faults.flaps,
                 )
             except (DeployError, EngineError) as error:
                 if not attempts or not self._wants(variant):
@@ -451,15 +431,29 @@ class Endpoint(Resource):
         self._fail(reason or lost)
 
     def _begin_watching(self) -> None:
-        """Ping the containers from now on; those that don't answer end, and are replaced."""
+        """Ping and measure the containers from now on; those that don't answer are replaced."""
         if self._is_watched:
             return
         self._is_watched = True
-        watch = partial(health.watch, self.name, self._instances, self._flaps, self._stopped)
+        watch = partial(
+            health.watch, self.name, self._instances, self._faults.flaps, self._stopped
+        )  # fmt: skip
         self._backend.spawn(watch, f"health-{self.name}")
+        watch = partial(
+            usage.watch, self._backend, self._context, self.name, self._containers,
+            self._metrics_frequency, self._stopped,
+        )  # fmt: skip
+        self._backend.spawn(watch, f"usage-{self.name}")
 
-    def _flaps(self) -> bool:
-        return self._fault(events.PING) is not None
+    def _containers(self) -> list[tuple[str, Container]]:
+        """Those that serve, each with its variant's name."""
+        with self._changed:
+            return [(each.name, one.container) for each in self.variants for one in each.instances]
+
+    def _metrics_frequency(self) -> int:
+        """Seconds between two of a container's metrics."""
+        config = self.config.get("MetricsConfig") or {}
+        return int(config.get("MetricPublishFrequencyInSeconds", usage.FREQUENCY))
 
     def _fail(self, reason: str) -> None:
         with self._changed:

@@ -19,7 +19,7 @@ from harness.local.protocol.paging import page
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.hosting.models import Model
+    from harness.local.hosting.containers.model import Model
 
 DEFAULT_PAGE = 10
 """ListEndpoints' default page (AWS's API reference)."""

@@ -13,15 +13,15 @@ from harness.local.core.debug import debugger
 from harness.local.data import s3_objects
 from harness.local.hosting import stateful
 from harness.local.hosting.asynchronous import Invocation
+from harness.local.hosting.containers.upstream import MalformedError
 from harness.local.hosting.endpoint import Endpoint
-from harness.local.hosting.upstream import MalformedError
 from harness.local.protocol.errors import AwsError
 from harness.local.protocol.members import UNKNOWN
 
 if TYPE_CHECKING:
     from harness.local.core.backend import Backend
     from harness.local.core.store import Table
-    from harness.local.hosting.upstream import Answer
+    from harness.local.hosting.containers.upstream import Answer
     from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)

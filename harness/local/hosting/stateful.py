@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from harness.local.hosting.serving import Instance
+    from harness.local.hosting.containers.serving import Instance
     from harness.local.hosting.variant import Variant
 
 NEW = "NEW_SESSION"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from harness.local.hosting.models import Model
+from harness.local.hosting.containers.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.local.hosting.capture import Capture
-    from harness.local.hosting.serving import Instance
+    from harness.local.hosting.containers.serving import Instance
 
 
 STARTUP_TIMEOUT = 480

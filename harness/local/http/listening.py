@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
 from harness.local.http.connection import Connection
 from harness.local.http.limits import Limits, allow_files
 from harness.local.http.listener import Host, Listener
+from harness.local.http.sockets import BACKLOG, listening
 from harness.local.http.workers import Workers
 
 try:
@@ -20,6 +19,7 @@ except ImportError:  # where there is none, as on Windows; asyncio's own takes a
     import asyncio as loops  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Coroutine
 
     from harness.local.faults.faults import Faults
@@ -38,8 +38,6 @@ slowly hold up no other requests."""
 
 MOST_CONNECTIONS = 2048
 """At one address. A further one takes the place of the one that has been idle for longest."""
-
-_BACKLOG = 512
 
 
 class Server(Host):
@@ -73,29 +71,20 @@ class Server(Host):
         Raises:
             OSError: the port is taken, or the address isn't this machine's.
         """
-        try:
-            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            listening = socket.create_server(
-                (host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=host == "::"
-            )
-        except OSError as error:
-            raise OSError(
-                f"The local AWS can't listen on {host}, port {port}: {_words(error)}. Choose "
-                "another port or address, or stop what listens there."
-            ) from error
+        opened = listening(host, port)
         pool = self.workers
         if workers is not None:
             pool = Workers("harness-inner", workers)
             self._pools.append(pool)
         listener = Listener(self, pool, accepts, self._most, faults=faults)
-        self._call(self._accept(listener, listening))
-        bound: int = listening.getsockname()[1]
+        self._call(self._accept(listener, opened))
+        bound: int = opened.getsockname()[1]
         return bound
 
-    async def _accept(self, listener: Listener, listening: socket.socket) -> None:
+    async def _accept(self, listener: Listener, opened: socket.socket) -> None:
         self.listeners.append(listener)
         server = await self.loop.create_server(
-            lambda: Connection(listener), sock=listening, backlog=_BACKLOG
+            lambda: Connection(listener), sock=opened, backlog=BACKLOG
         )
         self._sockets.append(server)
 
@@ -146,12 +135,6 @@ class Server(Host):
         for each in self.clients():
             if each.deadline < now:
                 each.expire()
-
-
-def _words(error: OSError) -> str:
-    """The system's own, without the address, which the sentence has."""
-    known = isinstance(error, socket.gaierror) or not error.errno
-    return str(error.strerror or error) if known else os.strerror(error.errno or 0)
 
 
 def _log_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from harness.local.data import opt_ml
 from harness.local.engine.errors import StartError, engine_lost
 from harness.local.faults import events
 from harness.local.jobs.job import FAILURE_REASON_LIMIT, JobError, JobStoppedError
-from harness.local.jobs.usage import Usage
+from harness.local.jobs.usage import measured
 
 if TYPE_CHECKING:
     import threading
@@ -73,7 +73,7 @@ class Cluster:
         self.containers: list[Container] = []
         self._faults: list[threading.Timer] = []
         self._lost: Container | None = None
-        self._usage = Usage(job, log_group, self.hosts)
+        self._log_group = log_group
         self.logs = {
             host: job.backend.logs.open(
                 job.context.region,
@@ -229,7 +229,8 @@ class Cluster:
         `period` seconds meanwhile. Raises `JobStoppedError` if the job is abandoned, and
         `EngineError` if the engine was lost, `HostLostError` if a host was.
         """
-        with self._usage.measured(self.containers):
+        containers = dict(zip(self.hosts, self.containers, strict=True))
+        with measured(self._job, self._log_group, containers):
             return self._until_end(deadlines, interrupted, failure, tick, period)
 
     def _until_end(

@@ -39,6 +39,12 @@ class Associations:
                     "Associations cannot be created between two experiment entities: "
                     f"'{source.arn}' and '{destination.arn}'.",
                 )
+            if source is destination:  # AWS doesn't say; nothing comes of itself
+                raise AwsError(
+                    "ValidationException",
+                    f"The source and the destination of an association are both '{source.arn}': "
+                    "they must differ.",
+                )
             if destination.arn in source.to:
                 raise AwsError(
                     "ValidationException",

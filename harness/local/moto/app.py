@@ -33,7 +33,7 @@ from harness.local.moto import (
     sessions,
     wsgi,
 )
-from harness.local.moto.ours import operations, stacks, tags, view
+from harness.local.moto.ours import functions, metrics, operations, refusals, stacks, tags, view
 from harness.local.moto.ours.accounts import account_of
 from harness.local.protocol.errors import AwsError, DisconnectedError
 from harness.local.protocol.messages import Request, Response
@@ -163,10 +163,14 @@ class MotoApp:
             s3_streaming.prepare()
         if service == "logs":
             log_events.prepare()
+        if service == "cloudwatch":
+            metrics.prepare()
         if service == "resourcegroupstaggingapi":
             tags.prepare()
         if service == "cloudformation":
             stacks.prepare()
+        if service == "awslambda":
+            functions.prepare()
         bounds.prepare(service)
         patterns.prepare(service)
         app = create_backend_app(service)
@@ -179,6 +183,9 @@ class MotoApp:
         Raises:
             DisconnectedError: the request's body broke off.
         """
+        if (refusal := refusals.error(request, _service(request))) is not None:
+            status = http.HTTPStatus.BAD_REQUEST
+            return _error(request, status, refusal.code, refusal.message)
         if self.ours is not None and _service(request) == "sagemaker":
             return _no_operation(request)  # ours has them all; moto's would be inventions
         try:

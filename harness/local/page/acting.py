@@ -75,7 +75,9 @@ class Acting:
         if verb == "Start":
             noun, name = EXECUTION, KINDS[EXECUTION].name_of(answer)
         if verb == "Delete" and noun != "Endpoint":  # which takes its time
-            return answers.redirect(f"/?region={asked.region}")
+            first = f"/?region={asked.region}"
+            is_listed = KINDS[noun].is_listed
+            return answers.redirect(first if is_listed else answers.place("/others", asked.region))
         return answers.redirect(resource_url(noun, name, asked.region))
 
     def invoke(self, asked: Asked, name: str, form: Form) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from harness.local.page.parts.kinds import url as resource_url
 from harness.local.page.parts.plots import Phase, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.local.page.parts.kinds import Kind
 
@@ -28,7 +29,18 @@ Link = tuple[str, str, str]
 """What it is to the resource, its name, its URL."""
 
 HOSTS = 4
-"""Of a job, whose metrics are shown."""
+"""Of a job, or variants of an endpoint, whose metrics are shown."""
+
+ENDPOINT_SPAN = timedelta(hours=3)
+"""Of an endpoint's metrics, the latest, that are shown."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """`span` says which time they are of."""
+
+    span: str = ""
+    series: Sequence[Series] = ()
 
 
 def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -43,8 +55,8 @@ def facts(kind: Kind, found: dict[str, Any]) -> list[tuple[str, str]]:
          or application.get("ImageUri")),
         *registry.facts(found),
         ("Description", found.get("PipelineDescription")
-         or found.get("PipelineExecutionDescription")),
-        ("Display name", found.get("PipelineExecutionDisplayName")),
+         or found.get("PipelineExecutionDescription") or found.get("Description")),
+        ("Display name", found.get("PipelineExecutionDisplayName") or found.get("DisplayName")),
         ("Entrypoint", _words(algorithm.get("ContainerEntrypoint")
                               or application.get("ContainerEntrypoint"))),
         ("Arguments", _words(algorithm.get("ContainerArguments")
@@ -99,28 +111,49 @@ def phases(found: dict[str, Any]) -> list[Phase]:
     ]  # fmt: skip
 
 
-def metrics(cloudwatch: Any, kind: Kind, found: dict[str, Any]) -> list[Series]:
-    """Those that CloudWatch has of a job: of its log, and of its containers."""
-    name = found[kind.name_member]
+def metrics(cloudwatch: Any, kind: Kind, found: dict[str, Any]) -> Metrics:
+    """Those that CloudWatch has of a job or an endpoint: of its log, and of its containers."""
+    is_job = kind.noun.endswith("Job")
     start = next((found[each] for each in BEGUN if each in found), found["CreationTime"])
     end = next((found[each] for each in ENDED if each in found), datetime.now(UTC))
+    is_cut = not is_job and end - start > ENDPOINT_SPAN
+    start = end - ENDPOINT_SPAN if is_cut else start
     start, end = start.replace(microsecond=0), end + timedelta(seconds=5)
     period = max(1, -(-int((end - start).total_seconds()) // POINTS))
     period = period if period == 1 else -(-period // 60) * 60
-    hosts = [f"algo-{number + 1}" for number in range(min(HOSTS, _count(found)))]
-    wanted = [(kind.name_member, name, "")] if kind.noun == "TrainingJob" else []
-    wanted += [("Host", f"{name}/{host}", host if len(hosts) > 1 else "") for host in hosts]
+    said = f"of the last {ENDPOINT_SPAN.seconds // 3600} hours" if is_cut else "since it began"
     series: list[Series] = []
     try:
-        for dimension, value, of in wanted:
+        for dimensions, of in _of_job(kind, found) if is_job else _of_endpoint(found):
             listed = cloudwatch.list_metrics(
-                Namespace=kind.log_group, Dimensions=[{"Name": dimension, "Value": value}]
+                Namespace=kind.log_group.removesuffix("/{name}"),
+                Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
             )["Metrics"]
             for each in sorted(listed, key=lambda metric: str(metric["MetricName"])):
                 series += _series(cloudwatch, each, of, start, end, period)
     except (ClientError, BotoCoreError):  # the page has the rest all the same
-        return series
-    return series
+        pass
+    return Metrics(said, series)
+
+
+_Wanted = tuple[dict[str, str], str]
+"""A metric's dimensions, and what it is of where there are several."""
+
+
+def _of_job(kind: Kind, found: dict[str, Any]) -> Iterator[_Wanted]:
+    name = found[kind.name_member]
+    if kind.noun == "TrainingJob":
+        yield {kind.name_member: name}, ""
+    hosts = [f"algo-{number + 1}" for number in range(min(HOSTS, _count(found)))]
+    for host in hosts:
+        yield {"Host": f"{name}/{host}"}, host if len(hosts) > 1 else ""
+
+
+def _of_endpoint(found: dict[str, Any]) -> Iterator[_Wanted]:
+    variants = [each["VariantName"] for each in found.get("ProductionVariants", [])][:HOSTS]
+    for variant in variants:
+        dimensions = {"EndpointName": found["EndpointName"], "VariantName": variant}
+        yield dimensions, variant if len(variants) > 1 else ""
 
 
 def _count(found: dict[str, Any]) -> int:

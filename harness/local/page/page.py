@@ -17,6 +17,7 @@ from harness.local.page import answers, logs
 from harness.local.page.acting import Acting
 from harness.local.page.buckets import Buckets
 from harness.local.page.forms import Form, Tokens, read
+from harness.local.page.others import Others
 from harness.local.page.parts.asked import Asked, Local
 from harness.local.page.parts.kinds import PREFIX
 from harness.local.page.parts.kinds import url as resource_url
@@ -52,6 +53,7 @@ class Page:
         self._local = Local(service, client, region, account_id)
         self._tokens = Tokens()
         self._resources = Resources(self._local, faults, self._tokens.token)
+        self._others = Others(self._local, self._resources)
         self._buckets = Buckets(self._local, self._tokens.token)
         self._acting = Acting(self._local, self._resources)
         self._ended = threading.Event()
@@ -97,6 +99,10 @@ class Page:
                 return found
             case ["sagemaker", noun, name]:
                 return self._resources.resource(asked, noun, name)
+            case ["others"]:
+                return self._others.all(asked)
+            case ["records", noun, name]:
+                return self._others.record(asked, noun, name)
             case ["logs"]:
                 return self._resources.log_groups(asked)
             case ["logs", "group"]:

@@ -32,6 +32,7 @@ LIMIT = 100
 
 TUNING = "HyperParameterTuningJob"
 COMPONENT = "TrialComponent"
+EXPERIMENTS = ("Experiment", "Trial", COMPONENT)
 
 _TEXTS = {
     **registry.TEXTS,
@@ -56,7 +57,7 @@ class Resources:
         words, status = asked.query.get("q", "").strip(), asked.query.get("status", "")
         operations = self._local.service.operations
         kinds = [k for k in KINDS.values() if k.is_listed and k.list_operation in operations]
-        rows = {kind: self._rows(kind, asked.region, words) for kind in kinds}
+        rows = {kind: self.rows(kind, asked.region, words) for kind in kinds}
         shown = {kind: [r for r in some if _is_wanted(r, words, status)] for kind, some in
                  rows.items()}  # fmt: skip
         everything = [each for some in shown.values() for each in some]
@@ -81,7 +82,8 @@ class Resources:
             refresh=REFRESH_SECONDS,
         )  # fmt: skip
 
-    def _rows(self, kind: Kind, region: str, words: str = "") -> list[Row]:
+    def rows(self, kind: Kind, region: str, words: str = "") -> list[Row]:
+        """The latest ones of a kind, as lists have them."""
         found = (self._describe(kind, region, name) for name in self._names(kind, region, words))
         return [row(kind, region, each) for each in found if each is not None]
 
@@ -125,10 +127,9 @@ class Resources:
         phases = flow.phases if flow else details.phases(found) if kind.noun != TUNING else []
         tags = self._tags(kind, region, found)
         ends = max((each.start + each.seconds for each in phases), default=0.0)
-        series = []
-        if kind.noun.endswith("Job") and kind.log_group:
-            cloudwatch = self._local.client("cloudwatch", region)
-            series = details.metrics(cloudwatch, kind, found)
+        metrics = details.Metrics()
+        if kind.log_group:
+            metrics = details.metrics(self._local.client("cloudwatch", region), kind, found)
         is_live = here.is_running or (
             flow is not None and any(each.is_running for each in flow.executions)
         )
@@ -146,7 +147,8 @@ class Resources:
                 *self._links(kind, region, name, found),
             ],
             timeline=[(each, bar(each, ends)) for each in phases],
-            plots=[(each, plot(each) if len(each.values) > 1 else "") for each in series],
+            plots=[(each, plot(each) if len(each.values) > 1 else "") for each in metrics.series],
+            span=metrics.span,
             hyperparameters=_pairs(found.get("HyperParameters")),
             component=details.component(found),
             environment=_pairs(
@@ -230,6 +232,8 @@ class Resources:
             component = f"{name}{SUFFIXES[kind.noun]}".lower()
             if found_component := self._describe(KINDS[COMPONENT], region, component):
                 yield named(COMPONENT, "Trial component", found_component["TrialComponentName"])
+        if kind.noun in EXPERIMENTS:
+            yield from self._experiment_links(kind, region, name, found)
         if kind.noun == COMPONENT:
             source = found.get("Source", {"SourceType": ""})
             noun = source["SourceType"].removeprefix("SageMaker")
@@ -279,6 +283,23 @@ class Resources:
                 model = self._describe(KINDS["Model"], region, each["ModelName"]) or {}
                 links = self._links(KINDS["Model"], region, each["ModelName"], model)
                 yield from (link for link in links if link[0] == "Trained by")
+
+    def _experiment_links(
+        self, kind: Kind, region: str, name: str, found: dict[str, Any]
+    ) -> Iterator[Link]:
+        """experiment → trials → trial components, and back."""
+
+        def those(noun: str, said: str) -> Iterator[Link]:
+            asked = {kind.name_member: name, "MaxResults": LIMIT}
+            listed = self._local.call(KINDS[noun].list_operation, region, asked) or {}
+            for each in listed.get(f"{noun}Summaries", []):
+                yield details.named(noun, each[f"{noun}Name"], said, region)
+
+        if kind.noun == "Trial":
+            yield details.named("Experiment", found["ExperimentName"], "Experiment", region)
+            yield from those(COMPONENT, "Trial component")
+        else:
+            yield from those("Trial", "Trial" if kind.noun == "Experiment" else "In trial")
 
     def _trained_by(self, uris: set[str], region: str) -> Iterator[Link]:
         """The training jobs whose artifacts these are."""

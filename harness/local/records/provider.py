@@ -119,17 +119,12 @@ class Records:
             required = shape.required_members if shape is not None else ()
             values = structures.change(kind.noun, record.values, changes, required)
             shelf.check_parents(kind, context, values)
-            before = record.values, record.history, record.modified
-            if version := kind.line.get("version"):
-                self._check_target(context, record, request, version)
-                record.history = [*record.history, [record.values, record.modified]]
-                values = {**values, version: record.values[version] + 1}
-            record.values, record.modified = values, datetime.now(UTC)
-            try:
-                shelf.check_room(record)
-            except AwsError:
-                record.values, record.history, record.modified = before
-                raise
+            with shelf.changing(record):
+                if version := kind.line.get("version"):
+                    self._check_target(context, record, request, version)
+                    record.history = [*record.history, [record.values, record.modified]]
+                    values = {**values, version: record.values[version] + 1}
+                record.values, record.modified = values, datetime.now(UTC)
             tags = {each["Key"]: each["Value"] for each in request.get("Tags", ())}
             self._store.tags[record.arn].update(tags)
             return fitted(shelf, context, shown(shelf, context, record))

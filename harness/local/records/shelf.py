@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import string
 from datetime import UTC, datetime
@@ -156,6 +157,8 @@ class Shelf:
                     f"{kind.words} {self.name(record)} would be one more.",
                 )
             self.store.table(kind.arn_kind).add(record, request.get("Tags"))
+            if "number" in kind.line:
+                parents[0].numbered += 1
             return record, True
 
     def _new(
@@ -173,8 +176,7 @@ class Shelf:
         for member, template in kind.line.get("made", {}).items():
             values[member] = template.format_map(known)
         if number := kind.line.get("number"):
-            parents[0].numbered += 1
-            values[number] = parents[0].numbered
+            values[number] = parents[0].numbered + 1
         if version := kind.line.get("version"):
             values[version] = 1
         arn, now = context.arn(kind.resource({**values, **known})), datetime.now(UTC)
@@ -197,6 +199,22 @@ class Shelf:
                 f"The records of the local AWS may take {MAX_BYTES // 1024**2} MiB at most, and "
                 "have no room for this one: delete some.",
             )
+
+    @contextlib.contextmanager
+    def changing(self, *records: Record) -> Iterator[None]:
+        """Records get other values, histories and times in here; what they have isn't changed.
+
+        Raises AWS's error if one is too large then; all are as they were before.
+        """
+        before = [(each, vars(each).copy()) for each in records]
+        try:
+            yield
+            for each in records:
+                self.check_room(each)
+        except AwsError:
+            for each, members in before:
+                vars(each).update(members)
+            raise
 
     def remove(self, record: Record, context: RequestContext) -> None:
         """Forget one and what goes with it. Raises AWS's error if others need it."""

@@ -40,10 +40,9 @@ def _update_devices(shelf: Shelf, context: RequestContext, request: Request) -> 
         found = [
             _device(shelf, context, request, each["DeviceName"]) for each in request["Devices"]
         ]
-        for record, each in zip(found, request["Devices"], strict=True):
-            record.values.update(each)
-            record.modified = datetime.now(UTC)
-            shelf.check_room(record)
+        with shelf.changing(*found):
+            for record, each in zip(found, request["Devices"], strict=True):
+                record.values, record.modified = {**record.values, **each}, datetime.now(UTC)
 
 
 def _deregister_devices(shelf: Shelf, context: RequestContext, request: Request) -> None:
@@ -69,8 +68,8 @@ def _describe_feature(shelf: Shelf, context: RequestContext, request: Request) -
 def _update_feature(shelf: Shelf, context: RequestContext, request: Request) -> None:
     with shelf.store.lock:
         group, feature = _feature(shelf, context, request)
-        features = group.values.setdefault("Features", {})
-        known = features.setdefault(feature["FeatureName"], {})
+        features = group.values.get("Features", {})
+        known = dict(features.get(feature["FeatureName"], {}))
         gone = request.get("ParameterRemovals", ())
         if any("Key" not in each for each in request.get("ParameterAdditions", ())):
             raise AwsError("ValidationException", "ParameterAdditions: each must have a Key.")
@@ -79,7 +78,9 @@ def _update_feature(shelf: Shelf, context: RequestContext, request: Request) -> 
         known["Parameters"] = [each for key, each in parameters.items() if key not in gone]
         if "Description" in request:
             known["Description"] = request["Description"]
-        shelf.check_room(group)
+        with shelf.changing(group):
+            features = {**features, feature["FeatureName"]: known}
+            group.values = {**group.values, "Features": features}
 
 
 def _feature(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from harness.local.core.backend import Backend
-    from harness.local.hosting.models import Model
+    from harness.local.hosting.containers.model import Model
     from harness.local.protocol.messages import RequestContext
 
 Record = dict[str, Any]

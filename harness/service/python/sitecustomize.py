@@ -81,11 +81,13 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def _run_the_next() -> None:
+def run_the_next() -> None:
     """Run the `sitecustomize` that this one is in front of, in its place."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  # pathlib takes time
-    others = [each for each in sys.path if os.path.abspath(each) != here]  # noqa: PTH100
-    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", others)
+    folders = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100
+    # Only behind it: one in front of it has run it, and would again.
+    behind = folders[folders.index(here) + 1 :] if here in folders else folders
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", behind)
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)
         sys.modules["sitecustomize"] = module
@@ -102,4 +104,4 @@ def quicken_all() -> None:
 
 if __name__ == "sitecustomize":
     quicken_all()
-    _run_the_next()
+    run_the_next()

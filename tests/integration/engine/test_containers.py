@@ -24,7 +24,7 @@ from harness.errors import EngineError
 from harness.local.engine import addresses, sessions
 from harness.local.engine.containers import PIDS, Containers
 from harness.local.engine.errors import StartError
-from harness.local.hosting import serving
+from harness.local.hosting.containers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ import pytest
 from harness.local.engine import containers
 from harness.local.engine.containers import Containers
 from harness.local.engine.errors import NoGateError
-from harness.local.hosting import serving
+from harness.local.hosting.containers import serving
 from tests.integration.support import ROLE
 
 if TYPE_CHECKING:

@@ -151,6 +151,7 @@ def test_a_training_script_that_raises_is_status_1_with_its_words(
     assert report["passed"] is False
     assert "df" in report["error"]
     assert "Traceback" not in report["error"]
+    assert "CloudWatch" not in report["error"], "it ends with the run"
     assert leftovers() == []
     assert "unexpected" not in log
     left = ROOT / log.partition("what is left of the run: ")[2].splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import socket
 import sys
 import tarfile
@@ -19,7 +20,7 @@ from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.engine.container import Container
 from harness.local.engine.containers import Containers
-from harness.local.hosting.serving import Instance
+from harness.local.hosting.containers.serving import Instance
 from tests.integration.support import AWS, ROLE, Names
 
 if TYPE_CHECKING:
@@ -451,6 +452,7 @@ def test_where_a_container_listens_is_told_in_good_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("harness.local.hosting.variant.STARTUP_TIMEOUT", 15)
+    caplog.set_level(logging.INFO, "harness")
     name = deploy(model("port-5000"))
 
     def told() -> bool:

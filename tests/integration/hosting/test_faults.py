@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.config.faults import Fault
-from harness.local.hosting.endpoint import NO_CAPACITY
+from harness.local.hosting.faults import NO_CAPACITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness.config.faults import Fault
-from harness.local.hosting import health
+from harness.local.hosting.containers import health
 from tests.integration.support import ROLE
 
 if TYPE_CHECKING:

@@ -89,6 +89,9 @@ def test_a_version_is_deployed_once_it_is_approved(
     aws.sagemaker.delete_model_package(ModelPackageName=arn)
     aws.wait("endpoint_in_service", EndpointName=name)
     assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+    expression: Any = {"Filters": [{"Name": "EndpointName", "Operator": "Equals", "Value": name}]}
+    (found,) = aws.sagemaker.search(Resource="Endpoint", SearchExpression=expression)["Results"]
+    assert found["Endpoint"]["EndpointStatus"] == "InService"
     answer = aws.invoke(name, b"", ContentType="probe/model")
     assert json.loads(answer["Body"].read()) == ["model.joblib"]
     answer = aws.invoke(name, b"", ContentType="probe/environment")

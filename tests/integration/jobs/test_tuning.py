@@ -11,7 +11,7 @@ from examples.gauss3 import tune as gauss3
 from tests.integration.support import ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from harness.image.build import BuiltImage
     from tests.integration.support import AWS, Names
@@ -37,6 +37,7 @@ def tune(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
         static: dict[str, str] | None = None,
         config: dict[str, Any] | None = None,
         image: str = probe_image,
+        definitions: Sequence[dict[str, Any]] = (),
         **members: Any,
     ) -> str:
         name = names.new("t")[-32:].strip("-")
@@ -68,11 +69,14 @@ def tune(aws: AWS, names: Names, probe_image: str) -> Callable[..., str]:
             "Environment": {"PROBE": "tune"},
             "StaticHyperParameters": static or {},
         }
+        if definitions:  # which say themselves what is tuned, and for what
+            whole = {k: v for k, v in whole.items() if k not in (
+                "HyperParameterTuningJobObjective", "ParameterRanges")}  # fmt: skip
+            members["TrainingJobDefinitions"] = [{**definition, **each} for each in definitions]
+        else:
+            members["TrainingJobDefinition"] = definition
         aws.sagemaker.create_hyper_parameter_tuning_job(
-            HyperParameterTuningJobName=name,
-            HyperParameterTuningJobConfig=whole,
-            TrainingJobDefinition=definition,
-            **members,
+            HyperParameterTuningJobName=name, HyperParameterTuningJobConfig=whole, **members
         )
         return name
 
@@ -219,6 +223,43 @@ def test_no_more_run_at_once_than_the_machine_has_room_for_and_all_stop(
     assert job["HyperParameterTuningJobStatus"] == "Stopped"
     assert job["TrainingJobStatusCounters"]["Stopped"] == room + 2
     assert not aws.containers(name)
+
+
+def test_no_further_job_is_launched_once_none_is_better(aws: AWS, tune: Callable[..., str]) -> None:
+    patience = {"MaxNumberOfTrainingJobsNotImproving": 3}
+    criteria = {"TuningJobCompletionCriteria": {"BestObjectiveNotImproving": patience}}
+    n = {"Name": "n", "MinValue": "1", "MaxValue": "100"}  # which says nothing of the score
+    job = finish(aws, tune({"IntegerParameterRanges": [n]}, 30, 1, config=criteria))
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert job["TrainingJobStatusCounters"]["Completed"] == 4
+    assert job["TuningJobCompletionDetails"]["NumberOfTrainingJobsObjectiveNotImproving"] == 3
+
+
+def test_several_definitions_have_ranges_on_their_own_scales(
+    aws: AWS, tune: Callable[..., str]
+) -> None:
+    def definition(name: str, kind: str, scaled: dict[str, str]) -> dict[str, Any]:
+        return {
+            "DefinitionName": name,
+            "TuningObjective": {"Type": "Maximize", "MetricName": "score"},
+            "HyperParameterRanges": {f"{kind}ParameterRanges": [scaled]},
+        }
+
+    near_one = {"Name": "x", "MinValue": "0.1", "MaxValue": "0.9",
+                "ScalingType": "ReverseLogarithmic"}  # fmt: skip
+    powers = {"Name": "n", "MinValue": "1", "MaxValue": "10000", "ScalingType": "Logarithmic"}
+    own = [definition("a", "Continuous", near_one), definition("b", "Integer", powers)]
+    name = tune({}, 4, 2, definitions=own)
+    job = finish(aws, name)
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job.get("FailureReason")
+    found: dict[str, list[dict[str, str]]] = {"a": [], "b": []}
+    for each in children(aws, name):
+        found[each["TrainingJobDefinitionName"]].append(each["TunedHyperParameters"])
+        assert each["TrainingJobStatus"] == "Completed"
+    assert [len(each) for each in found.values()] == [2, 2]
+    assert all(0.1 <= float(each["x"]) <= 0.9 for each in found["a"])
+    assert all(1 <= int(each["n"]) <= 10_000 for each in found["b"])
+    assert job["BestTrainingJob"]["TrainingJobDefinitionName"] == "b"  # whose x is the best one
 
 
 @pytest.mark.slow

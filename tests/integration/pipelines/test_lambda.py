@@ -1,4 +1,4 @@
-"""Lambda steps: functions that moto's Lambda runs in a container."""
+"""Functions of Lambda's, in containers, and the steps that invoke them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from docker import DockerClient
 
     from tests.integration.support import AWS, Names
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
-
-BUSYBOX = "busybox:latest"
 
 DOCKERFILE = """
 FROM {image}
@@ -27,60 +26,87 @@ RUN printf '%s\\n' \\
   'sys.path.insert(0, "/var/task")' \\
   'module, name = sys.argv[1].split(".")' \\
   'handler = getattr(importlib.import_module(module), name)' \\
-  'event = json.loads(sys.argv[2])' \\
-  'event = json.loads(event) if isinstance(event, str) else event' \\
-  'print(json.dumps(handler(event, None)))' > /run.py
+  'print(json.dumps(handler(json.loads(sys.argv[2]), None)))' > /run.py
 ENTRYPOINT ["python3", "/run.py"]
 """
 """As the images that moto looks for are run: with the handler and the event as arguments."""
 
 CODE = """
+import time
+
 def add(event, context):
+    print("adding")
     if event["one"] < 0:
         raise ValueError("too small")
     return {"statusCode": 200, "sum": event["one"] + event["other"], "text": "done"}
+
+def store(event, context):
+    import boto3
+    from more import KEY
+
+    boto3.client("s3").put_object(Bucket=event["bucket"], Key=KEY, Body=b"stored")
+    return {"name": context.function_name, "left": context.get_remaining_time_in_millis() > 0}
+
+def sleep(event, context):
+    time.sleep(600)
 """
 
 
-@pytest.fixture(scope="module")
-def lambda_image(docker_client: DockerClient, bare_image: str) -> Iterator[str]:
-    """The image of functions; and busybox, if it isn't there, by which moto copies their code."""
-    dockerfile = io.BytesIO(DOCKERFILE.format(image=bare_image).encode())
-    image, _ = docker_client.images.build(fileobj=dockerfile, rm=True, forcerm=True)
-    tag = f"harness-lambda:{str(image.id).rpartition(':')[2][:12]}"
-    image.tag(*tag.split(":"))
-    made = not docker_client.images.list(BUSYBOX)
-    if made:
-        docker_client.images.get(bare_image).tag(*BUSYBOX.split(":"))
-    try:
-        yield tag
-    finally:
-        docker_client.images.remove(tag)
-        if made:
-            docker_client.images.remove(BUSYBOX)
-
-
 @pytest.fixture
-def function(aws: AWS, names: Names, lambda_image: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The ARN of a function."""
-    monkeypatch.setenv("MOTO_DOCKER_LAMBDA_IMAGE", lambda_image)
+def create(
+    aws: AWS, names: Names, bare_image: str, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., str]:
+    """Creates a function, and returns its ARN."""
+    monkeypatch.delenv("MOTO_DOCKER_LAMBDA_IMAGE", raising=False)
+    client: Any = aws.session.client("lambda")
     trust = {"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
         "Action": "sts:AssumeRole"}]}  # fmt: skip
     role = aws.session.client("iam").create_role(
         RoleName=names.new("role"), AssumeRolePolicyDocument=json.dumps(trust)
-    )
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("functions.py", CODE)
-    made = aws.session.client("lambda").create_function(
-        FunctionName=names.new("f"), Runtime="python3.11", Role=role["Role"]["Arn"],
-        Handler="functions.add", Code={"ZipFile": packed.getvalue()},
-    )  # fmt: skip
-    return made["FunctionArn"]
+    )["Role"]["Arn"]
+
+    def create(handler: str, **members: Any) -> str:
+        layer = client.publish_layer_version(
+            LayerName=names.new("layer"), Content={"ZipFile": packed("python/more.py", "KEY = 'k'")}
+        )
+        made = client.create_function(
+            FunctionName=names.new("f"), Role=role, Handler=f"functions.{handler}",
+            Code={"ZipFile": packed("functions.py", CODE)}, Layers=[layer["LayerVersionArn"]],
+            **{"Runtime": "python3.11", "Timeout": 30, **members},
+        )  # fmt: skip
+        return str(made["FunctionArn"])
+
+    return create
 
 
-def test_a_function_is_run_and_its_outputs_are_used(aws: AWS, names: Names, function: str) -> None:
+def packed(name: str, text: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, text)
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def lambda_image(docker_client: DockerClient, bare_image: str) -> Iterator[str]:
+    """An image that runs functions itself."""
+    dockerfile = io.BytesIO(DOCKERFILE.format(image=bare_image).encode())
+    image, _ = docker_client.images.build(fileobj=dockerfile, rm=True, forcerm=True)
+    tag = f"harness-lambda:{str(image.id).rpartition(':')[2][:12]}"
+    image.tag(*tag.split(":"))
+    yield tag
+    docker_client.images.remove(tag)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_function_is_run_and_its_outputs_are_used(
+    aws: AWS, names: Names, create: Callable[..., str], is_named: bool,
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if is_named:
+        image = request.getfixturevalue("lambda_image")
+        monkeypatch.setenv("MOTO_DOCKER_LAMBDA_IMAGE", image)
+    function = create("add")
     name = names.new("p")
     client: Any = aws.sagemaker  # its stubs want a ClientRequestToken
     outputs = [{"OutputName": "sum", "OutputType": "Integer"},
@@ -121,3 +147,41 @@ def test_a_function_is_run_and_its_outputs_are_used(aws: AWS, names: Names, func
     assert set(failed) == {"Add"}
     reason = failed["Add"]["FailureReason"]
     assert reason.startswith(f"ClientError: Lambda function {function} failed: ")
+    assert "too small" in reason
+    assert "adding" in aws.log(f"/aws/lambda/{function.rpartition(':')[2]}", "2")
+
+
+def test_a_function_has_boto3_its_layers_and_the_local_aws(
+    aws: AWS, create: Callable[..., str]
+) -> None:
+    function = create("store", MemorySize=256)
+    name = function.rpartition(":")[2]
+    client: Any = aws.session.client("lambda")
+    payload = json.dumps({"bucket": aws.bucket}).encode()
+    answer = client.invoke(FunctionName=name, Payload=payload)
+    assert json.loads(answer["Payload"].read()) == {"name": name, "left": True}
+    assert "FunctionError" not in answer
+    assert aws.s3.get_object(Bucket=aws.bucket, Key="k")["Body"].read() == b"stored"
+    assert not aws.containers(f"lambda-{name}")
+
+
+def test_a_function_that_takes_too_long_is_ended(aws: AWS, create: Callable[..., str]) -> None:
+    client: Any = aws.session.client("lambda")
+    answer = client.invoke(FunctionName=create("sleep", Timeout=1), Payload=b"{}")
+    assert answer["FunctionError"]
+    told = json.loads(answer["Payload"].read())
+    assert told["errorType"] == "Sandbox.Timedout"
+    assert told["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+
+
+def test_a_function_without_an_image_is_refused(
+    aws: AWS, create: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_DOCKER_LAMBDA_IMAGE", "harness-none.invalid/lambda")
+    client: Any = aws.session.client("lambda")
+    with pytest.raises(ClientError, match="InvalidRuntimeException") as refused:
+        client.invoke(FunctionName=create("add"), Payload=b"{}")
+    assert (
+        "MOTO_DOCKER_LAMBDA_IMAGE names harness-none.invalid/lambda:python3.11, which can't be "
+        "pulled: "
+    ) in str(refused.value)

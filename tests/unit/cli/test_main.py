@@ -120,6 +120,23 @@ def test_wrong_usage_is_status_2(harness, arguments):
     assert refused.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rnu",), "there is no command 'rnu' (did you mean run?); `harness --help` lists them"),
+        (("-q", "rnu"), "there is no command 'rnu' (did you mean run?); `harness --help` lists"),
+        (("frobnicate",), "there is no command 'frobnicate'; `harness --help` lists them"),
+        (("--json", "ls"), "harness ls: error: --json stands behind the command"),
+        (("--config", "x.toml", "run"),
+         "--config stands behind the command, as in `harness run --config x.toml`"),
+    ],
+)  # fmt: skip
+def test_what_stands_where_no_command_does_is_told_in_short(arguments, words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main.main(arguments)
+    assert words in capsys.readouterr().err
+
+
 def test_a_wrong_setting_is_status_2_and_one_sentence(harness):
     refused = harness("run", HARNESS_THRESHOLDS_TRAIN_R2="high")
 

@@ -33,6 +33,7 @@ NOT_READ = {
     "HARNESS_DEBUG",  # of a container
     "HARNESS_AWS_CI_ROLE",  # of a repository at GitHub: docs/aws.md
     "HARNESS_TRAINING_INSTANCETYPE",  # one that isn't there: docs/troubleshooting.md
+    "HARNESS_TABLE_KEY",  # the pattern of their names: docs/troubleshooting.md
 }
 
 

@@ -71,3 +71,27 @@ def test_a_failed_step_is_one_sentence() -> None:
         "the image's build failed at Step 2/3 : RUN make: it returned a non-zero code: 2. "
         "It said: no rule / stopped"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "offline", "told"),
+    [
+        ("ERROR: No matching distribution found for flask", True, "The build has no network"),
+        ("ERROR: No matching distribution found for flask", False, ""),
+        ("W: Temporary failure resolving 'deb.debian.org'", True, "The build has no network"),
+        ("/bin/sh: 1: pip: not found", True, "The build has no network"),
+        ("/bin/sh: 1: pip: not found", False, "The base has no pip"),
+        ("no compiler here", True, ""),
+    ],
+)
+def test_a_command_that_misses_network_or_pip_is_told_where_wheels_are(
+    said: str, offline: bool, told: str
+) -> None:
+    log = BuildLog(lambda line: None, offline=offline)
+    log.read({"stream": "Step 2/3 : RUN x"})
+    log.read({"stream": f"{said}\n"})
+    with pytest.raises(BuildError) as caught:
+        log.read({"error": "The command '/bin/sh -c x' returned a non-zero code: 1"})
+    assert str(caught.value).endswith("." if told else said)
+    assert told in str(caught.value)
+    assert ("--find-links wheelhouse" in str(caught.value)) is bool(told)

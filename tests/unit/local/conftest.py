@@ -5,14 +5,10 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import settings
 
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from harness.local.moto import s3_streaming
-
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 _numbers = itertools.count(1)
 

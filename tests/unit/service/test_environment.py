@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.local.core.debug.python import sitecustomize as debug_sitecustomize
+from harness.service.python import sitecustomize
+
 
 def test_env_says_what_to_set_and_unset(commands):
     running = commands.up()
@@ -109,6 +112,25 @@ def test_the_sdk_checks_its_defaults_and_not_their_schema_each_time(commands, tm
     assert "Nothing" in said["refused"]
     assert said["loaded"]["SageMaker"]["PythonSDK"]["Modules"]["TelemetryOptOut"] is True
     assert said["next"] == "ran"  # the user's own sitecustomize
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_each_of_several_sitecustomizes_runs_once(tmp_path, first):
+    (tmp_path / "sitecustomize.py").write_text("print('ran')")
+    both = sitecustomize, debug_sitecustomize
+    ours = [str(Path(str(each.__file__)).parent) for each in both]
+    path = os.pathsep.join([ours[first], ours[1 - first], str(tmp_path)])
+
+    done = subprocess.run(
+        [sys.executable, "-c", ""],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.stdout, done.stderr) == ("ran\n", "")
 
 
 STS = """

@@ -91,6 +91,13 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+def test_who_has_a_container_is_told_what_is_enough(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/train.csv").write_text("1,2")
+    with pytest.raises(ConfigError, match=r"only harness\.toml is needed for a container that you"):
+        render.write(tmp_path, render.project("flask", "x"))
+
+
 def test_a_link_to_itself_stands_in_the_way(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     assert render.project_name(tmp_path / "loop") == "loop"

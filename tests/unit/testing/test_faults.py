@@ -49,7 +49,7 @@ def test_faults_are_a_tests_own_and_must_happen(pytester, monkeypatch):
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist", "-rEs")
     result.assert_outcomes(passed=4, failed=1, errors=2)
     result.stdout.fnmatch_lines_random([
-        "*the fault operation='ListModels', error='Throttling' has never happened*",
+        "*the fault operation='ListModels', error='Throttling' has never happened: nothing called*",
         "*has happened 3 times, and should have once*",
         "*ConfigError: faults.add: eror: unknown key (did you mean error?)*",
     ])  # fmt: skip

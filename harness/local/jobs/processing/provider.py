@@ -27,6 +27,9 @@ class ProcessingJobs(JobProvider[ProcessingJob]):
     def create_processing_job(
         self, context: RequestContext, request: CreateProcessingJobRequestTypeDef
     ) -> dict[str, Any]:
+        """An image that isn't there fails the job, as on AWS: only training and tuning jobs and
+        models have theirs looked up before they are created.
+        """
         requests.check(request)
         cluster = request["ProcessingResources"]["ClusterConfig"]
         instances.check_accelerators(self._backend, [cluster["InstanceType"]])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from harness.local.core.backend import Backend
     from harness.local.core.logs import LogStream
-    from harness.local.hosting.serving import Instance
+    from harness.local.hosting.containers.serving import Instance
     from harness.local.jobs.transform.filters import Processing
     from harness.local.jobs.transform.settings import Settings
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.local.data import channels, s3_objects
 from harness.local.faults import events
-from harness.local.hosting import serving
-from harness.local.hosting.serving import DeployError, Instance, UnhealthyError
+from harness.local.hosting.containers import serving
+from harness.local.hosting.containers.serving import DeployError, Instance, UnhealthyError
 from harness.local.jobs.job import Job, JobError
 from harness.local.jobs.transform import requests
 from harness.local.jobs.transform.answers import write
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from harness.local.core.backend import Backend
     from harness.local.core.logs import LogStream
-    from harness.local.hosting.models import Model
+    from harness.local.hosting.containers.model import Model
     from harness.local.protocol.messages import RequestContext
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"

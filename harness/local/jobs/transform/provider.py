@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.local.core import instances
 from harness.local.experiments import following
-from harness.local.hosting.models import Model, Models
+from harness.local.hosting.containers.model import Model
+from harness.local.hosting.models import Models
 from harness.local.jobs.inputs import check_has_objects
 from harness.local.jobs.provider import JobProvider
 from harness.local.jobs.transform import requests

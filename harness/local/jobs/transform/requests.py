@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from types_boto3_sagemaker.type_defs import CreateTransformJobRequestTypeDef
 
-    from harness.local.hosting.models import Model
+    from harness.local.hosting.containers.model import Model
 
 MAX_CONCURRENT = 100
 """Requests to an instance at once: what a product of 100 with `MaxPayloadInMB` leaves."""

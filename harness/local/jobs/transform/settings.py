@@ -14,7 +14,7 @@ from harness.local.jobs.transform.answers import beginning, write
 
 if TYPE_CHECKING:
     from harness.local.core.logs import LogStream
-    from harness.local.hosting.serving import Instance
+    from harness.local.hosting.containers.serving import Instance
 
 PARAMETERS_TIMEOUT = 10.0
 """Seconds in which `GET /execution-parameters` must be answered."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.local.core import instances
-from harness.local.hosting.models import Model
+from harness.local.hosting.containers.model import Model
 from harness.local.jobs.transform import requests
 from harness.local.jobs.transform.job import TransformJob
 from harness.local.protocol.errors import AwsError

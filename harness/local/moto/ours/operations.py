@@ -31,9 +31,10 @@ _RPC = re.compile(r"/service/[^/]+/operation/(\w+)")
 _VARIABLE = re.compile(r"\{(\w+)(\+?)\}")
 
 
-class _Route(NamedTuple):
-    """The way to an operation of a REST service."""
+class Route(NamedTuple):
+    """The way to an operation of a REST service, by botocore's name of that."""
 
+    service: str
     method: str
     path: re.Pattern[str]
     query: frozenset[str]
@@ -51,16 +52,21 @@ def name(request: Request, service: str) -> str | None:
             return action[0]
     if rpc := _RPC.fullmatch(request.path):
         return rpc[1]
+    found = route(request, service)
+    return found.operation if found else None
+
+
+def route(request: Request, service: str) -> Route | None:
+    """The way that a request takes to a REST service, of those that are signed for by this name."""
     given = {each.partition("=")[0] for each in request.query.split("&")}
     found = [
-        route
-        for route in _routes(service)
-        if route.method == request.method
-        and route.query <= given
-        and route.path.fullmatch(request.path)
+        each
+        for each in _routes(service)
+        if each.method == request.method
+        and each.query <= given
+        and each.path.fullmatch(request.path)
     ]
-    best = max(found, key=lambda route: (len(route.query), route.literal), default=None)
-    return best.operation if best else None
+    return max(found, key=lambda each: (len(each.query), each.literal), default=None)
 
 
 def _form(request: Request) -> str:
@@ -74,8 +80,8 @@ def _form(request: Request) -> str:
 
 
 @functools.lru_cache(maxsize=32)
-def _routes(service: str) -> list[_Route]:
-    return [route for model in _models(service) for route in _of_model(model)]
+def _routes(service: str) -> list[Route]:
+    return [each for model in _models(service) for each in _of_model(model)]
 
 
 def _models(service: str) -> Iterator[ServiceModel]:
@@ -86,7 +92,7 @@ def _models(service: str) -> Iterator[ServiceModel]:
             yield model
 
 
-def _of_model(model: ServiceModel) -> Iterator[_Route]:
+def _of_model(model: ServiceModel) -> Iterator[Route]:
     for operation in model.operation_names:
         http = model.operation_model(operation).http
         path, _, query = http["requestUri"].partition("?")
@@ -100,8 +106,13 @@ def _of_model(model: ServiceModel) -> Iterator[_Route]:
         pattern += re.escape(path[at:])
         literal += len(path[at:])
         keys = frozenset(each.partition("=")[0] for each in query.split("&") if each)
-        yield _Route(
-            http["method"], re.compile(pattern + "/?", re.DOTALL), keys, literal, operation
+        yield Route(
+            model.service_name,
+            http["method"],
+            re.compile(pattern + "/?", re.DOTALL),
+            keys,
+            literal,
+            operation,
         )
 
 

@@ -22,7 +22,7 @@ class Kind:
     log_group: str = ""
     log_prefix: str = ""
     is_listed: bool = True
-    """Whether it is on the first page, and not only where something leads to it."""
+    """Whether it is on the first page: trial components, of which each job has one, aren't."""
 
     @property
     def list_operation(self) -> str:
@@ -76,6 +76,8 @@ KINDS = {
         Kind("ModelPackage", "Model packages"),
         Kind("Model", "Models"),
         Kind("EndpointConfig", "Endpoint configurations"),
+        Kind("Experiment", "Experiments", is_listed=False),
+        Kind("Trial", "Trials", is_listed=False),
         Kind("TrialComponent", "Trial components", is_listed=False),
     )
 }

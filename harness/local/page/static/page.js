@@ -4,11 +4,28 @@
 "use strict";
 
 const MOST_LINES = 5000;
+const EDGE = 12;  // pixels beside a graph's first step
 const said = document.getElementById("said");
 let source = null;
 
 function ready(root) {
   for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+// Graphs
+
+function aim() {
+  // One that is wider than its box begins at its first step, and as near as that can be seen as
+  // well to the step that has failed, or runs: its corner may be empty.
+  for (const box of document.querySelectorAll(".canvas")) {
+    const first = box.querySelector(".node");
+    const wanted = box.querySelector(".node.bad") || box.querySelector(".node.busy") || first;
+    const zero = box.getBoundingClientRect().left + box.clientLeft - box.scrollLeft;
+    const [from, to] = [first, wanted].map((node) => node.getBoundingClientRect());
+    const middle = (to.left + to.right - box.clientWidth) / 2 - zero;
+    const least = from.right - zero + EDGE - box.clientWidth;
+    box.scrollLeft = Math.min(from.left - zero - EDGE, Math.max(least, middle));
+  }
 }
 
 // Copying
@@ -199,4 +216,5 @@ if (main.dataset.live) {
   again();
 }
 ready(document);
+aim();
 follow();

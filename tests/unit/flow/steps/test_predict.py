@@ -60,7 +60,7 @@ def test_answers_of_shapes_that_are_not_one_are_an_error(endpoint, sagemaker):
     sagemaker.answer = lambda rows: rows if len(rows) > 1 else rows[:, 0]
 
     with pytest.raises(
-        FlowError, match=r"\(\(2, 2\), \(1,\)\): look at the container's predict_fn"
+        FlowError, match=r"\(\(2, 2\), \(1,\)\); look at what answers POST /invocations"
     ):
         predict(endpoint, [rows_of(np.ones((3, 2)), limit=2)])
 

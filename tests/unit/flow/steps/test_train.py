@@ -15,6 +15,8 @@ from harness.flow.steps.stage import stage
 from harness.flow.steps.train import train
 from tests.unit.flow.scripted import log, with_
 
+GROUP = "/aws/sagemaker/TrainingJobs"
+
 
 def test_a_training_job_is_created_with_all_it_needs(run, sagemaker):
     sagemaker.statuses = ["InProgress", "InProgress", "Completed"]
@@ -60,18 +62,21 @@ def test_a_spot_job_has_a_time_for_waiting_too(run, sagemaker):
     }
 
 
-def test_a_failed_job_is_an_error_with_its_reason_and_its_log(run, sagemaker):
+@pytest.mark.parametrize("ephemeral", [True, False])
+def test_a_failed_job_is_an_error_with_its_reason_and_its_log(run, sagemaker, ephemeral):
+    """Which is told where it can be read later."""
+    object.__setattr__(run, "connection", replace(run.connection, ephemeral=ephemeral))
     sagemaker.statuses = ["InProgress", "Failed"]
     sagemaker.reason = "AlgorithmError: no such file, exit code: 1"
-    log(run, "/aws/sagemaker/TrainingJobs", f"{run.name}/algo-1-1", "Traceback", "  no such file")
+    log(run, GROUP, f"{run.name}/algo-1-1", "Traceback", "  no such file")
 
     with pytest.raises(FlowError) as error:
         train(run, "image:tag", stage(run, Plan()))
 
+    where = f" Its log is in CloudWatch Logs: group {GROUP}, streams {run.name}/*."
     assert str(error.value) == (
-        f"training job {run.name} is Failed: AlgorithmError: no such file, exit code: 1. Its log "
-        "is above, and in CloudWatch Logs: group /aws/sagemaker/TrainingJobs, streams "
-        f"{run.name}/*."
+        f"training job {run.name} is Failed: AlgorithmError: no such file, exit code: 1."
+        f"{'' if ephemeral else where}"
     )
     assert run.shown == ["  | Traceback", "  |   no such file"]
 

@@ -39,3 +39,13 @@ def test_bytes_that_are_no_text_are_cut_too(monkeypatch):
     pieces = list(log_lines.lines([b"\x80" * 25]))
     assert "".join(pieces) == "\ufffd" * 25
     assert max(map(len, pieces)) <= 10
+
+
+def test_what_comes_of_one_stream_cuts_no_line_of_the_other() -> None:
+    frames: list[tuple[bytes | None, bytes | None]] = [
+        (None, b"KeyError: 'rate'"), (b"reading the ", None), (b"data\n", None), (None, b"\n"),
+        (b"no end", None), (None, b"nor here"),
+    ]  # fmt: skip
+    assert list(log_lines.lines_of_both(frames)) == [
+        "reading the data", "KeyError: 'rate'", "no end", "nor here"
+    ]  # fmt: skip

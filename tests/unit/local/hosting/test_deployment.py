@@ -9,9 +9,9 @@ import pytest
 
 from harness.local.core.backend import Backend
 from harness.local.data.volumes import Volume
-from harness.local.hosting import serving
+from harness.local.hosting.containers import serving
+from harness.local.hosting.containers.model import Model
 from harness.local.hosting.endpoints import Endpoints
-from harness.local.hosting.models import Model
 from harness.local.hosting.variant import STARTUP_TIMEOUT, Variant
 from harness.local.protocol.messages import RequestContext
 

@@ -24,11 +24,12 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from harness.local.aws import LocalAWS
 from harness.local.core.store import Store
+from harness.local.faults.faults import Faults
 from harness.local.hosting import runtime
+from harness.local.hosting.containers.serving import Instance
+from harness.local.hosting.containers.upstream import Pool
 from harness.local.hosting.endpoint import Endpoint
 from harness.local.hosting.runtime import Runtime
-from harness.local.hosting.serving import Instance
-from harness.local.hosting.upstream import Pool
 from harness.local.hosting.variant import Deployment, Variant
 from harness.local.protocol.messages import RequestContext
 
@@ -220,7 +221,7 @@ def make_provider(instance):
     model: Any = SimpleNamespace(container={})
     variant = Variant({"VariantName": "v"}, model)
     variant.instances = [instance]
-    backend: Any = SimpleNamespace(store=Store())
+    backend: Any = SimpleNamespace(store=Store(), faults=Faults())
     endpoint = Endpoint(backend, context, "e", Deployment("c", [variant]))
     endpoint.variants, endpoint.status = [variant], "InService"
     backend.store.table("endpoint").add(endpoint)
@@ -661,7 +662,7 @@ def test_connections_go_with_their_container(aws, container, instance):
 
 
 def test_a_container_has_so_many_requests_at_once(aws, container, instance, monkeypatch):
-    monkeypatch.setattr("harness.local.hosting.upstream.CONNECTIONS", 2)
+    monkeypatch.setattr("harness.local.hosting.containers.upstream.CONNECTIONS", 2)
     container.proceed.clear()
     other = Instance(instance.container)
     pool = other.connections
@@ -686,7 +687,7 @@ def test_a_container_has_so_many_requests_at_once(aws, container, instance, monk
 
 
 def test_a_container_that_does_not_accept_a_connection(aws, monkeypatch):
-    monkeypatch.setattr("harness.local.hosting.upstream.CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr("harness.local.hosting.containers.upstream.CONNECT_TIMEOUT", 0.1)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):  # what the kernel accepts for it

@@ -84,6 +84,9 @@ def test_what_cannot_be_associated(aws, graph):
         "ResourceNotFound",
         f"Lineage entity '{none}' does not exist.",
     )
+    status, code, text = failure(add, SourceArn=graph.model, DestinationArn=graph.model)
+    assert (status, code) == (400, "ValidationException")
+    assert text.endswith(f"are both '{graph.model}': they must differ.")
     experiment = aws.sagemaker.create_experiment(ExperimentName="e")["ExperimentArn"]
     status, code, text = failure(add, SourceArn=graph.component, DestinationArn=experiment)
     assert (status, code) == (400, "ValidationException")

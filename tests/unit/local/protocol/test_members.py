@@ -10,8 +10,9 @@ from botocore.model import ListShape, StructureShape
 
 from harness.local.aws import make_providers
 from harness.local.core.backend import Backend
+from harness.local.hosting.containers.model import Model
 from harness.local.hosting.endpoint_configs import EndpointConfig, EndpointConfigs
-from harness.local.hosting.models import Model, Models
+from harness.local.hosting.models import Models
 from harness.local.jobs.processing.job import ProcessingJob
 from harness.local.jobs.training.job import TrainingJob
 from harness.local.jobs.transform.job import TransformJob

@@ -40,6 +40,8 @@ def sample(
             return text(shape, name)
         case "boolean":
             return True
+        case "blob":
+            return b"x"
         case "timestamp":
             return datetime(2026, 1, 2, tzinfo=UTC)
     least = max(1, shape.metadata.get("min", 1))

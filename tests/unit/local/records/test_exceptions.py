@@ -372,6 +372,41 @@ def test_records_take_so_much_room_at_most(records, monkeypatch):
     assert found["HubDescription"] == "d" * 100
 
 
+def test_what_has_no_room_changes_nothing(records, monkeypatch):
+    def call(operation, **request):
+        handler = records.handler(operation)
+        assert handler is not None
+        handler(CONTEXT._replace(operation=operation), request)
+
+    call("CreateHub", **hub("a"))
+    call("CreateImage", ImageName="i", RoleArn="r")
+    call("CreateDeviceFleet", DeviceFleetName="f", OutputConfig={"S3OutputLocation": "s3://b/a"})
+    call("RegisterDevices", DeviceFleetName="f", Devices=[{"DeviceName": n} for n in "ab"])
+    call(
+        "CreateFeatureGroup", FeatureGroupName="g", RecordIdentifierFeatureName="x",
+        EventTimeFeatureName="y", OnlineStoreConfig={"EnableOnlineStore": True},
+        FeatureDefinitions=[{"FeatureName": n, "FeatureType": "Fractional"} for n in "xy"],
+    )  # fmt: skip
+    call("UpdateFeatureMetadata", FeatureGroupName="g", FeatureName="x", Description="first")
+    before = records.saved()
+    room = sum(each["record"]["size"] for each in before) + 200
+    monkeypatch.setattr(shelf, "MAX_BYTES", room)
+    much = "x" * 1000
+    devices = [{"DeviceName": "a", "Description": "new"}, {"DeviceName": "b", "Description": much}]
+    for operation, request in (
+        ("UpdateHub", {"HubName": "a", "HubDescription": much}),
+        ("UpdateDevices", {"DeviceFleetName": "f", "Devices": devices}),
+        ("RegisterDevices", {"DeviceFleetName": "f", "Devices": [
+            {"DeviceName": "c"}, {"DeviceName": "d", "Description": much}]}),
+        ("UpdateFeatureMetadata", {
+            "FeatureGroupName": "g", "FeatureName": "x", "Description": much}),
+        ("CreateImageVersion", {"ImageName": "i", "BaseImage": much, "ClientToken": "t"}),
+    ):  # fmt: skip
+        with pytest.raises(AwsError, match="have no room for this one"):
+            call(operation, **request)
+        assert records.saved() == before
+
+
 def test_records_are_saved_and_taken_up(records):
     create(records, "a")
     update = records.handler("UpdateHub")

@@ -141,8 +141,10 @@ def say(text: str) -> None:
 def run_the_next() -> None:
     """Run the `sitecustomize` that this one is in front of, in its place."""
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
-    others = [each for each in sys.path if os.path.abspath(each) != here]  # noqa: PTH100
-    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", others)
+    folders = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100
+    # Only behind it: one in front of it has run it, and would again.
+    behind = folders[folders.index(here) + 1 :] if here in folders else folders
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", behind)
     if spec is not None and spec.loader is not None:
         module = importlib.util.module_from_spec(spec)
         sys.modules["sitecustomize"] = module

@@ -166,7 +166,7 @@ def test_notebook_instances_are_our_records(aws, stacks, new):
         },
     }
     stacks.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
-    assert described(stacks, name)["StackStatus"] == "CREATE_COMPLETE"
+    assert described(stacks, name) == ("CREATE_COMPLETE", {})
     (listed,) = aws.sagemaker.list_notebook_instances()["NotebookInstances"]
     configs = aws.sagemaker.list_notebook_instance_lifecycle_configs()
     (made,) = configs["NotebookInstanceLifecycleConfigs"]

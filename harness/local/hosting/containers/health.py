@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
-    from harness.local.hosting.serving import Instance
+    from harness.local.hosting.containers.serving import Instance
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.local.jobs.usage import memory_share
+from harness.local.core.usage import memory_share
 
 
 @pytest.mark.parametrize(

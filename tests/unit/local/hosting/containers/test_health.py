@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.local.hosting import health
+from harness.local.hosting.containers import health
 
 WAIT = 30
 

@@ -30,8 +30,9 @@ from harness.local.engine.errors import (
     engine_lost,
 )
 from harness.local.engine.startup import PORT, Sockets, wait_healthy
-from harness.local.hosting import models, upstream
-from harness.local.hosting.upstream import CONNECTIONS, Pool
+from harness.local.hosting.containers import upstream
+from harness.local.hosting.containers.model import objects
+from harness.local.hosting.containers.upstream import CONNECTIONS, Pool
 
 if TYPE_CHECKING:
     import socket
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from harness.local.core.logs import LogStream
     from harness.local.engine.container import Container
     from harness.local.engine.streams.pieces import Piece
-    from harness.local.hosting.models import Model
+    from harness.local.hosting.containers.model import Model
     from harness.local.protocol.messages import RequestContext
 
 _log = logging.getLogger(__name__)
@@ -259,7 +260,7 @@ def start(
             on_transfer(text)
 
     def hint(text: str) -> None:
-        _log.warning("%s: %s", name, text)
+        _log.info("%s: %s", name, text)  # who waits for the endpoint is told it by its status
         if on_transfer:
             on_transfer(text)
 
@@ -448,7 +449,7 @@ def _files(
         size, pieces = s3_objects.pieces(backend.s3, *s3_objects.split(source["S3Uri"]))
         transfer.expect(size)
         return model_archive.unpacked(transfer.counted(pieces), volume)
-    found = models.objects(backend.s3, dict(source))
+    found = objects(backend.s3, dict(source))
     if not found:
         raise s3_objects.DataError("there is no such object")
     return opt_ml.tar_stream(s3_objects.entries(backend.s3, ".", found, transfer), volume)
