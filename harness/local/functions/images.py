@@ -19,7 +19,6 @@ _log = logging.getLogger(__name__)
 VARIABLE = "MOTO_DOCKER_LAMBDA_IMAGE"
 """Names the image of all functions, as moto has it; without a tag, its tag is the runtime."""
 
-
 BASE, BASE_VERSION = "harness-base:python", "3.11"
 """What the base image of projects is called, and the Python that it has."""
 
@@ -57,7 +56,7 @@ class Images:
                 raise _refusal(runtime, f"{VARIABLE} names {name}, which can't be pulled: {why}")
             return Image(name, is_bare=False)
         language, version = _parts(runtime)
-        first = f"ghcr.io/shogo82148/lambda-{language}:{version}"
+        first = f"shogo82148/lambda-{language}:{version}"
         for name in (first, f"mlupin/docker-lambda:{runtime}", f"lambci/lambda:{runtime}"):
             if inspection.has_image(self._containers.api, name):
                 return Image(name, is_bare=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections import deque
 from typing import TYPE_CHECKING
 
 from harness.errors import EngineError
@@ -33,6 +34,11 @@ MIB = 1024**2
 
 MAX_RESULT = 6 * MIB
 """Bytes of what a function returns ("Invocation payload" in Lambda's quotas)."""
+
+
+MAX_OUTPUT = 2 * MAX_RESULT
+"""Characters of its output that are kept, the last ones: a function may write for a quarter of an
+hour."""
 
 
 class Functions:
@@ -105,12 +111,15 @@ class Functions:
 
     def _followed(self, function: Function, image: Image, container: Container) -> Outcome:
         """Start it, wait for its end, and take its output apart."""
-        lines: list[str] = []
+        output = _Output()
         ended = threading.Event()
-        container.start(lines.append, ended.set)
-        if not ended.wait(function.timeout + ALLOWANCE):
+        container.start(output.add, ended.set)
+        in_time = ended.wait(function.timeout + ALLOWANCE)
+        if not in_time:
             container.kill()
             ended.wait(ALLOWANCE)
+        lines = output.lines()
+        if not in_time:
             return _failed(f"Task timed out after {function.timeout:.2f} seconds", lines)
         if container.out_of_memory:
             return _failed("Runtime exited with error: signal: killed", lines, "Runtime.ExitError")
@@ -128,6 +137,26 @@ class Functions:
             text = f"Response payload size exceeded maximum allowed payload size ({MAX_RESULT} b)."
             return _failed(text, log, "Function.ResponseSizeTooLarge")
         return Outcome(result, container.exit_code != 0, _text(log))
+
+
+class _Output:
+    """The last lines of a container, one or more, of `MAX_OUTPUT` characters together."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def add(self, line: str) -> None:
+        with self._lock:
+            self._lines.append(line)
+            self._size += len(line)
+            while self._size > MAX_OUTPUT and len(self._lines) > 1:
+                self._size -= len(self._lines.popleft())
+
+    def lines(self) -> list[str]:
+        with self._lock:
+            return list(self._lines)
 
 
 def _failed(why: str, lines: list[str], kind: str = "Sandbox.Timedout") -> Outcome:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.local.functions import contents
+from harness.local.functions import contents, running
 from harness.local.functions.python import bootstrap
 from harness.local.protocol.errors import AwsError
 from tests.clients import failure
@@ -150,3 +150,13 @@ def test_without_an_engine_it_is_refused(aws, new):
         ".us-east-1.amazonaws.com/i:1"},
     )  # fmt: skip
     assert failure(client.invoke, FunctionName=image)[1] == "InvalidRuntimeException"
+
+
+def test_no_more_of_the_output_is_kept_than_the_result_needs(monkeypatch):
+    monkeypatch.setattr(running, "MAX_OUTPUT", 10)
+    output = running._Output()
+    for line in ("first", "", "second", "four"):
+        output.add(line)
+    assert output.lines() == ["", "second", "four"]
+    output.add("longer than all of it")
+    assert output.lines() == ["longer than all of it"]
