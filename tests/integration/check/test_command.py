@@ -42,6 +42,7 @@ def test_a_sound_image_is_status_0(sound_image, tmp_path):
     assert ET.parse(tmp_path / "junit.xml").getroot().tag == "testsuites"
 
 
+@pytest.mark.slow
 def test_a_failure_is_status_1_and_says_what_to_change(bare_image, tmp_path):
     (tmp_path / "row.csv").write_text("1\n")
     ended = check(
@@ -55,12 +56,14 @@ def test_a_failure_is_status_1_and_says_what_to_change(bare_image, tmp_path):
     assert "→ put an executable named serve into a folder of the PATH" in ended.stdout
 
 
+@pytest.mark.slow
 def test_wrong_usage_is_status_2(bare_image, tmp_path):
     assert check(bare_image, "--only", "imag").returncode == 2
     assert check(cwd=tmp_path).returncode == 2  # where there is no project
     assert check("harness-no-such-image:latest").returncode == 2
 
 
+@pytest.mark.slow
 def test_what_is_interrupted_leaves_no_container(sound_image, docker_client, tmp_path):
     (tmp_path / "numbers.csv").write_text("1\n")
     names = {"label": "harness.session", "ancestor": sound_image}

@@ -154,6 +154,7 @@ def test_train_deploy_invoke_delete(aws, cli, names, probe_image, tmp_path):
     assert aws.containers(name) == []
 
 
+@pytest.mark.slow
 def test_a_stopped_job_is_an_end_too(aws, cli, names, probe_image):
     name = names.new("stop")
     cli.create("create-training-job", training_job(name, probe_image, aws.bucket, "until-sigterm"))
@@ -164,6 +165,7 @@ def test_a_stopped_job_is_an_end_too(aws, cli, names, probe_image):
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
 
 
+@pytest.mark.slow
 def test_a_wait_for_a_job_that_fails_says_so(aws, cli, names, probe_image):
     name = names.new("fail")
     request = training_job(name, probe_image, aws.bucket, "fail-without-file")
@@ -177,6 +179,7 @@ def test_a_wait_for_a_job_that_fails_says_so(aws, cli, names, probe_image):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "returned"), [(0, 0), (3, FAILURE)])
 def test_process(aws, cli, names, probe_image, tmp_path, status, returned):
     name = names.new("process")

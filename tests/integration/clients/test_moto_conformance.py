@@ -654,6 +654,7 @@ def test_every_operation_that_both_have_is_compared(taken_over):
     assert motos - {step.operation for step in steps("image")} == set()
 
 
+@pytest.mark.slow
 def test_no_required_member_is_missing(compared):
     for each in compared:
         assert list(lacking(each.output, each.ours)) == [], each.step.operation

@@ -215,8 +215,13 @@ def removed_by_clean(
 
     def see(name: str, *, known: bool = True) -> None:
         assert (f"left container {name}-" in caplog.text) is known, "else it shows nothing"
-        sessions.clean(docker_client)
-        assert not aws.containers(name)
+
+        def is_gone() -> bool:
+            sessions.clean(docker_client)
+            return not aws.containers(name)
+
+        # A process that starts just now has the session's lock, until it is another program.
+        aws.wait_until(is_gone, "the container is gone")
 
     return see
 

@@ -131,6 +131,7 @@ def test_without_isolation_all_of_it_is_reached(
     assert "AWS_ENDPOINT_URL" in reached
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hosts", [(), HOSTS])
 def test_processing_jobs(
     targets: Targets, process: Callable[..., Any], hosts: tuple[str, ...]

@@ -215,6 +215,7 @@ CALLS = [
 QUICK_CALLS = {("sagemaker:CreateTrainingJob", "tag"), ("sagemaker:CreateEndpoint", "ledger")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "found_by"),
     [
@@ -310,6 +311,7 @@ def test_a_refusal_fails_at_once(account: Account, start: Callable[..., Forked],
     assert account.left() == []
 
 
+@pytest.mark.slow
 def test_no_secret_is_shown(
     account: Account, start: Callable[..., Forked], gam_image: BuiltImage
 ) -> None:

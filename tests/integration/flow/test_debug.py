@@ -107,6 +107,7 @@ def configuration(project: Path) -> dict[str, Any]:
     return dict(found["configurations"][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "line", "name", "value"),
     [
@@ -172,6 +173,7 @@ def ended(aws: AWS, name: str) -> Any:
     return aws.sagemaker.describe_training_job(TrainingJobName=name)
 
 
+@pytest.mark.slow
 def test_any_python_is_debugged_and_of_several_containers_the_first(
     aws: AWS, names: Names, bare_image: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

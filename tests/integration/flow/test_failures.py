@@ -72,6 +72,7 @@ def deploy(aws: AWS, names: Names, probe_image: str) -> Iterator[Callable[..., s
         aws.sagemaker.delete_endpoint(EndpointName=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probe", ["out-of-memory", "out-of-memory-in-a-child"])
 def test_a_job_that_runs_out_of_memory_fails_in_aws_words(
     aws: AWS, create: Callable[..., str], memory: Memory, probe: str
@@ -100,6 +101,7 @@ def test_a_job_that_is_killed_otherwise_is_not_out_of_memory(
     )
 
 
+@pytest.mark.slow
 def test_one_host_that_runs_out_of_memory_fails_the_job(
     aws: AWS, create: Callable[..., str], memory: Memory, probe_image: str
 ) -> None:
@@ -133,6 +135,7 @@ def test_an_endpoint_that_runs_out_of_memory_at_its_start_is_failed(
     )
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_runs_out_of_memory_as_it_answers_is_in_service_again(
     aws: AWS, deploy: Callable[..., str], memory: Memory
 ) -> None:

@@ -268,6 +268,7 @@ def test_steps_by_themselves_and_a_model_of_an_earlier_run(
     assert "building " not in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [

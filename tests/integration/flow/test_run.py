@@ -126,6 +126,7 @@ def test_gauss3_reaches_the_published_scores(
     assert leftovers() == []
 
 
+@pytest.mark.slow
 def test_a_threshold_that_is_not_reached_is_status_1(
     start: Callable[..., Forked],
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_threshold_that_is_not_reached_is_status_1(
     assert "<failure " in (page.parent / "junit.xml").read_text()
 
 
+@pytest.mark.slow
 def test_a_training_script_that_raises_is_status_1_with_its_words(
     start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:
@@ -270,6 +272,7 @@ def test_clean_leaves_a_run_that_lives_alone(
     assert [name for name in removed if name.startswith(report["training_job"])] == []
 
 
+@pytest.mark.slow
 def test_a_kept_endpoint_serves_until_ctrl_c(
     start: Callable[..., Forked], leftovers: Callable[[], list[str]]
 ) -> None:

@@ -180,6 +180,7 @@ def test_an_update_that_fails_is_rolled_back(aws: AWS, hosting: Hosting) -> None
     assert hosting.host(name) == "new"
 
 
+@pytest.mark.slow
 def test_an_endpoint_is_not_changed_while_it_changes(aws: AWS, hosting: Hosting) -> None:
     name = hosting.endpoint(hosting.variant(hosting.model()))
     config = hosting.config(hosting.variant(hosting.model("slow-start")))
@@ -235,6 +236,7 @@ def test_instances_come_and_go_and_share_the_requests(aws: AWS, hosting: Hosting
     assert len({hosting.instance(name) for _ in range(6)}) == 1
 
 
+@pytest.mark.slow
 def test_an_instance_that_ended_is_passed_over(aws: AWS, hosting: Hosting) -> None:
     name = hosting.endpoint(hosting.variant(hosting.model(), InitialInstanceCount=2))
     before = aws.containers(name)
@@ -304,6 +306,7 @@ def test_an_instance_that_cannot_be_added_leaves_the_others(aws: AWS, hosting: H
     assert hosting.instance(name)
 
 
+@pytest.mark.slow
 def test_a_model_may_be_objects(aws: AWS, hosting: Hosting) -> None:
     for key in ("parts/model.bin", "parts/code/run.py", "parts-of-another/model.bin"):
         aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=key.encode())

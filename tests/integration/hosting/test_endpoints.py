@@ -444,6 +444,7 @@ def test_a_container_that_does_not_answer_ping_fails_the_endpoint(
     assert f"GET /ping on port 8080 did not answer 200 within 3 s{seen}" in reason
 
 
+@pytest.mark.slow
 def test_where_a_container_listens_is_told_in_good_time(
     aws: AWS,
     model: Callable[..., str],
@@ -561,6 +562,7 @@ def test_taken_and_unknown_names_are_refused(
         assert (error["Code"], error["Message"]) == ("ValidationException", message)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_created_is_neither_deleted_nor_updated(
     aws: AWS, model: Callable[..., str], deploy: Callable[..., str]
 ) -> None:

@@ -120,6 +120,7 @@ def test_data_is_captured_and_additional_data_is_there(
     assert csv["eventMetadata"]["inferenceId"] == "i"
 
 
+@pytest.mark.slow
 def test_asynchronous_inference(aws: AWS, names: Names, probe_image: str) -> None:
     name = names.new("endpoint")
     sns, sqs = aws.session.client("sns"), aws.session.client("sqs")

@@ -120,6 +120,7 @@ def test_going_back_costs_nothing(settings: Settings, docker_client: DockerClien
     assert build.build(settings, docker_client, progress=print).id == first.id
 
 
+@pytest.mark.slow
 def test_a_failing_step_is_told_in_one_sentence(
     settings: Settings, docker_client: DockerClient
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_dockerfile_that_is_none(settings: Settings, docker_client: DockerClie
         build.build(settings, docker_client, progress=print)
 
 
+@pytest.mark.slow
 def test_a_base_image_that_is_nowhere(settings: Settings, docker_client: DockerClient) -> None:
     section = settings.image.model_copy(update={"base": "harness-nowhere.invalid/base:1"})
     with pytest.raises(BuildError, match=r"harness-nowhere\.invalid/base:1 can't be pulled"):
@@ -154,6 +156,7 @@ def with_image(settings: Settings, **changed: Any) -> Settings:
     return settings.model_copy(update={"image": section})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["a wheelhouse", "none"])
 def test_the_build_has_no_network(
     settings: Settings, docker_client: DockerClient, how: str
@@ -167,6 +170,7 @@ def test_the_build_has_no_network(
         build.build(settings, docker_client, progress=print)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["no wheelhouse", "default"])
 def test_the_build_has_the_engines_network_where_it_may_need_it(
     settings: Settings, docker_client: DockerClient, how: str
@@ -213,6 +217,7 @@ def test_superseded_images_go_in_the_order_of_their_last_use(
     assert left == set(built) - {built[1]}
 
 
+@pytest.mark.slow
 def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) -> None:
     used = build.build(settings, docker_client, progress=print)
     container = docker_client.containers.create(used.name, "true")
@@ -223,6 +228,7 @@ def test_an_image_in_use_stays(settings: Settings, docker_client: DockerClient) 
         container.remove(force=True)
 
 
+@pytest.mark.slow
 def test_an_image_that_goes_while_it_is_looked_at_stops_no_pruning(
     settings: Settings, docker_client: DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +238,7 @@ def test_an_image_that_goes_while_it_is_looked_at_stops_no_pruning(
     assert prune.prune(settings, docker_client, keep=0) == [built.name]
 
 
+@pytest.mark.slow
 def test_only_ours_is_pruned(settings: Settings, docker_client: DockerClient) -> None:
     """Neither a dangling image of somebody else's, nor one that took our repository's name."""
     foreign = imported(docker_client, settings.image.name, "theirs")

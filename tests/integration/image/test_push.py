@@ -335,6 +335,7 @@ def tags(boto: boto3.Session, settings: Settings) -> dict[str, str]:
     return {each["imageTag"]: each["imageDigest"] for each in listed}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False])
 def test_a_tag_that_another_machine_takes_meanwhile(
     door: Door,
@@ -382,6 +383,7 @@ def test_troubles_that_pass_are_sat_out(
     assert len([line for line in said if line.endswith("trying again")]) == 2
 
 
+@pytest.mark.slow
 def test_troubles_that_stay(
     door: Door,
     behind_door: boto3.Session,

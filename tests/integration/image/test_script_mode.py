@@ -134,6 +134,7 @@ def test_a_program_that_isnt_in_its_archive_fails_the_job(
     )
 
 
+@pytest.mark.slow
 def test_a_program_that_isnt_in_s3_fails_the_job(aws: AWS, train: Callable[..., Any]) -> None:
     job = train(f"s3://{aws.bucket}/gone.tar.gz")
     assert job["TrainingJobStatus"] == "Failed"

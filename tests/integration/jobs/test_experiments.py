@@ -140,6 +140,7 @@ def test_a_training_job_s_component_has_what_it_was_given_and_what_came_out(
     assert artifact["ArtifactType"] == "Model"
 
 
+@pytest.mark.slow
 def test_twenty_jobs_are_found(aws: AWS, create: Callable[..., str], names: Names) -> None:
     team = names.new("team")
     tags: Any = [{"Key": "team", "Value": team}]

@@ -337,6 +337,7 @@ def test_hosts_find_each_other_and_share_the_data(
     aws.wait_until(lambda: not docker_client.api.networks(names=[name]), "the network is removed")
 
 
+@pytest.mark.slow
 def test_a_host_that_fails_fails_the_job(aws: AWS, create: Callable[..., str]) -> None:
     program = (
         "import json, signal, sys, time; "
@@ -351,6 +352,7 @@ def test_a_host_that_fails_fails_the_job(aws: AWS, create: Callable[..., str]) -
     gone(aws, name)
 
 
+@pytest.mark.slow
 def test_outputs_are_uploaded_while_the_job_runs_or_at_its_end(
     aws: AWS, create: Callable[..., str], names: Names
 ) -> None:
@@ -514,6 +516,7 @@ def test_network_isolation_leaves_only_the_own_name(aws: AWS, create: Callable[.
     assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_local_aws_is_closed(
     docker_client: DockerClient, names: Names, probe_image: str
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_host_that_fails_fails_the_job(aws: AWS, create: Callable[..., str]) -
     aws.wait_until(lambda: not aws.containers(name), "the containers are removed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolated", [False, True])
 def test_a_job_on_several_hosts_is_stopped(
     aws: AWS, create: Callable[..., str], docker_client: DockerClient, isolated: bool
@@ -105,6 +106,7 @@ def test_a_job_on_several_hosts_is_stopped(
     assert files["checkpoint.txt"] == b"saved on SIGTERM"
 
 
+@pytest.mark.slow
 def test_groups_of_unlike_instances(aws: AWS, create: Callable[..., str], names: Names) -> None:
     prefix = names.new("data")
     aws.s3.put_object(Bucket=aws.bucket, Key=f"{prefix}/a", Body=b"a")

@@ -196,6 +196,7 @@ def test_what_a_channel_can_be(
     assert config["RecordWrapperType"] == members.get("RecordWrapperType", "None")
 
 
+@pytest.mark.slow
 def test_hosts_share_what_is_shuffled(
     aws: AWS, piped: Callable[..., str], put: Callable[..., str]
 ) -> None:
@@ -222,6 +223,7 @@ def test_hosts_share_what_is_shuffled(
     assert first["all_0"] != first["all_1"]
 
 
+@pytest.mark.slow
 def test_a_job_that_reads_nothing_is_stopped_and_leaves_nothing(
     aws: AWS, piped: Callable[..., str], put: Callable[..., str], docker_client: DockerClient
 ) -> None:
@@ -314,6 +316,7 @@ def test_the_user_of_a_container_need_not_be_root(
         docker_client.images.remove(tag)
 
 
+@pytest.mark.slow
 def test_a_spot_job_that_is_interrupted_begins_with_the_first_epoch_again(
     aws: AWS, piped: Callable[..., str], put: Callable[..., str]
 ) -> None:

@@ -148,6 +148,7 @@ class TestRequests:
             {"a": b"1\n2\n3"}, given={"SplitType": "Line"}, BatchStrategy="SingleRecord"
         ) == {"a.out": b"123"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["TFRecord", "RecordIO"])
     def test_binary_records(self, jobs, kind):
         if kind == "TFRecord":
@@ -172,6 +173,7 @@ class TestRequests:
             wanted={"AssembleWith": "Line"},
         ) == {"a.csv.gz.out": b"3\n7\n"}
 
+    @pytest.mark.slow
     def test_the_objects_of_a_manifest(self, jobs, aws):
         name = jobs.create({"a": b"1", "b": b"2"})
         prefix = f"s3://{aws.bucket}/{name}/"
@@ -184,6 +186,7 @@ class TestRequests:
         source = {"S3DataType": "ManifestFile", "S3Uri": f"{prefix}the.manifest"}
         assert jobs.run({}, given={"DataSource": {"S3DataSource": source}}) == {"in/b.out": b"2"}
 
+    @pytest.mark.slow
     def test_an_object_that_is_named_exactly(self, jobs, aws):
         name = jobs.create({"deep/a": b"1", "deep/b": b"2"})
         jobs.end(name)
@@ -198,6 +201,7 @@ class TestRequests:
         headers = json.loads(answer)
         assert (headers["Content-Type"], headers["Accept"]) == ("probe/headers", "probe/accepted")
 
+    @pytest.mark.slow
     def test_an_object_of_any_size_is_streamed(self, jobs):
         data = b"0123456789abcdef" * 800_000  # 12.8 MB: more than the default of MaxPayloadInMB
         given = {"ContentType": "probe/headers"}
@@ -226,6 +230,7 @@ class TestConcurrency:
             MaxConcurrentTransforms=2,
         ) == {"a.out": b"1", "b.out": b"2"}
 
+    @pytest.mark.slow
     def test_objects_without_records_are_none_to_wait_for(self, jobs):
         data = {f"{number}": b"" for number in range(30)}
         assert jobs.run({**data, "last": b"1"}, given={"SplitType": "Line"}) == {
@@ -233,6 +238,7 @@ class TestConcurrency:
             "last.out": b"1",
         }
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("most", [1, 3])
     def test_but_no_more_than_asked_for(self, jobs, most):
         (answer,) = jobs.run(
@@ -280,6 +286,7 @@ class TestEnvironment:
         found = self.environment(jobs, MaxConcurrentTransforms=0)
         assert {name for name in found if name.startswith("SAGEMAKER_")} == {"SAGEMAKER_BATCH"}
 
+    @pytest.mark.slow
     def test_a_model_without_a_network(self, jobs, aws, names, probe_image):
         name = names.new("isolated")
         aws.sagemaker.create_model(
@@ -430,6 +437,7 @@ class TestDescriptions:
         assert instance.startswith("i-")
         assert "serve: PROBE=''" in aws.log(LOG_GROUP, first)
 
+    @pytest.mark.slow
     def test_lists_are_filtered_sorted_and_paged(self, jobs, aws, names):
         stem, model = names.new("list"), jobs.model()
         for number in range(3):

@@ -163,6 +163,7 @@ def test_a_search_finds_the_best_and_its_training_jobs_are_as_any_other(
     assert len(listed) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [
@@ -192,6 +193,7 @@ def test_a_training_job_that_is_worse_than_others_is_stopped(
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"label": "good"}
 
 
+@pytest.mark.slow
 def test_no_more_run_at_once_than_the_machine_has_room_for_and_all_stop(
     aws: AWS, tune: Callable[..., str], docker_client: Any
 ) -> None:
@@ -225,6 +227,7 @@ def test_no_more_run_at_once_than_the_machine_has_room_for_and_all_stop(
     assert not aws.containers(name)
 
 
+@pytest.mark.slow
 def test_no_further_job_is_launched_once_none_is_better(aws: AWS, tune: Callable[..., str]) -> None:
     patience = {"MaxNumberOfTrainingJobsNotImproving": 3}
     criteria = {"TuningJobCompletionCriteria": {"BestObjectiveNotImproving": patience}}
@@ -235,6 +238,7 @@ def test_no_further_job_is_launched_once_none_is_better(aws: AWS, tune: Callable
     assert job["TuningJobCompletionDetails"]["NumberOfTrainingJobsObjectiveNotImproving"] == 3
 
 
+@pytest.mark.slow
 def test_several_definitions_have_ranges_on_their_own_scales(
     aws: AWS, tune: Callable[..., str]
 ) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(120)]
 
 
+@pytest.mark.slow
 def test_processors_and_memory_of_a_running_job_are_in_cloudwatch(
     aws: AWS, create: Callable[..., str]
 ) -> None:

@@ -81,6 +81,7 @@ class Crowd:
         return name
 
 
+@pytest.mark.slow
 def test_each_of_many_at_once_has_its_own_result(aws: AWS, names: Names, probe_image: str) -> None:
     crowd = Crowd(aws, names, probe_image)
 

@@ -22,6 +22,7 @@ def job(steps: dict[str, Any], name: str) -> str:
     return str(steps[name]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2])
 
 
+@pytest.mark.slow
 def test_a_retry_policy_begins_another_job(local_aws: LocalAWS, pipelines: Pipelines) -> None:
     local_aws.faults.add(
         Fault(
@@ -43,6 +44,7 @@ def test_a_retry_policy_begins_another_job(local_aws: LocalAWS, pipelines: Pipel
     assert step["Metadata"]["TrainingJob"]["Arn"] == made[1]["TrainingJobArn"]
 
 
+@pytest.mark.slow
 def test_what_has_expired_runs_again_and_so_does_what_is_selected(pipelines: Pipelines) -> None:
     kept: Any = {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}
     expired: Any = {"CacheConfig": {"Enabled": True, "ExpireAfter": "PT0.01S"}}
@@ -71,6 +73,7 @@ def test_what_has_expired_runs_again_and_so_does_what_is_selected(pipelines: Pip
     assert job(steps, "Train") not in (job(before, "Train"), job(after, "Train"))
 
 
+@pytest.mark.slow
 def test_an_execution_is_retried_from_the_step_that_failed(pipelines: Pipelines) -> None:
     aws = pipelines.aws
     late = pipelines.train("Late", DependsOn=["Early"])

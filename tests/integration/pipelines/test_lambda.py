@@ -151,6 +151,7 @@ def test_a_function_is_run_and_its_outputs_are_used(
     assert "adding" in aws.log(f"/aws/lambda/{function.rpartition(':')[2]}", "2")
 
 
+@pytest.mark.slow
 def test_a_function_has_boto3_its_layers_and_the_local_aws(
     aws: AWS, create: Callable[..., str]
 ) -> None:
@@ -165,6 +166,7 @@ def test_a_function_has_boto3_its_layers_and_the_local_aws(
     assert not aws.containers(f"lambda-{name}")
 
 
+@pytest.mark.slow
 def test_a_function_that_takes_too_long_is_ended(aws: AWS, create: Callable[..., str]) -> None:
     client: Any = aws.session.client("lambda")
     answer = client.invoke(FunctionName=create("sleep", Timeout=1), Payload=b"{}")

@@ -107,6 +107,7 @@ def test_every_kind_of_step_and_then_the_cache(pipelines: Pipelines) -> None:
     assert "Register" not in steps
 
 
+@pytest.mark.slow
 def test_a_failed_step_leaves_those_behind_it_and_a_stop_stops_the_job(
     pipelines: Pipelines,
 ) -> None:

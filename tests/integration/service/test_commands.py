@@ -50,6 +50,7 @@ def harness(local_aws: LocalAWS, tmp_path: Path) -> Terminal:
     return Terminal(local_aws, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_job_is_listed_followed_entered_and_stopped(
     harness: Terminal, aws: AWS, create: Callable[..., str]
 ) -> None:

@@ -50,6 +50,7 @@ def test_the_aws_cli_trains_and_down_leaves_nothing(
     assert "a-real" not in log
 
 
+@pytest.mark.slow
 def test_what_a_killed_service_leaves_the_next_one_removes(
     shell: Shell, names: Names, probe_image: str
 ) -> None:
@@ -70,6 +71,7 @@ def test_what_a_killed_service_leaves_the_next_one_removes(
     assert shell.containers(name) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_what_a_service_in_the_foreground_runs(
     shell: Shell, names: Names, probe_image: str, number: signal.Signals
@@ -97,6 +99,7 @@ def test_a_signal_ends_what_a_service_in_the_foreground_runs(
     assert shell.containers(name) == []
 
 
+@pytest.mark.slow
 def test_a_training_script_reaches_the_local_aws_unless_it_is_isolated(
     shell: Shell, names: Names, probe_image: str
 ) -> None:

@@ -72,6 +72,7 @@ def log_lines(running: dict[str, Any], job: str) -> list[str]:
     return [event["message"] for event in found["events"]]
 
 
+@pytest.mark.slow
 def test_endpoints_serve_and_jobs_are_known_after_a_restart(
     shell: Shell, names: Names, probe_image: str
 ) -> None:

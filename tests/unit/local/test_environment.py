@@ -91,6 +91,7 @@ with LocalProcess() as local:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [IN_THIS_PROCESS, IN_ITS_OWN], ids=["embedded", "its own"])
 def test_it_works_and_says_nothing(tmp_path, program):
     (tmp_path / "broken").write_text("[broken\nx = \0")

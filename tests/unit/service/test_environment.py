@@ -47,6 +47,7 @@ def test_env_has_a_url_that_leads_to_any_address(commands, host):
     assert "0.0.0.0" not in variables["AWS_ENDPOINT_URL"]
 
 
+@pytest.mark.slow
 def test_what_botocore_has_of_the_users_own_comes_first(commands, tmp_path):
     commands.up()
 
@@ -102,6 +103,7 @@ def sdk(commands, tmp_path, **environment):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_the_sdk_checks_its_defaults_and_not_their_schema_each_time(commands, tmp_path):
     commands.up()
     (tmp_path / "sitecustomize.py").write_text("import os; os.environ['NEXT'] = 'ran'")

@@ -24,6 +24,7 @@ def code(url):
     return None
 
 
+@pytest.mark.slow
 def test_faults_of_the_service(commands):
     (commands.folder / "harness.toml").write_text(
         '[[faults]]\noperation = "ListModels"\nerror = "Throttling"\ncount = 1\n'

@@ -43,6 +43,7 @@ SUITE = """
 """
 
 
+@pytest.mark.slow
 def test_faults_are_a_tests_own_and_must_happen(pytester, monkeypatch):
     monkeypatch.delenv("HARNESS_TARGET", raising=False)
     pytester.makepyfile(SUITE)
