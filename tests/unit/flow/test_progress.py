@@ -54,7 +54,7 @@ def test_what_a_step_has_shown_of_a_log_the_next_does_not_show_again(monkeypatch
     shown: list[str] = []
     logs = Events()
     nothing: Any = None
-    connection: Any = Shape(boto=logs)
+    connection: Any = Shape(boto=logs, ephemeral=False)
     run = Run("a", nothing, connection, shown.append, nothing)
     logs.lines = ["loaded"]
     run.log("group", "").show()
