@@ -299,6 +299,7 @@ def test_errors(cli, command):
     assert result.returncode == FAILURE
 
 
+@pytest.mark.slow
 def test_boto3_waits_for_the_end_of_a_job(aws, names, probe_image):
     waiter = aws.sagemaker.get_waiter("training_job_completed_or_stopped")
     quick = {"Delay": 1, "MaxAttempts": WAIT}

@@ -660,6 +660,7 @@ def test_no_required_member_is_missing(compared):
         assert list(lacking(each.output, each.ours)) == [], each.step.operation
 
 
+@pytest.mark.slow
 def test_what_moto_answers_of_the_required_members_we_answer(compared):
     for each in compared:
         theirs, ours = required(each.output, each.moto), required(each.output, each.ours)

@@ -95,6 +95,7 @@ def test_a_second_build_builds_nothing(settings: Settings, docker_client: Docker
     assert said == []
 
 
+@pytest.mark.slow
 def test_changed_code_changes_the_last_layer_only(
     settings: Settings, docker_client: DockerClient
 ) -> None:
@@ -183,6 +184,7 @@ def test_the_build_has_the_engines_network_where_it_may_need_it(
         build.build(settings, docker_client, progress=print)
 
 
+@pytest.mark.slow
 def test_a_layer_that_goes_while_the_engine_looks_for_one_stops_no_build(
     settings: Settings, docker_client: DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,12 +116,14 @@ def test_trains_scores_and_saves(job):
     assert upper - lower == pytest.approx(2 * 1.959964 * error, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_test_file_and_channel_are_optional(job):
     done = job.run("--train-file", "data.csv", channels=["train"])
     assert done.returncode == 0, done.stderr
     assert "test:r2" not in done.stdout
 
 
+@pytest.mark.slow
 def test_lists_hold_one_value_a_feature(tmp_path):
     job = Job(tmp_path, features=2)
     # As sagemaker-training writes the hyperparameter "[10, 12]" after reading it as JSON.
@@ -133,6 +135,7 @@ def test_lists_hold_one_value_a_feature(tmp_path):
     assert list(job.output_dir.iterdir()) == []  # a curve is of one feature
 
 
+@pytest.mark.slow
 def test_words_among_the_hyperparameters(tmp_path):
     job = Job(tmp_path, features=2)
     job.run("--train-file", "data.csv", "--alpha", "reml", "--terms", str(["spline", "linear"]))
@@ -143,6 +146,7 @@ def test_words_among_the_hyperparameters(tmp_path):
     assert model.edf_[1] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_counts_and_classes(job):
     job.table[:, -1] = job.table[:, -1] > 0
     job.write("train", job.table[:90])
@@ -160,6 +164,7 @@ def test_counts_and_classes(job):
     assert "train:r2=" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_the_mean_warns_in_the_log(job):
     test = job.table[90:].copy()
     test[:, -1] *= -5
@@ -229,6 +234,7 @@ def test_test_file_of_other_width(job, refusal):
     assert sentence == "The test file has 2 feature(s), the train file 1."
 
 
+@pytest.mark.slow
 def test_what_the_model_refuses_ends_in_its_words(job):
     done = job.run("--train-file", "data.csv", "--df", "400")
     assert done.returncode == 1

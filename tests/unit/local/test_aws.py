@@ -283,6 +283,7 @@ def test_64_invocations_at_once(aws, runtime):
         assert list(pool.map(invoke, range(64))) == [str(number).encode() for number in range(64)]
 
 
+@pytest.mark.slow
 def test_more_operations_at_once_than_threads_that_each_call_s3():
     """As none of these is answered before S3 is, none may have to wait until another one is."""
     request = {
@@ -442,6 +443,7 @@ def test_state_ends_with_the_last_server_of_the_process(aws):
     assert make_client(aws, "s3").list_objects_v2(Bucket="shared")["KeyCount"] == 0
 
 
+@pytest.mark.slow
 def test_servers_after_one_another_start_empty_and_a_forgotten_one_hangs_no_process():
     script = """
 import boto3

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 TIMEOUT = 60
 
 
@@ -66,6 +68,7 @@ print(boto3.client("sagemaker").list_training_jobs()["TrainingJobSummaries"])
     ]
 
 
+@pytest.mark.slow
 def test_what_a_killed_service_leaves_does_not_pass_for_a_service(commands):
     killed = commands.up()
     os.kill(killed["pid"], signal.SIGKILL)

@@ -142,6 +142,7 @@ print(boto3.client("sts", endpoint_url=url).get_caller_identity()["Arn"])
 """
 
 
+@pytest.mark.slow
 def test_sts_is_found_also_where_its_url_is_aws_own(commands):
     commands.up()
     variables = json.loads(commands.run("env", "--json").stdout)

@@ -15,6 +15,7 @@ from harness.local.core.client import local_boto_session
 TIMEOUT = 60
 
 
+@pytest.mark.slow
 def test_a_service_may_open_many_files(commands):
     command = 'ulimit -Sn 256 && exec "$1" -m harness up --detach --port 0 --json'
     up = subprocess.run(

@@ -64,6 +64,7 @@ def test_settings_have_the_target_of_the_option(suite, pytester):
     suite(text).assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_workers_share_one_local_aws(suite):
     text = """
         import boto3, pytest

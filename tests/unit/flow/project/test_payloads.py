@@ -70,6 +70,7 @@ def test_bodies_keep_to_their_limits_and_lose_nothing(content_type, rows, limit,
     np.testing.assert_array_equal(whole, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover  # which takes most of its time
 def test_bodies_are_no_larger_than_sagemaker_takes():
     for content_type in TYPES:

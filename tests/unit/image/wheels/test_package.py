@@ -19,6 +19,7 @@ def unexpected(line: str) -> None:
     raise AssertionError(line)
 
 
+@pytest.mark.slow
 def test_the_wheel_is_the_same_bytes_for_the_same_sources(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

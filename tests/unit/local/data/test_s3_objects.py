@@ -110,6 +110,7 @@ class TestObjects:
         with pytest.raises(s3_objects.DataError, match="can't be a file below a channel's folder"):
             s3_objects.objects(aws.s3, uri)
 
+    @pytest.mark.slow
     @pytest.mark.no_cover  # which takes most of its time
     def test_more_than_a_page_of_a_listing(self, aws, prefix):
         uri = prefix([f"{number:04}" for number in range(1001)])
