@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from contextlib import ExitStack
 
 import pytest
 
-COMMAND_SECONDS = 60
+from tests.command import harness
 
 _service = ExitStack()
 
@@ -38,12 +37,3 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     _service.close()
-
-
-def harness(*arguments: str) -> str:
-    """What the command prints; its progress goes to stderr."""
-    command = [os.environ.get("HARNESS", "harness"), *arguments]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=COMMAND_SECONDS)
-    if result.returncode:
-        raise pytest.UsageError(f"{' '.join(command)} ended with status {result.returncode}.")
-    return result.stdout

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import base64
-import json
 import shlex
 import tempfile
 from contextlib import ExitStack
@@ -17,23 +16,10 @@ from pathlib import Path
 from harness.local.aws import LocalAWS
 from harness.local.core.client import local_boto_session
 from tests.integration.registry import DockerRegistry
+from tests.policies import ALL, trust
 
 BUCKET = "my-harness-bucket"
 ROLE = "harness-execution"
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "sagemaker.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
-ALL = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-}
 
 
 def start(user: str) -> None:
@@ -48,10 +34,10 @@ def start(user: str) -> None:
     registry.allow(*base64.b64decode(login["authorizationToken"]).decode().split(":", 1))
     boto.client("s3").create_bucket(Bucket=BUCKET)
     iam = boto.client("iam")
-    role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
-    iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=json.dumps(ALL))
+    role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust("sagemaker"))["Role"]
+    iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=ALL)
     iam.create_user(UserName=user)
-    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=json.dumps(ALL))
+    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=ALL)
     key = iam.create_access_key(UserName=user)["AccessKey"]
     variables = {
         "AWS_ENDPOINT_URL": server.url,

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.command import build, build_functions, harness
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sagemaker.session import Session
-
-COMMAND_SECONDS = 60
-BUILD_SECONDS = 900
-
-
-def harness(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
-    """What the command prints; its progress goes to stderr."""
-    command = [os.environ.get("HARNESS", "harness"), *arguments]
-    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=timeout)
-    return result.stdout
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +31,7 @@ def image() -> str:
 @pytest.fixture(scope="session")
 def functions_image() -> str:
     """The image that functions run in, of functions/, built unless it is there."""
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("a function needs the Python that it was pickled in, and its image has 3.11")
-    return build("--config", str(Path(__file__).with_name("functions") / "harness.toml"))
-
-
-def build(*options: str) -> str:
-    """The name of the image of a project."""
-    built = harness("build", "--json", *options, timeout=BUILD_SECONDS)
-    return str(json.loads(built.splitlines()[-1])["image"])
+    return build_functions(Path(__file__).with_name("functions"))
 
 
 @pytest.fixture(scope="session", autouse=True)

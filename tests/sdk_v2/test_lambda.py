@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 
 import boto3
@@ -15,6 +14,8 @@ from sagemaker.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, L
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.pipeline_context import PipelineSession
 
+from tests.callbacks import answer
+from tests.policies import trust
 from tests.sdk_v2 import notebook
 from tests.sdk_v2.test_pipeline import end
 
@@ -22,34 +23,14 @@ SCRIPT = """
 def double(event, context):
     return {"twice": 2 * event["number"]}
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
-
-
-def answer(queue, **outputs):
-    """Tell the step that asks in the queue what it waits for."""
-    found = boto3.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20)
-    (message,) = found["Messages"]
-    boto3.client("sagemaker").send_pipeline_execution_step_success(
-        CallbackToken=json.loads(message["Body"])["token"],
-        OutputParameters=[{"Name": name, "Value": value} for name, value in outputs.items()],
-    )
 
 
 def test_a_function_is_given_what_a_callback_was_answered(session, tmp_path):
     name = f"v2-{uuid.uuid4().hex[:8]}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    role = boto3.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
-    )["Role"]["Arn"]
+    role = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust("lambda"))[
+        "Role"
+    ]["Arn"]
     script = tmp_path / "functions.py"
     script.write_text(SCRIPT)
     function = Lambda(

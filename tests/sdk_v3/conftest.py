@@ -6,10 +6,8 @@ harness is a command here (`HARNESS`, or the one on the PATH).
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 import tempfile
 import uuid
 from contextlib import ExitStack
@@ -22,14 +20,13 @@ import pytest
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 
+from tests.command import SECONDS, build, build_functions, harness
 from tests.sdk_v3 import support
 from tests.sdk_v3.support import Data
 
 if TYPE_CHECKING:
     from sagemaker.core.resources import TrainingJob
 
-COMMAND_SECONDS = 60
-BUILD_SECONDS = 900
 GAUSS3 = Path(__file__).parents[2] / "examples" / "gauss3" / "gauss3.csv"
 
 _service = ExitStack()
@@ -53,15 +50,6 @@ def pytest_unconfigure() -> None:
     _service.close()
 
 
-def harness(*arguments: str, timeout: float = COMMAND_SECONDS) -> str:
-    """What the command prints; its progress goes to stderr."""
-    command = [os.environ.get("HARNESS", "harness"), *arguments]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=timeout)
-    if result.returncode:
-        raise pytest.UsageError(f"{' '.join(command)} ended with status {result.returncode}.")
-    return result.stdout
-
-
 def _environment() -> dict[str, str]:
     """The environment of a shell that has evaluated what `harness env` prints."""
     shell = subprocess.run(
@@ -70,7 +58,7 @@ def _environment() -> dict[str, str]:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=SECONDS,
     )
     return dict(each.split("=", 1) for each in shell.stdout.split("\0") if each)
 
@@ -102,15 +90,7 @@ def image() -> str:
 @pytest.fixture(scope="session")
 def functions_image() -> str:
     """The image that functions run in, of functions/, built unless it is there."""
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("a function needs the Python that it was pickled in, and its image has 3.11")
-    return build("--config", str(Path(__file__).with_name("functions") / "harness.toml"))
-
-
-def build(*options: str) -> str:
-    """The name of the image of a project."""
-    built = harness("build", "--json", *options, timeout=BUILD_SECONDS)
-    return str(json.loads(built.splitlines()[-1])["image"])
+    return build_functions(Path(__file__).with_name("functions"))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 import time
 from contextlib import suppress
@@ -19,6 +18,8 @@ from sagemaker.core.shapes import (
     ResourceConfig,
     StoppingCondition,
 )
+
+from tests.policies import trust
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,18 +55,8 @@ class Data(NamedTuple):
 
 def create_role(name: str) -> str:
     """ARN of a new role that trusts SageMaker and has no permissions yet."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sagemaker.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
     role = boto3.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust)
+        RoleName=name, AssumeRolePolicyDocument=trust("sagemaker")
     )
     return str(role["Role"]["Arn"])
 

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from tests.sdk_v3 import conftest, support
+from tests.command import harness
+from tests.sdk_v3 import support
 
 
 def faults(*arguments: str) -> list[dict[str, object]]:
     found: dict[str, list[dict[str, object]]] = json.loads(
-        conftest.harness("faults", *arguments, "--json").splitlines()[-1]
+        harness("faults", *arguments, "--json").splitlines()[-1]
     )
     return found["faults"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
+from tests.callbacks import answer
+from tests.policies import trust
 from tests.sdk_v3.test_pipeline import end
 
 if TYPE_CHECKING:
@@ -31,26 +32,6 @@ SCRIPT = """
 def double(event, context):
     return {"twice": 2 * event["number"]}
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
-
-
-def answer(queue: str, **outputs: str) -> None:
-    """Tell the step that asks in the queue what it waits for."""
-    found = boto3.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=20)
-    (message,) = found["Messages"]
-    boto3.client("sagemaker").send_pipeline_execution_step_success(
-        CallbackToken=json.loads(message["Body"])["token"],
-        OutputParameters=[{"Name": name, "Value": value} for name, value in outputs.items()],
-    )
 
 
 def test_a_function_is_given_what_a_callback_was_answered(
@@ -58,9 +39,9 @@ def test_a_function_is_given_what_a_callback_was_answered(
 ) -> None:
     name = f"v3-{uuid.uuid4().hex[:8]}"
     queue = boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"]
-    own = boto3.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
-    )["Role"]["Arn"]
+    own = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust("lambda"))[
+        "Role"
+    ]["Arn"]
     script = tmp_path / "functions.py"
     script.write_text(SCRIPT)
     function = Lambda(

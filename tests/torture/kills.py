@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from harness import machine
 from harness.local.engine.sessions import LABEL_HOST, LABEL_LOCK, LABEL_SESSION
 from tests.integration.registry import DockerRegistry
 from tests.integration.support import ROLE
+from tests.policies import ALL, trust
 from tests.torture.service import Service
 
 if TYPE_CHECKING:
@@ -34,25 +34,6 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1] / "integration/quick"
 COMMAND_SECONDS = 120
-
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sagemaker.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-)
-ALL = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-    }
-)
 
 
 def sudden(
@@ -231,7 +212,9 @@ def _shop(folder: Path) -> Iterator[Mapping[str, str]]:
         user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
         registry.allow(user, password)
         iam = service.boto.client("iam")
-        iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=TRUST)
+        iam.create_role(
+            RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=trust("sagemaker")
+        )
         iam.put_role_policy(RoleName=ROLE.rpartition("/")[2], PolicyName="all", PolicyDocument=ALL)
         yield {
             "AWS_ENDPOINT_URL": service.url,

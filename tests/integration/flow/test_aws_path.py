@@ -28,6 +28,7 @@ from tests.faults import Faults
 from tests.forked import Forked, starter
 from tests.integration.registry import DockerRegistry
 from tests.integration.support import finish
+from tests.policies import ALL, trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,23 +54,9 @@ class Account:
         (login,) = self.boto.client("ecr").get_authorization_token()["authorizationData"]
         registry.allow(*base64.b64decode(login["authorizationToken"]).decode().split(":", 1))
         self.boto.client("s3").create_bucket(Bucket=BUCKET)
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "sagemaker.amazonaws.com"},
-                    "Action": "sts:AssumeRole",
-                }
-            ],
-        }
         iam = self.boto.client("iam")
-        role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-        allow = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-        }
-        iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=json.dumps(allow))
+        role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust("sagemaker"))["Role"]
+        iam.put_role_policy(RoleName=ROLE, PolicyName="all", PolicyDocument=ALL)
         self.role_arn = role["Arn"]
 
     def left(self) -> list[str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.policies import trust
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -59,11 +61,8 @@ def create(
     """Creates a function, and returns its ARN."""
     monkeypatch.delenv("MOTO_DOCKER_LAMBDA_IMAGE", raising=False)
     client: Any = aws.session.client("lambda")
-    trust = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole"}]}  # fmt: skip
     role = aws.session.client("iam").create_role(
-        RoleName=names.new("role"), AssumeRolePolicyDocument=json.dumps(trust)
+        RoleName=names.new("role"), AssumeRolePolicyDocument=trust("lambda")
     )["Role"]["Arn"]
 
     def create(handler: str, **members: Any) -> str:

@@ -16,6 +16,7 @@ from harness.local.functions import contents, running
 from harness.local.functions.python import bootstrap
 from harness.local.protocol.errors import AwsError
 from tests.clients import failure
+from tests.policies import trust
 
 CALL = """
 import sys
@@ -130,11 +131,8 @@ def test_what_is_not_unpacked(monkeypatch, archive, said):
 
 
 def test_without_an_engine_it_is_refused(aws, new):
-    trust = {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole"}]}  # fmt: skip
     role = aws.session.client("iam").create_role(
-        RoleName=new("role"), AssumeRolePolicyDocument=json.dumps(trust)
+        RoleName=new("role"), AssumeRolePolicyDocument=trust("lambda")
     )["Role"]["Arn"]
     client, name = aws.session.client("lambda"), new("f")
     client.create_function(
